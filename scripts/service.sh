@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Starts and stops private services for tests and the demo, each in its own directory, beside whatever the system runs.
+# `start` prints how to reach the service as lines of `export NAME=value`; repeated, it prints the same ones.
+# `stop` ends exactly what was started there and removes DIR/NAME.
+set -euo pipefail
+here=$(dirname "$0")
+# shellcheck source=scripts/lib.sh
+. "$here/lib.sh"
+# shellcheck source=scripts/lib-service.sh
+. "$here/lib-service.sh"
+
+usage="usage: scripts/service.sh start|stop postgres|redis|docker|libvirt DIR, or stop all DIR"
+[ $# = 3 ] || die "three arguments are needed, $# given" "$usage"
+action=$1 name=$2
+
+# load NAME: brings service_start HOME, service_alive HOME and service_stop HOME
+load() {
+  [ -f "$here/services/$1.sh" ] || die "there is no service '$1'" "$usage"
+  # shellcheck source=/dev/null
+  . "$here/services/$1.sh"
+}
+
+start() {
+  local home=$1
+  if [ -f "$home/exports" ]; then
+    if service_alive "$home"; then
+      cat "$home/exports"
+      return
+    fi
+    say "$name: was started in $home and is not alive; starting it anew"
+  fi
+  # What a start that was killed half-way has left must not be in the way of this one.
+  [ ! -e "$home" ] || stop "$home"
+  mkdir -p "$home"
+  # Daemons that run as users of their own must be able to reach what is theirs.
+  chmod 755 "$home"
+  service_start "$home" >"$home/exports.new"
+  mv "$home/exports.new" "$home/exports"
+  cat "$home/exports"
+}
+
+stop() {
+  local home=$1
+  [ -e "$home" ] || return 0
+  service_stop "$home"
+  as_root rm -rf --one-file-system "$home"
+}
+
+case $action in
+  start)
+    load "$name"
+    mkdir -p "$3"
+    start "$(cd "$3" && pwd -P)/$name"
+    ;;
+  stop)
+    [ -d "$3" ] || exit 0
+    dir=$(cd "$3" && pwd -P)
+    [ "$name" != all ] || name="libvirt docker redis postgres"
+    for one in $name; do
+      load "$one"
+      stop "$dir/$one"
+    done
+    ;;
+  *) die "there is no action '$action'" "$usage" ;;
+esac
