@@ -52,14 +52,11 @@ service_user() {
     ! id -u "$user" >/dev/null 2>&1 || { echo "$user"; return; }
   done
 }
+# as_user USER: the words to put before a command that is to run as that user, in AS_USER
 as_user() {
-  local user=$1
-  shift
-  if [ "$user" = "$(id -un)" ]; then
-    "$@"
-  else
-    setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups --reset-env "$@"
-  fi
+  AS_USER=()
+  # shellcheck disable=SC2034 # read by the services
+  [ "$1" = "$(id -un)" ] || AS_USER=(setpriv --reuid "$1" --regid "$(id -g "$1")" --clear-groups --reset-env)
 }
 
 # free_port: a port of 127.0.0.1 on which nobody listens, below the range from which the system hands out its own

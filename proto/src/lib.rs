@@ -1,0 +1,62 @@
+//! The public API and the worker protocol of Sprout, generated from `sprout/<area>/v1/*.proto`.
+//!
+//! The protos are the documentation; this crate only gives the generated code its module paths, and carries the
+//! descriptors for server reflection and for tests that must see every rpc.
+
+/// Serialized `google.protobuf.FileDescriptorSet` of everything in this crate.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Generated code, in the package paths of the protos (generated messages refer to each other through them).
+#[allow(missing_docs, clippy::pedantic)] // documented in the protos; the generator's style is its own
+pub mod sprout {
+    pub mod appliance {
+        pub mod v1 {
+            tonic::include_proto!("sprout.appliance.v1");
+        }
+    }
+    pub mod event {
+        pub mod v1 {
+            tonic::include_proto!("sprout.event.v1");
+        }
+    }
+    pub mod group {
+        pub mod v1 {
+            tonic::include_proto!("sprout.group.v1");
+        }
+    }
+    pub mod pool {
+        pub mod v1 {
+            tonic::include_proto!("sprout.pool.v1");
+        }
+    }
+    pub mod provider {
+        pub mod v1 {
+            tonic::include_proto!("sprout.provider.v1");
+        }
+    }
+    pub mod task {
+        pub mod v1 {
+            tonic::include_proto!("sprout.task.v1");
+        }
+    }
+    pub mod template {
+        pub mod v1 {
+            tonic::include_proto!("sprout.template.v1");
+        }
+    }
+    pub mod user {
+        pub mod v1 {
+            tonic::include_proto!("sprout.user.v1");
+        }
+    }
+    pub mod worker {
+        pub mod v1 {
+            tonic::include_proto!("sprout.worker.v1");
+        }
+    }
+}
+
+pub use sprout::{
+    appliance::v1 as appliance, event::v1 as event, group::v1 as group, pool::v1 as pool, provider::v1 as provider,
+    task::v1 as task, template::v1 as template, user::v1 as user, worker::v1 as worker,
+};

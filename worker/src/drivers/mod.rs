@@ -1,0 +1,4 @@
+//! The provider types this worker can serve.
+
+pub mod container;
+pub mod libvirt;
