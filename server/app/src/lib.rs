@@ -1,1 +1,3 @@
-//! (to be written)
+//! The use cases of Sprout, one file per noun, and the ports they need. Knows no wire format, no SQL and no provider.
+
+pub mod ports;

@@ -1,1 +1,26 @@
-//! (to be written)
+//! The rules of Sprout: ids, entities, state machines, version order, placement. No I/O, no clock, no async.
+
+pub mod appliance;
+pub mod catalogue;
+pub mod error;
+pub mod event;
+pub mod group;
+pub mod ids;
+pub mod lease;
+pub mod placement;
+pub mod pool;
+pub mod provider;
+pub mod secret;
+pub mod template;
+pub mod user;
+pub mod version;
+pub mod worker;
+pub mod workflow;
+
+pub use catalogue::Catalogue;
+pub use error::{Error, Reason, Result};
+pub use ids::{ApplianceId, GroupName, PoolId, ProviderKey, TaskId, TemplateId, UserId, WorkerId, WorkflowId};
+pub use secret::Secret;
+
+/// A moment, by the database's clock unless said otherwise.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

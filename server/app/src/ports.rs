@@ -1,0 +1,554 @@
+//! What the use cases need from outside: a store with transactions, a bus for wake-ups, files for logs.
+//!
+//! A use case opens one transaction, reads and writes through it, and commits. Nothing outside sees any of it before,
+//! and wake-ups are sent only after. Methods take and give whole sets, so that nothing needs a query in a loop.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sprout_domain::{
+    ApplianceId, GroupName, PoolId, ProviderKey, Result, TaskId, TemplateId, Timestamp, UserId, WorkerId, WorkflowId,
+    appliance::{Appliance, ApplianceState, PowerState},
+    event::{Event, NewEvent},
+    group::Endpoint,
+    placement::Room,
+    pool::{Pool, PoolState},
+    provider::{Provider, ProviderSpec},
+    template::{BuildDate, Template},
+    user::{Role, User},
+    version::Version,
+    worker::Worker,
+    workflow::{Subject, Task, TaskState, WorkflowKind, WorkflowState},
+};
+use tokio::sync::watch;
+
+/// The database.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Begins a transaction that writes. On SQLite there is one at a time.
+    async fn write(&self) -> Result<Box<dyn Tx>>;
+
+    /// Begins a transaction that only reads: one consistent snapshot. Dropped, not committed.
+    async fn read(&self) -> Result<Box<dyn Tx>>;
+
+    /// Id of this installation, made once by the first migration: what our tags on providers carry.
+    async fn installation_id(&self) -> Result<String>;
+}
+
+/// One transaction. Dropped without [`Tx::commit`], it never happened.
+#[async_trait]
+pub trait Tx:
+    PoolRows + ApplianceRows + WorkflowRows + ProviderRows + TemplateRows + UserRows + WorkerRows + EventRows
+{
+    /// The database's clock at the beginning of the transaction; the same at every call.
+    fn now(&self) -> Timestamp;
+
+    /// Makes everything of it durable. If this fails, the outcome is unknown to the caller, who must look.
+    async fn commit(self: Box<Self>) -> Result<()>;
+}
+
+/// A page of a list ordered by descending id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Only ids below this; none: from the newest.
+    pub before: Option<i64>,
+    /// At most this many.
+    pub limit: u64,
+}
+
+/// A pool to insert; the rest of [`Pool`] starts empty.
+#[derive(Debug, Clone)]
+pub struct NewPool {
+    /// As in [`Pool`].
+    pub request_id: String,
+    /// As in [`Pool`].
+    pub fingerprint: String,
+    /// As in [`Pool`].
+    pub owner: User,
+    /// As in [`Pool`].
+    pub group: GroupName,
+    /// As in [`Pool`].
+    pub version: Version,
+    /// As in [`Pool`].
+    pub date: BuildDate,
+    /// As in [`Pool`].
+    pub provider: Option<ProviderKey>,
+    /// As in [`Pool`].
+    pub count: u32,
+    /// As in [`Pool`].
+    pub lease: Duration,
+    /// As in [`Pool`].
+    pub description: String,
+    /// As in [`Pool`].
+    pub memory_mib: Option<u32>,
+    /// As in [`Pool`].
+    pub cpus: Option<u32>,
+    /// As in [`Pool`].
+    pub state: PoolState,
+}
+
+/// What of a pool changes together.
+#[derive(Debug, Clone, Default)]
+pub struct PoolChange {
+    /// New state. `fulfilled_at` is set on ready (once), `ended_at` on ended and failed, to the transaction's now.
+    pub state: Option<PoolState>,
+    /// New status line.
+    pub status: Option<String>,
+    /// Adds to the failed deployments.
+    pub add_failures: u32,
+}
+
+/// Which pools to list.
+#[derive(Debug, Clone, Default)]
+pub struct PoolFilter {
+    /// Only of this owner.
+    pub owner_id: Option<UserId>,
+    /// Only of the owner of this name.
+    pub owner: Option<String>,
+    /// Only in one of these states; empty: in any.
+    pub states: Vec<PoolState>,
+}
+
+/// Pools.
+#[async_trait]
+pub trait PoolRows: Send {
+    /// Inserts a pool. [`sprout_domain::Reason::RequestIdReused`] if the owner has one of this request id already (two identical
+    /// requests raced): the caller starts over and finds it.
+    async fn insert_pool(&mut self, pool: NewPool) -> Result<Pool>;
+
+    /// The pool of this owner with this request id.
+    async fn pool_by_request(&mut self, owner: UserId, request_id: &str) -> Result<Option<Pool>>;
+
+    /// One pool.
+    async fn pool(&mut self, id: PoolId) -> Result<Option<Pool>>;
+
+    /// One pool, locked until the transaction ends, so that nobody else decides on it meanwhile. Locked before its appliances, always.
+    async fn lock_pool(&mut self, id: PoolId) -> Result<Option<Pool>>;
+
+    /// Several pools, locked, in order of id.
+    async fn lock_pools(&mut self, ids: &[PoolId]) -> Result<Vec<Pool>>;
+
+    /// A page of pools, newest first.
+    async fn pools(&mut self, filter: &PoolFilter, page: Page) -> Result<Vec<Pool>>;
+
+    /// Changes pools alike.
+    async fn change_pools(&mut self, ids: &[PoolId], change: &PoolChange) -> Result<()>;
+}
+
+/// An appliance to insert, in state requested.
+#[derive(Debug, Clone)]
+pub struct NewAppliance {
+    /// As in [`Appliance`].
+    pub name: String,
+    /// Template (its provider, group, name, version and date are copied).
+    pub template: Template,
+    /// As in [`Appliance`].
+    pub pool_id: Option<PoolId>,
+    /// As in [`Appliance`].
+    pub memory_mib: Option<u32>,
+    /// As in [`Appliance`].
+    pub cpus: Option<u32>,
+}
+
+/// What of an appliance changes together. Fields that are `None` stay.
+#[derive(Debug, Clone, Default)]
+pub struct ApplianceChange {
+    /// New state. On ready `ready_at` is set (once) and `proven_at`; on failed `failed_at`; on gone `gone_at`; all to the transaction's now.
+    pub state: Option<ApplianceState>,
+    /// Observed power.
+    pub power: Option<PowerState>,
+    /// Address.
+    pub address: Option<String>,
+    /// Endpoints; replace all there are.
+    pub endpoints: Option<Vec<Endpoint>>,
+    /// The provider's id.
+    pub provider_ref: Option<String>,
+    /// A clone is, or is no longer, of unknown outcome.
+    pub clone_unconfirmed: Option<bool>,
+    /// Status line; `status_changed_at` becomes now.
+    pub status: Option<String>,
+}
+
+/// Which appliances to list.
+#[derive(Debug, Clone, Default)]
+pub struct ApplianceFilter {
+    /// Only of pools of this owner. (Warm ones belong to nobody.)
+    pub owner_id: Option<UserId>,
+    /// Only of this pool.
+    pub pool_id: Option<PoolId>,
+    /// Only on this provider.
+    pub provider: Option<ProviderKey>,
+    /// Only of this group.
+    pub group: Option<GroupName>,
+    /// Only in one of these states; empty: in any but gone.
+    pub states: Vec<ApplianceState>,
+    /// Only those of no pool.
+    pub warm: bool,
+}
+
+/// How to name an appliance.
+#[derive(Debug, Clone)]
+pub enum ApplianceBy {
+    /// By id.
+    Id(ApplianceId),
+    /// By name on the provider.
+    Name(String),
+    /// By address; gone ones are not found this way.
+    Address(String),
+}
+
+/// Appliances.
+#[async_trait]
+pub trait ApplianceRows: Send {
+    /// Inserts appliances in state requested; returns them in the same order.
+    async fn insert_appliances(&mut self, appliances: Vec<NewAppliance>) -> Result<Vec<Appliance>>;
+
+    /// One appliance, with endpoints.
+    async fn appliance(&mut self, by: &ApplianceBy) -> Result<Option<Appliance>>;
+
+    /// Appliances by id, locked until the transaction ends, in order of id.
+    async fn lock_appliances(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>>;
+
+    /// A page of appliances with endpoints, newest first.
+    async fn appliances(&mut self, filter: &ApplianceFilter, page: Page) -> Result<Vec<Appliance>>;
+
+    /// The appliances, gone ones too only on request, of several pools, with endpoints, oldest first.
+    async fn appliances_of_pools(&mut self, pools: &[PoolId], with_gone: bool) -> Result<Vec<Appliance>>;
+
+    /// Binds up to `count` warm appliances of these templates to a pool by one conditional update, longest ready first; returns those bound. Only
+    /// ready and unowned ones, without memory or CPU overrides; skips those another transaction is about to take.
+    async fn grant_warm(&mut self, pool: PoolId, templates: &[TemplateId], count: u32) -> Result<Vec<Appliance>>;
+
+    /// Changes appliances alike.
+    async fn change_appliances(&mut self, ids: &[ApplianceId], change: &ApplianceChange) -> Result<()>;
+
+    /// Sets the leases of the pool's appliances that still count: `leased_at` (if `start`, to now) and `leased_until`.
+    async fn set_pool_lease(&mut self, pool: PoolId, start: bool, until: Timestamp) -> Result<()>;
+
+    /// Sets one appliance's `leased_until`.
+    async fn set_lease(&mut self, id: ApplianceId, until: Timestamp) -> Result<()>;
+
+    /// Appliances whose lease ended, locked, the longest ended first (those locked by others are skipped), at most `limit`; killed, failed and gone ones are not among them.
+    async fn expired(&mut self, limit: u64) -> Result<Vec<Appliance>>;
+
+    /// When the next lease ends, of appliances that are not being killed.
+    async fn next_expiry(&mut self) -> Result<Option<Timestamp>>;
+
+    /// Warm appliances, ready or on their way, per template.
+    async fn warm_counts(&mut self, templates: &[TemplateId]) -> Result<BTreeMap<TemplateId, u32>>;
+
+    /// Whether a warm (unowned) appliance of one of these templates failed after `since`.
+    async fn warm_failed_since(&mut self, templates: &[TemplateId], since: Timestamp) -> Result<bool>;
+}
+
+/// A workflow to insert together with its tasks.
+#[derive(Debug, Clone)]
+pub struct NewWorkflow {
+    /// What it does; its steps become tasks.
+    pub kind: WorkflowKind,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where its tasks work.
+    pub provider: ProviderKey,
+    /// For fairness: whose pool it is for.
+    pub owner_id: Option<UserId>,
+    /// Lower goes first within its lane; 0 for people, 1 for refilling.
+    pub priority: i16,
+    /// Its first task is blocked, because another workflow of the subject has a step under way.
+    pub wait: bool,
+}
+
+/// A workflow that is not final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveWorkflow {
+    /// Identity.
+    pub id: WorkflowId,
+    /// What it does.
+    pub kind: WorkflowKind,
+    /// What it is about.
+    pub subject: Subject,
+    /// One of its tasks is with a worker.
+    pub has_running_task: bool,
+}
+
+/// What of a task changes together.
+#[derive(Debug, Clone)]
+pub struct TaskChange {
+    /// New state. A state other than running takes the task from its worker; done, failed and cancelled set `finished_at`.
+    pub state: TaskState,
+    /// When it can be given out, from now.
+    pub due_in: Duration,
+    /// Why it failed, for people; empty otherwise.
+    pub error: String,
+    /// The try does not count (a worker lost it).
+    pub uncount_attempt: bool,
+}
+
+/// What a dispatch asks for.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// Providers it can serve.
+    pub providers: Vec<ProviderKey>,
+    /// At most this many.
+    pub limit: u64,
+}
+
+/// Workflows and tasks.
+#[async_trait]
+pub trait WorkflowRows: Send {
+    /// Inserts workflows with their tasks: the first ready (or blocked, if it must wait), the others blocked. Returns ids in the same order.
+    async fn insert_workflows(&mut self, workflows: Vec<NewWorkflow>) -> Result<Vec<WorkflowId>>;
+
+    /// Workflows of these subjects that are not final.
+    async fn live_workflows(&mut self, subjects: &[Subject]) -> Result<Vec<LiveWorkflow>>;
+
+    /// Sets the state of workflows; a final one sets `finished_at`.
+    async fn set_workflows(&mut self, ids: &[WorkflowId], state: WorkflowState, error: &str) -> Result<()>;
+
+    /// Ends the tasks of these workflows: those with a worker get `cancel_requested`, the others become cancelled.
+    async fn cancel_tasks(&mut self, workflows: &[WorkflowId]) -> Result<()>;
+
+    /// Gives up to `claim.limit` due tasks (ready or retrying) on these providers to the worker, by lane, priority and age: running, next epoch, one more attempt.
+    /// Those another transaction is about to take are skipped. Clone steps only as far as their provider has provisioning slots and room for
+    /// appliances, counted in this transaction with the provider rows locked.
+    async fn claim_tasks(&mut self, claim: &Claim) -> Result<Vec<Task>>;
+
+    /// One task, locked until the transaction ends.
+    async fn lock_task(&mut self, id: TaskId) -> Result<Option<Task>>;
+
+    /// Changes tasks alike.
+    async fn change_tasks(&mut self, ids: &[TaskId], change: &TaskChange) -> Result<()>;
+
+    /// Makes the blocked task at this position of a workflow ready; returns whether there is one.
+    async fn ready_task(&mut self, workflow: WorkflowId, position: u32) -> Result<bool>;
+
+    /// The tasks this worker runs, as the database believes, locked.
+    async fn tasks_of_worker(&mut self, worker: &WorkerId) -> Result<Vec<Task>>;
+
+    /// When the next retrying task is due, on these providers.
+    async fn next_due(&mut self) -> Result<Option<Timestamp>>;
+}
+
+/// Providers.
+#[async_trait]
+pub trait ProviderRows: Send {
+    /// Writes what the configuration says of providers; others that are there become disabled.
+    async fn sync_providers(&mut self, specs: &[ProviderSpec]) -> Result<()>;
+
+    /// All providers with their load, by key.
+    async fn providers(&mut self) -> Result<Vec<Provider>>;
+
+    /// Room on these providers, usable or not: counts of appliances that are not gone, and of those requested or being provisioned.
+    async fn room(&mut self, keys: &[ProviderKey]) -> Result<BTreeMap<ProviderKey, Room>>;
+
+    /// Writes the outcome of a check.
+    async fn set_checked(&mut self, key: &ProviderKey, working: bool, status: &str) -> Result<()>;
+}
+
+/// A template to insert or bring back.
+#[derive(Debug, Clone)]
+pub struct FoundTemplate {
+    /// Name on the provider.
+    pub name: String,
+    /// Group whose rule it matches.
+    pub group: GroupName,
+    /// Version read from its name.
+    pub version: Version,
+    /// Date read from its name.
+    pub date: BuildDate,
+}
+
+/// Which templates to list.
+#[derive(Debug, Clone, Default)]
+pub struct TemplateFilter {
+    /// Only of this group.
+    pub group: Option<GroupName>,
+    /// Only on this provider.
+    pub provider: Option<ProviderKey>,
+    /// Only of this version.
+    pub version: Option<Version>,
+    /// Only of this date.
+    pub date: Option<BuildDate>,
+    /// Also those that are gone.
+    pub with_gone: bool,
+    /// Only on providers that work and are not disabled.
+    pub usable_only: bool,
+}
+
+/// Templates.
+#[async_trait]
+pub trait TemplateRows: Send {
+    /// Makes the provider's templates be exactly these: new ones are inserted, known ones updated and brought back, others become gone.
+    /// Writes nothing where nothing changed. Returns how many rows changed.
+    async fn sync_templates(&mut self, provider: &ProviderKey, found: &[FoundTemplate]) -> Result<u64>;
+
+    /// All templates that match, newest id first.
+    async fn templates(&mut self, filter: &TemplateFilter) -> Result<Vec<Template>>;
+}
+
+/// A token as stored: never the token itself.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// SHA-256 of the token, hexadecimal.
+    pub hash: String,
+    /// Whose it is.
+    pub owner: TokenOwner,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whose a token is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenOwner {
+    /// A user.
+    User(UserId),
+    /// A worker.
+    Worker(WorkerId),
+}
+
+/// Whose a valid token is, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// Who.
+    pub principal: sprout_domain::user::Principal,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Users and tokens.
+#[async_trait]
+pub trait UserRows: Send {
+    /// Inserts a user; [`sprout_domain::Reason::UserExists`] if the name is in use.
+    async fn insert_user(&mut self, name: &str, password_hash: &str, role: Role) -> Result<User>;
+
+    /// The user of this name with the password's hash.
+    async fn user_by_name(&mut self, name: &str) -> Result<Option<(User, String)>>;
+
+    /// Inserts a token.
+    async fn insert_token(&mut self, token: NewToken) -> Result<()>;
+
+    /// Whose the token with this hash is; none if there is none or it has expired.
+    async fn token(&mut self, hash: &str) -> Result<Option<TokenInfo>>;
+
+    /// Deletes a token; done if it is absent.
+    async fn delete_token(&mut self, hash: &str) -> Result<()>;
+}
+
+/// What a worker says of itself.
+#[derive(Debug, Clone)]
+pub struct WorkerHello {
+    /// Its id.
+    pub id: WorkerId,
+    /// Version of its program.
+    pub version: String,
+    /// Driver types it serves.
+    pub drivers: Vec<String>,
+    /// Steps it runs at once.
+    pub slots: u32,
+}
+
+/// Workers.
+#[async_trait]
+pub trait WorkerRows: Send {
+    /// Inserts or updates a worker whose session `session` opens now; last heard now.
+    async fn worker_connected(&mut self, hello: &WorkerHello, session: &str) -> Result<()>;
+
+    /// Notes that these workers were heard, each if `session` is still its session.
+    async fn workers_heard(&mut self, sessions: &[(WorkerId, String)]) -> Result<()>;
+
+    /// Notes that a session closed; nothing if a newer one is open.
+    async fn worker_disconnected(&mut self, id: &WorkerId, session: &str) -> Result<()>;
+
+    /// All workers, by id.
+    async fn workers(&mut self) -> Result<Vec<Worker>>;
+
+    /// Workers not heard for this long that tasks are still with.
+    async fn silent_workers(&mut self, unheard_for: Duration) -> Result<Vec<WorkerId>>;
+}
+
+/// Which events to read.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Only about this pool and its appliances.
+    pub pool_id: Option<PoolId>,
+    /// Only about this appliance.
+    pub appliance_id: Option<ApplianceId>,
+}
+
+/// Events.
+#[async_trait]
+pub trait EventRows: Send {
+    /// Appends events; the last thing before the commit, because from here on other writers of events wait. A reader who has seen a
+    /// sequence has been able to see every lower one.
+    async fn append_events(&mut self, events: Vec<NewEvent>) -> Result<()>;
+
+    /// Events after a sequence, in order, at most `limit`.
+    async fn events_after(&mut self, sequence: i64, filter: &EventFilter, limit: u64) -> Result<Vec<Event>>;
+
+    /// The highest sequence there is; 0 if none.
+    async fn last_sequence(&mut self) -> Result<i64>;
+}
+
+/// What woke up; a hint that says where to look, never what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// Tasks may be ready.
+    Tasks,
+    /// Tasks that run are to be stopped.
+    Cancels,
+    /// Events were appended.
+    Events,
+    /// The next lease may end at another time.
+    Leases,
+    /// Warm appliances may be missing.
+    Warm,
+}
+
+impl Topic {
+    /// All topics.
+    pub const ALL: [Self; 5] = [Self::Tasks, Self::Cancels, Self::Events, Self::Leases, Self::Warm];
+}
+
+/// Carries wake-ups, within the process and between replicas. May lose some: everyone who waits also looks now and then.
+pub trait Bus: Send + Sync {
+    /// Wakes whoever waits for these topics. Never blocks.
+    fn publish(&self, topics: &[Topic]);
+
+    /// A receiver that is marked changed by each wake-up; many count as one.
+    fn subscribe(&self, topic: Topic) -> watch::Receiver<u64>;
+}
+
+/// What a log belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LogOf {
+    /// An appliance.
+    Appliance(ApplianceId),
+    /// A provider.
+    Provider(ProviderKey),
+}
+
+/// Log files, one per subject.
+#[async_trait]
+pub trait LogStore: Send + Sync {
+    /// Appends lines. Failing to log is reported by the store itself and stops nothing.
+    async fn append(&self, of: &LogOf, lines: Vec<String>);
+
+    /// Lines from a byte position on, at most `limit`, and the position after them; no lines: the end so far.
+    async fn read(&self, of: &LogOf, position: u64, limit: usize) -> Result<(Vec<String>, u64)>;
+
+    /// A receiver that is marked changed when lines were appended to any log.
+    fn changed(&self) -> watch::Receiver<u64>;
+}
+
+/// Everything the use cases need, shared by all of them.
+#[derive(Clone)]
+pub struct Ports {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Wake-ups.
+    pub bus: Arc<dyn Bus>,
+    /// Logs.
+    pub logs: Arc<dyn LogStore>,
+}

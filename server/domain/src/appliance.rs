@@ -1,0 +1,265 @@
+//! Appliances and the states they go through.
+//!
+//! ```text
+//! requested ─dispatch→ cloning ─tagged→ starting ─addressed→ preparing ─proven→ ready
+//!     any of these ─broke→ failed            any but gone ─kill→ killing ─proven absent→ gone
+//!     requested ─kill→ gone (nothing was asked of the provider)
+//! ```
+//! Power state is what was last observed on the provider, a field of its own: unknown is not off, nor absent.
+
+use std::fmt;
+
+use crate::{
+    ApplianceId, GroupName, PoolId, ProviderKey, TemplateId, Timestamp, group::Endpoint, template::BuildDate,
+    version::Version,
+};
+
+/// Where an appliance is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ApplianceState {
+    /// Wanted; nothing was asked of the provider yet.
+    Requested,
+    /// A clone was asked for.
+    Cloning,
+    /// There and tagged; being powered on.
+    Starting,
+    /// Has an address; has not proven ready.
+    Preparing,
+    /// Proven ready.
+    Ready,
+    /// Being powered off by request.
+    Stopping,
+    /// Off by request.
+    Off,
+    /// Being suspended by request.
+    Suspending,
+    /// Suspended by request.
+    Suspended,
+    /// Being stopped and deleted.
+    Killing,
+    /// Proven absent.
+    Gone,
+    /// Its deployment failed.
+    Failed,
+    /// Missing on the provider.
+    Orphaned,
+}
+
+/// What can happen to an appliance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ApplianceEvent {
+    /// Its clone step was given to a worker.
+    Dispatched,
+    /// It is there and carries our tags.
+    Tagged,
+    /// It has an address.
+    Addressed,
+    /// All probes passed.
+    Proven,
+    /// Its deployment failed for good.
+    Broke,
+    /// Someone, or its lease, ended it.
+    Kill,
+    /// It was proven absent after a kill.
+    Absent,
+}
+
+impl ApplianceState {
+    /// All states, in order.
+    pub const ALL: [Self; 13] = [
+        Self::Requested,
+        Self::Cloning,
+        Self::Starting,
+        Self::Preparing,
+        Self::Ready,
+        Self::Stopping,
+        Self::Off,
+        Self::Suspending,
+        Self::Suspended,
+        Self::Killing,
+        Self::Gone,
+        Self::Failed,
+        Self::Orphaned,
+    ];
+
+    /// States in which it takes a provisioning slot of its provider.
+    pub const PROVISIONING: [Self; 3] = [Self::Cloning, Self::Starting, Self::Preparing];
+
+    /// The state after `event`, or `None` if the event means nothing in this state.
+    pub fn after(self, event: ApplianceEvent) -> Option<Self> {
+        use ApplianceEvent as E;
+        use ApplianceState as S;
+        match (self, event) {
+            (S::Requested, E::Dispatched) => Some(S::Cloning),
+            (S::Cloning, E::Tagged) => Some(S::Starting),
+            (S::Starting, E::Addressed) => Some(S::Preparing),
+            (S::Preparing, E::Proven) => Some(S::Ready),
+            (S::Requested | S::Cloning | S::Starting | S::Preparing, E::Broke) => Some(S::Failed),
+            (S::Requested, E::Kill) | (S::Killing, E::Absent) => Some(S::Gone),
+            (S::Killing | S::Gone, E::Kill) => None,
+            (_, E::Kill) => Some(S::Killing),
+            _ => None,
+        }
+    }
+
+    /// Counts towards what its pool wants: it is ready, usable, or on its way there.
+    pub fn counts(self) -> bool {
+        !matches!(self, Self::Killing | Self::Gone | Self::Failed | Self::Orphaned)
+    }
+
+    /// Name in tables, events and clients.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Cloning => "cloning",
+            Self::Starting => "starting",
+            Self::Preparing => "preparing",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+            Self::Off => "off",
+            Self::Suspending => "suspending",
+            Self::Suspended => "suspended",
+            Self::Killing => "killing",
+            Self::Gone => "gone",
+            Self::Failed => "failed",
+            Self::Orphaned => "orphaned",
+        }
+    }
+
+    /// Progress of its deployment in percent.
+    pub fn progress_percent(self) -> u32 {
+        match self {
+            Self::Requested | Self::Failed | Self::Killing | Self::Gone | Self::Orphaned => 0,
+            Self::Cloning => 20,
+            Self::Starting => 40,
+            Self::Preparing => 70,
+            Self::Ready | Self::Stopping | Self::Off | Self::Suspending | Self::Suspended => 100,
+        }
+    }
+}
+
+impl fmt::Display for ApplianceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Power state as last observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PowerState {
+    /// Not observed, or the provider could not say.
+    Unknown,
+    /// Running.
+    On,
+    /// Not running.
+    Off,
+    /// Paused, or saved to disk.
+    Suspended,
+    /// Between two states.
+    Changing,
+    /// Proven absent.
+    Absent,
+}
+
+/// One VM or container.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Appliance {
+    /// Identity.
+    pub id: ApplianceId,
+    /// Name on the provider, decided before the first call to it.
+    pub name: String,
+    /// Where it is in its life.
+    pub state: ApplianceState,
+    /// Power as last observed.
+    pub power: PowerState,
+    /// Where it runs.
+    pub provider: ProviderKey,
+    /// Product line.
+    pub group: GroupName,
+    /// Template it is cloned from.
+    pub template_id: TemplateId,
+    /// Name of that template on the provider.
+    pub template: String,
+    /// Version of that template.
+    pub version: Version,
+    /// Build date of that template.
+    pub date: BuildDate,
+    /// Its pool; none: warm.
+    pub pool_id: Option<PoolId>,
+    /// Its address.
+    pub address: Option<String>,
+    /// Where its services answer.
+    pub endpoints: Vec<Endpoint>,
+    /// The provider's id of it.
+    pub provider_ref: Option<String>,
+    /// A clone was asked for whose outcome was never learnt.
+    pub clone_unconfirmed: bool,
+    /// One line on what it does, for people.
+    pub status: String,
+    /// When `status` was set.
+    pub status_changed_at: Timestamp,
+    /// Memory override in MiB.
+    pub memory_mib: Option<u32>,
+    /// CPU override.
+    pub cpus: Option<u32>,
+    /// When it was wanted.
+    pub created_at: Timestamp,
+    /// When it first proved ready.
+    pub ready_at: Option<Timestamp>,
+    /// When its lease started.
+    pub leased_at: Option<Timestamp>,
+    /// When its lease ends; none: not leased, or never ends.
+    pub leased_until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [ApplianceEvent; 7] = [
+        ApplianceEvent::Dispatched,
+        ApplianceEvent::Tagged,
+        ApplianceEvent::Addressed,
+        ApplianceEvent::Proven,
+        ApplianceEvent::Broke,
+        ApplianceEvent::Kill,
+        ApplianceEvent::Absent,
+    ];
+
+    #[test]
+    fn nothing_leaves_gone_and_killing_only_ends_in_gone() {
+        for event in EVENTS {
+            assert_eq!(ApplianceState::Gone.after(event), None, "{event:?}");
+            assert!(matches!(ApplianceState::Killing.after(event), None | Some(ApplianceState::Gone)), "{event:?}");
+        }
+    }
+
+    #[test]
+    fn every_state_but_gone_and_killing_can_be_killed() {
+        for state in ApplianceState::ALL {
+            let killable = !matches!(state, ApplianceState::Gone | ApplianceState::Killing);
+            assert_eq!(state.after(ApplianceEvent::Kill).is_some(), killable, "{state}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_of_the_provider_is_never_forgotten_without_a_proof() {
+        for state in ApplianceState::ALL {
+            for event in EVENTS {
+                if state.after(event) == Some(ApplianceState::Gone) {
+                    assert!(
+                        (state, event) == (ApplianceState::Requested, ApplianceEvent::Kill)
+                            || (state, event) == (ApplianceState::Killing, ApplianceEvent::Absent),
+                        "{state} {event:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_distinct() {
+        let names: std::collections::BTreeSet<_> = ApplianceState::ALL.iter().map(|s| s.as_str()).collect();
+        assert_eq!(names.len(), ApplianceState::ALL.len());
+    }
+}

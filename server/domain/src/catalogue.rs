@@ -1,0 +1,45 @@
+//! What the configuration says exists: groups and providers. One immutable value, replaced whole on reload.
+
+use std::collections::BTreeMap;
+
+use crate::{Error, GroupName, ProviderKey, Reason, Result, group::Group, provider::ProviderSpec};
+
+/// Groups and providers as configured.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    /// Product lines.
+    pub groups: BTreeMap<GroupName, Group>,
+    /// Places that run appliances.
+    pub providers: BTreeMap<ProviderKey, ProviderSpec>,
+}
+
+impl Catalogue {
+    /// The group of this name.
+    pub fn group(&self, name: &GroupName) -> Result<&Group> {
+        self.groups.get(name).ok_or_else(|| {
+            Error::new(Reason::GroupNotFound, format!("there is no group {name}; {}", known(self.groups.keys())))
+                .with("group", &*name.0)
+        })
+    }
+
+    /// The provider of this key.
+    pub fn provider(&self, key: &ProviderKey) -> Result<&ProviderSpec> {
+        self.providers.get(key).ok_or_else(|| {
+            Error::new(
+                Reason::ProviderNotFound,
+                format!("there is no provider {key}; {}", known(self.providers.keys())),
+            )
+            .with("provider", &*key.0)
+        })
+    }
+}
+
+/// "known are a, b" for error messages, cut at a readable length.
+fn known<T: ToString>(names: impl Iterator<Item = T>) -> String {
+    let names: Vec<_> = names.map(|name| name.to_string()).collect();
+    match names.len() {
+        0 => "none is configured".to_owned(),
+        1..=10 => format!("known: {}", names.join(", ")),
+        n => format!("known: {} and {} more", names[..10].join(", "), n - 10),
+    }
+}

@@ -1,0 +1,126 @@
+//! The one error of the inner layers: a reason for programs, a sentence for the caller, details for the operator.
+
+use std::fmt;
+
+/// Result of everything that can be refused.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something was refused. Clients match on these; they survive the wire by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// A field of the request is wrong; metadata `field` says which.
+    InvalidArgument,
+    /// There is no such pool, or none the caller may see.
+    PoolNotFound,
+    /// There is no such appliance, or none the caller may see.
+    ApplianceNotFound,
+    /// There is no such provider, or none the caller may see.
+    ProviderNotFound,
+    /// There is no such group.
+    GroupNotFound,
+    /// The request id was used for a different request.
+    RequestIdReused,
+    /// A user of that name exists.
+    UserExists,
+    /// No template fits the request, and none will without someone's doing.
+    NoTemplate,
+    /// The provider asked for is disabled or failed its last check.
+    ProviderNotUsable,
+    /// The subject is in a state in which this cannot be done.
+    WrongState,
+    /// The lease asked for is longer than the group allows.
+    LeaseTooLong,
+    /// No, or a bad, or an expired token.
+    NotSignedIn,
+    /// Name and password do not match.
+    WrongPassword,
+    /// The caller's role does not allow this.
+    NotAllowed,
+    /// The caller must resume from an older point than is kept, or fell too far behind.
+    WatchTooOld,
+    /// The database cannot be reached, is full or read-only; try again later.
+    DatabaseUnavailable,
+    /// A defect. The message to the caller carries no details; the operator's log does.
+    Internal,
+}
+
+impl Reason {
+    /// Name on the wire: `UPPER_SNAKE_CASE`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::PoolNotFound => "POOL_NOT_FOUND",
+            Self::ApplianceNotFound => "APPLIANCE_NOT_FOUND",
+            Self::ProviderNotFound => "PROVIDER_NOT_FOUND",
+            Self::GroupNotFound => "GROUP_NOT_FOUND",
+            Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::UserExists => "USER_EXISTS",
+            Self::NoTemplate => "NO_TEMPLATE",
+            Self::ProviderNotUsable => "PROVIDER_NOT_USABLE",
+            Self::WrongState => "WRONG_STATE",
+            Self::LeaseTooLong => "LEASE_TOO_LONG",
+            Self::NotSignedIn => "NOT_SIGNED_IN",
+            Self::WrongPassword => "WRONG_PASSWORD",
+            Self::NotAllowed => "NOT_ALLOWED",
+            Self::WatchTooOld => "WATCH_TOO_OLD",
+            Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// Something was refused or failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// For programs.
+    pub reason: Reason,
+    /// For the caller: what was wrong, where, and what to do, in one sentence.
+    pub message: String,
+    /// For the operator's log only.
+    pub internal: Option<String>,
+    /// Machine-readable facts for the caller, e.g. `field`.
+    pub metadata: Vec<(&'static str, String)>,
+}
+
+impl Error {
+    /// An error with this reason and sentence.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), internal: None, metadata: Vec::new() }
+    }
+
+    /// A field of a request is wrong.
+    pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Reason::InvalidArgument, message).with("field", field)
+    }
+
+    /// A defect; the caller learns only that there is one.
+    pub fn internal(details: impl fmt::Display) -> Self {
+        Self {
+            internal: Some(details.to_string()),
+            ..Self::new(Reason::Internal, "the server failed on this; its log has the details")
+        }
+    }
+
+    /// Adds a machine-readable fact.
+    pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.push((key, value.into()));
+        self
+    }
+
+    /// Adds details for the operator.
+    pub fn because(mut self, details: impl fmt::Display) -> Self {
+        self.internal = Some(details.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.internal {
+            Some(internal) => write!(f, "{} ({internal})", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,78 @@
+//! Events: what happened, in order.
+
+use crate::{ApplianceId, PoolId, ProviderKey, Timestamp, WorkflowId};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A pool was requested.
+    PoolRequested,
+    /// A pool's state changed.
+    PoolState,
+    /// A pool's leases were extended.
+    PoolExtended,
+    /// An appliance was created in the database.
+    ApplianceCreated,
+    /// An appliance's state changed.
+    ApplianceState,
+    /// A warm appliance was granted to a pool.
+    ApplianceGranted,
+    /// A lease ended.
+    LeaseExpired,
+    /// A step was given to a worker.
+    StepStarted,
+    /// A step succeeded.
+    StepDone,
+    /// A step failed.
+    StepFailed,
+    /// A provider was checked.
+    ProviderChecked,
+}
+
+/// An event about to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// The pool concerned.
+    pub pool_id: Option<PoolId>,
+    /// The appliance concerned.
+    pub appliance_id: Option<ApplianceId>,
+    /// The provider concerned.
+    pub provider: Option<ProviderKey>,
+    /// The workflow that caused it.
+    pub workflow_id: Option<WorkflowId>,
+    /// The user who caused it.
+    pub user: Option<String>,
+    /// State afterwards, for state changes.
+    pub state: Option<String>,
+    /// One sentence for people.
+    pub message: String,
+}
+
+impl NewEvent {
+    /// An event of this kind with this sentence, about nothing yet.
+    pub fn new(kind: EventKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            pool_id: None,
+            appliance_id: None,
+            provider: None,
+            workflow_id: None,
+            user: None,
+            state: None,
+            message: message.into(),
+        }
+    }
+}
+
+/// An event as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its place in the order of all events.
+    pub sequence: i64,
+    /// When.
+    pub happened_at: Timestamp,
+    /// What.
+    pub fact: NewEvent,
+}

@@ -1,0 +1,148 @@
+//! Groups: product lines, what their appliances offer, and how those prove ready.
+
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use regex::Regex;
+
+use crate::{GroupName, template::BuildDate, version::Version};
+
+/// One product line, as configured.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name.
+    pub name: GroupName,
+    /// Which template names belong to it.
+    pub pattern: TemplatePattern,
+    /// Lease given when a request names none.
+    pub default_lease: Duration,
+    /// Longest lease from now.
+    pub max_lease: Duration,
+    /// Appliances of the newest template to keep warm.
+    pub warm_count: u32,
+    /// Services its appliances offer.
+    pub endpoints: Vec<EndpointSpec>,
+    /// What an appliance must pass to be ready.
+    pub probes: Vec<Probe>,
+}
+
+/// A service that appliances of a group offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointSpec {
+    /// Its name, e.g. "web".
+    pub name: String,
+    /// TCP port inside the appliance.
+    pub port: u16,
+    /// URL scheme; none: no URL is made.
+    pub scheme: Option<String>,
+}
+
+/// Where a service of one appliance answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Name given by the group.
+    pub name: String,
+    /// Host or IP address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// URL, where the group gives a scheme.
+    pub url: Option<String>,
+}
+
+/// One proof of readiness.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Endpoint of the group to connect to.
+    pub endpoint: String,
+    /// All tries together.
+    pub deadline: Duration,
+    /// One try.
+    pub timeout: Duration,
+    /// What to do there.
+    pub check: ProbeCheck,
+}
+
+/// What a probe does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeCheck {
+    /// GET, judged by status and body.
+    Http {
+        /// Use TLS, without verifying certificates.
+        tls: bool,
+        /// Path with query.
+        path: String,
+        /// Accepted statuses; empty: 200 to 399.
+        statuses: Vec<u16>,
+        /// Text the body must contain; empty: any.
+        body_contains: String,
+    },
+    /// A connection is accepted.
+    Tcp,
+    /// An SSH server introduces itself.
+    Ssh,
+}
+
+/// A rule that says which template names belong to a group, and reads version and date from them.
+#[derive(Debug, Clone)]
+pub struct TemplatePattern(Regex);
+
+/// What is wrong with a template pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It is not a regular expression.
+    #[error("not a regular expression: {0}")]
+    Syntax(String),
+    /// It names no version.
+    #[error("it needs a named part `(?<version>…)`")]
+    NoVersion,
+}
+
+impl TemplatePattern {
+    /// Takes a regular expression with the named part `version` and optionally `date` (`YYYYMMDD`). It must match the whole name.
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
+        let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|e| PatternError::Syntax(e.to_string()))?;
+        if !regex.capture_names().flatten().any(|name| name == "version") {
+            return Err(PatternError::NoVersion);
+        }
+        Ok(Self(regex))
+    }
+
+    /// The regular expression as configured.
+    pub fn as_str(&self) -> &str {
+        let whole = self.0.as_str();
+        whole.strip_prefix("^(?:").and_then(|s| s.strip_suffix(")$")).unwrap_or(whole)
+    }
+
+    /// Version and date of a template of this name; `None` if it does not belong to the group. A name without a date counts as the oldest.
+    pub fn read(&self, template: &str) -> Option<(Version, BuildDate)> {
+        let parts = self.0.captures(template)?;
+        let date = match parts.name("date") {
+            Some(text) => NaiveDate::parse_from_str(text.as_str(), "%Y%m%d").ok()?,
+            None => BuildDate::default(),
+        };
+        Some((Version::new(parts.name("version")?.as_str()), date))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_version_and_date_from_whole_names_only() {
+        let pattern = TemplatePattern::new(r"cfme-(?<version>5\.11\.[0-9.]+)-(?<date>\d{8})").unwrap();
+        let (version, date) = pattern.read("cfme-5.11.7.3-20200910").unwrap();
+        assert_eq!((version.as_str(), date.to_string().as_str()), ("5.11.7.3", "2020-09-10"));
+        for other in ["cfme-5.11.7.3", "xcfme-5.11.7.3-20200910", "cfme-5.11.7.3-20201399", "cfme-5.10.1-20200910"] {
+            assert_eq!(pattern.read(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn refuses_patterns_that_cannot_work() {
+        assert!(matches!(TemplatePattern::new("(").unwrap_err(), PatternError::Syntax(_)));
+        assert_eq!(TemplatePattern::new("x").unwrap_err(), PatternError::NoVersion);
+        assert_eq!(TemplatePattern::new("(?<version>.*)").unwrap().as_str(), "(?<version>.*)");
+    }
+}

@@ -1,0 +1,124 @@
+//! Which template serves a request, and where.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    ProviderKey,
+    template::{BuildDate, Template},
+    version::Version,
+};
+
+/// Version and date that a request is resolved to: the newest version among the templates, then its newest date.
+pub fn resolve(templates: &[Template]) -> Option<(Version, BuildDate)> {
+    let version = templates.iter().map(|t| &t.version).max()?;
+    let date = templates.iter().filter(|t| t.version == *version).map(|t| t.date).max()?;
+    Some((version.clone(), date))
+}
+
+/// Room on one provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Deployments allowed at once.
+    pub provisioning_limit: u32,
+    /// Deployments wanted or running.
+    pub provisioning_count: u32,
+    /// Appliances allowed; none: no limit.
+    pub appliance_limit: Option<u32>,
+    /// Appliances wanted or there.
+    pub appliance_count: u32,
+}
+
+impl Room {
+    /// Load from 0 (empty) upwards, 1000 being full: appliances over their limit, or deployments over theirs where there is none.
+    fn load(&self) -> u64 {
+        let (used, limit) = match self.appliance_limit {
+            Some(limit) => (self.appliance_count, limit),
+            None => (self.provisioning_count, self.provisioning_limit),
+        };
+        u64::from(used) * 1000 / u64::from(limit.max(1))
+    }
+
+    /// Over its appliance limit: nothing more fits until something goes.
+    fn is_full(&self) -> bool {
+        self.appliance_limit.is_some_and(|limit| self.appliance_count >= limit)
+    }
+}
+
+/// Chooses a template for each of `count` appliances: always the least loaded provider, counting what was just placed; providers in `avoid` only
+/// when no other has room. Full providers come last: what is placed there waits for a slot. Empty only if there is no template.
+pub fn place<'a>(
+    count: u32,
+    templates: &'a [Template],
+    room: &BTreeMap<ProviderKey, Room>,
+    avoid: &[ProviderKey],
+) -> Vec<&'a Template> {
+    let mut room = room.clone();
+    let mut placed = Vec::new();
+    for _ in 0..count {
+        let best = templates.iter().filter(|t| room.contains_key(&t.provider)).min_by_key(|t| {
+            let there = &room[&t.provider];
+            (there.is_full(), avoid.contains(&t.provider), there.load(), t.provider.clone())
+        });
+        let Some(best) = best else { break };
+        if let Some(there) = room.get_mut(&best.provider) {
+            there.appliance_count += 1;
+            there.provisioning_count += 1;
+        }
+        placed.push(best);
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{TemplateId, Timestamp, template::TemplateState};
+
+    fn template(provider: &str, version: &str, date: &str) -> Template {
+        Template {
+            id: TemplateId(1),
+            name: "t".into(),
+            provider: provider.into(),
+            group: "g".into(),
+            version: Version::new(version),
+            date: date.parse().unwrap(),
+            state: TemplateState::Ready,
+            found_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn room(limit: Option<u32>, count: u32) -> Room {
+        Room { provisioning_limit: 5, provisioning_count: count, appliance_limit: limit, appliance_count: count }
+    }
+
+    fn providers(placed: &[&Template]) -> Vec<String> {
+        placed.iter().map(|t| t.provider.to_string()).collect()
+    }
+
+    #[test]
+    fn newest_version_then_its_newest_date() {
+        let templates = [
+            template("a", "5.9", "2020-01-09"),
+            template("a", "5.10", "2020-01-01"),
+            template("b", "5.10", "2020-01-02"),
+        ];
+        let (version, date) = resolve(&templates).unwrap();
+        assert_eq!((version.as_str(), date.to_string().as_str()), ("5.10", "2020-01-02"));
+        assert_eq!(resolve(&[]), None);
+    }
+
+    #[test]
+    fn spreads_by_load_and_counts_what_it_placed() {
+        let templates = [template("a", "1", "2020-01-01"), template("b", "1", "2020-01-01")];
+        let rooms = BTreeMap::from([("a".into(), room(None, 1)), ("b".into(), room(None, 0))]);
+        assert_eq!(providers(&place(4, &templates, &rooms, &[])), ["b", "a", "b", "a"]);
+    }
+
+    #[test]
+    fn full_providers_come_last_and_avoided_ones_before_them() {
+        let templates = [template("a", "1", "2020-01-01"), template("b", "1", "2020-01-01")];
+        let rooms = BTreeMap::from([("a".into(), room(Some(1), 1)), ("b".into(), room(Some(9), 8))]);
+        assert_eq!(providers(&place(2, &templates, &rooms, &["b".into()])), ["b", "a"]);
+        assert!(place(1, &[], &rooms, &[]).is_empty());
+    }
+}

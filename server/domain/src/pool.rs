@@ -1,0 +1,241 @@
+//! Pools: what may be asked for, and the states a request goes through.
+//!
+//! ```text
+//! waiting ─first slot→ provisioning ─all ready→ ready
+//!    any of these ─kill, or every lease over→ ending ─nothing left→ ended
+//!    waiting, provisioning ─cannot be fulfilled→ failed
+//! ```
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    Error, GroupName, PoolId, ProviderKey, Result, Timestamp, UserId, appliance::ApplianceState, template::BuildDate,
+    version::Version,
+};
+
+/// Where a pool is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PoolState {
+    /// Waits for a slot.
+    Waiting,
+    /// Some of its appliances are not ready yet.
+    Provisioning,
+    /// Fulfilled.
+    Ready,
+    /// Its appliances are being killed.
+    Ending,
+    /// Nothing of it is left.
+    Ended,
+    /// It could not be fulfilled.
+    Failed,
+}
+
+/// What can happen to a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PoolEvent {
+    /// A deployment of it got a slot.
+    Dispatched,
+    /// Every wanted appliance is ready.
+    Fulfilled,
+    /// Too many deployments failed, or none can succeed.
+    GaveUp,
+    /// Its owner ended it, or all its leases ended.
+    Kill,
+    /// None of its appliances is left.
+    Empty,
+}
+
+impl PoolState {
+    /// All states, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Provisioning, Self::Ready, Self::Ending, Self::Ended, Self::Failed];
+
+    /// The state after `event`, or `None` if the event means nothing in this state.
+    pub fn after(self, event: PoolEvent) -> Option<Self> {
+        use PoolEvent as E;
+        use PoolState as S;
+        match (self, event) {
+            (S::Waiting, E::Dispatched) => Some(S::Provisioning),
+            (S::Waiting | S::Provisioning, E::Fulfilled) => Some(S::Ready),
+            (S::Waiting | S::Provisioning, E::GaveUp) => Some(S::Failed),
+            (S::Waiting | S::Provisioning | S::Ready, E::Kill) => Some(S::Ending),
+            (S::Waiting | S::Provisioning | S::Ready | S::Ending, E::Empty) => Some(S::Ended),
+            _ => None,
+        }
+    }
+
+    /// Nothing more will happen to it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Ended | Self::Failed)
+    }
+
+    /// Name in tables, events and clients.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Provisioning => "provisioning",
+            Self::Ready => "ready",
+            Self::Ending => "ending",
+            Self::Ended => "ended",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for PoolState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Appliances one pool may have where no quota says less.
+pub const MAX_COUNT: u32 = 1000;
+
+/// Deployments of a pool that may fail before it is given up.
+pub const FAILURES_TOLERATED: u32 = 3;
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolRequest {
+    /// Made by the client, unique per request.
+    pub request_id: String,
+    /// Group to take templates from.
+    pub group: GroupName,
+    /// Appliances wanted.
+    pub count: u32,
+    /// Only this version.
+    pub version: Option<Version>,
+    /// Only this build date.
+    pub date: Option<BuildDate>,
+    /// Only this provider.
+    pub provider: Option<ProviderKey>,
+    /// Lease, from fulfilment on; none: the group's default.
+    pub lease: Option<Duration>,
+    /// Free text.
+    pub description: String,
+    /// Memory override in MiB.
+    pub memory_mib: Option<u32>,
+    /// CPU override.
+    pub cpus: Option<u32>,
+}
+
+impl PoolRequest {
+    /// Checks all that can be checked without looking anything up.
+    pub fn check(&self) -> Result<()> {
+        if self.request_id.is_empty() || self.request_id.len() > 64 {
+            return Err(Error::invalid(
+                "request_id",
+                "a request id has 1 to 64 characters; make a UUID for each request",
+            ));
+        }
+        if self.count > MAX_COUNT {
+            return Err(Error::invalid("count", format!("a pool has at most {MAX_COUNT} appliances; ask for fewer")));
+        }
+        if self.description.len() > 1024 {
+            return Err(Error::invalid("description", "a description has at most 1024 bytes; shorten it"));
+        }
+        if self.memory_mib.is_some_and(|mib| !(16..=1_048_576).contains(&mib)) {
+            return Err(Error::invalid("memory_mib", "memory is given in MiB, from 16 to 1048576"));
+        }
+        if self.cpus.is_some_and(|cpus| !(1..=256).contains(&cpus)) {
+            return Err(Error::invalid("cpus", "an appliance has 1 to 256 CPUs"));
+        }
+        Ok(())
+    }
+
+    /// Everything that makes two requests different, but the request id; for telling a repeated request from a reused id.
+    pub fn fingerprint(&self) -> String {
+        let Self { request_id: _, group, count, version, date, provider, lease, description, memory_mib, cpus } = self;
+        format!("{group:?} {count} {version:?} {date:?} {provider:?} {lease:?} {description:?} {memory_mib:?} {cpus:?}")
+    }
+}
+
+/// One request for N appliances of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Identity.
+    pub id: PoolId,
+    /// The request id its client gave.
+    pub request_id: String,
+    /// See [`PoolRequest::fingerprint`], hashed.
+    pub fingerprint: String,
+    /// Whose it is.
+    pub owner_id: UserId,
+    /// Name of the owner.
+    pub owner: String,
+    /// Group of its appliances.
+    pub group: GroupName,
+    /// Version of its appliances.
+    pub version: Version,
+    /// Build date of its appliances.
+    pub date: BuildDate,
+    /// Provider asked for.
+    pub provider: Option<ProviderKey>,
+    /// Appliances wanted.
+    pub count: u32,
+    /// Lease asked for.
+    pub lease: Duration,
+    /// Free text.
+    pub description: String,
+    /// Memory override in MiB.
+    pub memory_mib: Option<u32>,
+    /// CPU override.
+    pub cpus: Option<u32>,
+    /// Where it is in its life.
+    pub state: PoolState,
+    /// Why it waits or failed, for people.
+    pub status: String,
+    /// Deployments of it that failed so far.
+    pub failure_count: u32,
+    /// When it was requested.
+    pub created_at: Timestamp,
+    /// When all its appliances were first ready.
+    pub fulfilled_at: Option<Timestamp>,
+    /// When it ended or failed.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Mean progress of `count` wanted appliances in percent; those not created yet count as 0, an empty pool as done.
+pub fn progress_percent(count: u32, states: impl Iterator<Item = ApplianceState>) -> u32 {
+    if count == 0 {
+        return 100;
+    }
+    let sum: u32 = states.filter(|s| s.counts()).map(ApplianceState::progress_percent).sum();
+    (sum / count).min(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [PoolEvent; 5] =
+        [PoolEvent::Dispatched, PoolEvent::Fulfilled, PoolEvent::GaveUp, PoolEvent::Kill, PoolEvent::Empty];
+
+    #[test]
+    fn final_states_are_final_and_reachable_from_all_others() {
+        for state in PoolState::ALL {
+            for event in EVENTS {
+                assert!(!state.is_final() || state.after(event).is_none(), "{state} {event:?}");
+            }
+            assert_eq!(state.after(PoolEvent::Empty).is_some(), !state.is_final(), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_pool_is_fulfilled_once() {
+        for state in PoolState::ALL {
+            if state.after(PoolEvent::Fulfilled).is_some() {
+                assert!(state < PoolState::Ready);
+            }
+        }
+    }
+
+    #[test]
+    fn progress_is_the_mean_over_the_wanted() {
+        use ApplianceState::{Cloning, Failed, Ready};
+        assert_eq!(progress_percent(0, [].into_iter()), 100);
+        assert_eq!(progress_percent(2, [Ready].into_iter()), 50);
+        assert_eq!(progress_percent(2, [Ready, Cloning, Failed].into_iter()), 60);
+        assert_eq!(progress_percent(2, [Ready, Ready].into_iter()), 100);
+    }
+}

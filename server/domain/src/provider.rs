@@ -1,0 +1,97 @@
+//! Providers: how they are reached (configuration) and how they do (observed).
+
+use crate::{ProviderKey, Timestamp};
+
+/// A provider as configured. Never stored: it may hold secrets.
+#[derive(Debug, Clone)]
+pub struct ProviderSpec {
+    /// Its key in `cfme_data.yaml`.
+    pub key: ProviderKey,
+    /// Name for people.
+    pub name: String,
+    /// Deployments allowed at once.
+    pub provisioning_limit: u32,
+    /// Appliances allowed; none: no limit.
+    pub appliance_limit: Option<u32>,
+    /// Not used for new appliances.
+    pub disabled: bool,
+    /// How to reach it.
+    pub settings: ProviderSettings,
+}
+
+/// How to reach a provider, per driver type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderSettings {
+    /// A Docker or Podman engine.
+    Container {
+        /// `unix:///path` or `http://host:port`.
+        socket: String,
+        /// Host address that ports are published on.
+        publish_address: String,
+        /// Memory of an appliance in MiB; 0: no limit.
+        memory_mib: u32,
+        /// CPUs of an appliance; 0: no limit.
+        cpus: u32,
+    },
+    /// A libvirt daemon.
+    Libvirt {
+        /// Connection URI.
+        uri: String,
+        /// Storage pool with templates and disks.
+        storage_pool: String,
+        /// Network of the appliances.
+        network: String,
+        /// `kvm`, `qemu`, or none: whichever the host can.
+        domain_type: Option<String>,
+        /// Memory of an appliance in MiB.
+        memory_mib: u32,
+        /// CPUs of an appliance.
+        cpus: u32,
+    },
+}
+
+impl ProviderSettings {
+    /// Name of the driver type.
+    pub fn driver(&self) -> &'static str {
+        match self {
+            Self::Container { .. } => "container",
+            Self::Libvirt { .. } => "libvirt",
+        }
+    }
+}
+
+/// A provider as it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// Its key.
+    pub key: ProviderKey,
+    /// Name for people.
+    pub name: String,
+    /// Name of the driver type.
+    pub driver: String,
+    /// The last check succeeded; false before the first.
+    pub working: bool,
+    /// Not used for new appliances.
+    pub disabled: bool,
+    /// What the last check found, for people.
+    pub status: String,
+    /// When the last check ended.
+    pub checked_at: Option<Timestamp>,
+    /// Deployments allowed at once.
+    pub provisioning_limit: u32,
+    /// Appliances allowed; none: no limit.
+    pub appliance_limit: Option<u32>,
+    /// What is there now.
+    pub load: ProviderLoad,
+}
+
+/// What is on a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProviderLoad {
+    /// Deployments running.
+    pub provisioning_count: u32,
+    /// Appliances, wanted ones included, gone ones not.
+    pub appliance_count: u32,
+    /// Usable templates.
+    pub template_count: u32,
+}

@@ -1,0 +1,362 @@
+//! Workflows: durable chains of steps on one subject, and how their steps are tried.
+//!
+//! ```text
+//! workflow: pending ─first step given out→ running ─last step done→ succeeded
+//!           pending, running ─step failed for good→ failed      ─someone ended it→ cancelled
+//! task:     blocked ─its turn→ ready ─given to a worker→ running ─succeeded→ done
+//!           running ─failed, tried again→ retrying ─due→ running   running ─failed for good→ failed
+//!           running ─worker lost it→ ready         any but done, failed ─workflow ended→ cancelled
+//! ```
+//! At most one workflow of an appliance has steps under way; later ones stay pending until it ended.
+
+use std::{fmt, time::Duration};
+
+use crate::{
+    ApplianceId, ProviderKey, TaskId, Timestamp, WorkerId, WorkflowId, appliance::PowerState, group::Endpoint,
+};
+
+/// What a workflow does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WorkflowKind {
+    /// Makes an appliance and proves it ready.
+    Deploy,
+    /// Deletes an appliance and proves it gone.
+    Kill,
+    /// Looks at a provider and its templates.
+    CheckProvider,
+}
+
+/// One step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StepKind {
+    /// Clone the template.
+    Clone,
+    /// Wait until the provider lists the clone.
+    WaitPresent,
+    /// Write our tags.
+    Tag,
+    /// Power on.
+    Start,
+    /// Wait for an address.
+    WaitAddress,
+    /// Wait until all probes pass.
+    WaitReady,
+    /// Power off.
+    Stop,
+    /// Delete.
+    Delete,
+    /// Wait until it is proven absent.
+    WaitGone,
+    /// Look at the provider.
+    CheckProvider,
+}
+
+/// Room that tasks compete in; lower goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Serving a request from what is warm.
+    Grant,
+    /// Killing.
+    Kill,
+    /// Deploying.
+    Provision,
+    /// Power operations by request.
+    Operate,
+    /// Preparing templates.
+    Prepare,
+    /// Everything else.
+    Maintain,
+}
+
+/// Where a workflow is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WorkflowState {
+    /// No step of it was given out yet.
+    Pending,
+    /// Under way.
+    Running,
+    /// All steps done.
+    Succeeded,
+    /// A step failed for good.
+    Failed,
+    /// Ended by request.
+    Cancelled,
+}
+
+/// Where a task is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TaskState {
+    /// An earlier step, or an earlier workflow of the subject, comes first.
+    Blocked,
+    /// Can be given to a worker.
+    Ready,
+    /// A worker has it.
+    Running,
+    /// Failed; will be tried again when due.
+    Retrying,
+    /// Succeeded.
+    Done,
+    /// Failed for good.
+    Failed,
+    /// Its workflow ended first.
+    Cancelled,
+}
+
+impl WorkflowKind {
+    /// Its steps, in order.
+    pub fn steps(self) -> &'static [StepKind] {
+        use StepKind as S;
+        match self {
+            Self::Deploy => &[S::Clone, S::WaitPresent, S::Tag, S::Start, S::WaitAddress, S::WaitReady],
+            Self::Kill => &[S::Stop, S::Delete, S::WaitGone],
+            Self::CheckProvider => &[S::CheckProvider],
+        }
+    }
+
+    /// The room its tasks compete in.
+    pub fn lane(self) -> Lane {
+        match self {
+            Self::Deploy => Lane::Provision,
+            Self::Kill => Lane::Kill,
+            Self::CheckProvider => Lane::Maintain,
+        }
+    }
+}
+
+impl WorkflowState {
+    /// Nothing more will happen to it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// How a step is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Tries before it has failed for good; `None`: it is tried until it succeeds.
+    pub attempts: Option<u32>,
+    /// Wait before the second try; doubles with each further one.
+    pub backoff: Duration,
+    /// The longest wait between tries.
+    pub backoff_max: Duration,
+    /// One try must end within this time.
+    pub deadline: Duration,
+}
+
+impl StepKind {
+    /// How the step is tried. Kill steps are tried for ever: nothing may be left behind. Waiting for readiness is bounded by the probes instead.
+    pub fn policy(self) -> Policy {
+        let seconds = Duration::from_secs;
+        let (attempts, deadline) = match self {
+            Self::Clone => (Some(3), seconds(15 * 60)),
+            Self::WaitPresent | Self::WaitAddress => (Some(2), seconds(10 * 60)),
+            Self::Tag | Self::Start => (Some(4), seconds(2 * 60)),
+            Self::WaitReady => (Some(1), seconds(60 * 60)),
+            Self::Stop | Self::Delete | Self::WaitGone => (None, seconds(10 * 60)),
+            Self::CheckProvider => (Some(1), seconds(60)),
+        };
+        Policy { attempts, backoff: Duration::from_millis(500), backoff_max: seconds(60), deadline }
+    }
+
+    /// Name in tables, events and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clone => "clone",
+            Self::WaitPresent => "wait_present",
+            Self::Tag => "tag",
+            Self::Start => "start",
+            Self::WaitAddress => "wait_address",
+            Self::WaitReady => "wait_ready",
+            Self::Stop => "stop",
+            Self::Delete => "delete",
+            Self::WaitGone => "wait_gone",
+            Self::CheckProvider => "check_provider",
+        }
+    }
+}
+
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a step failed, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StepErrorReason {
+    /// The provider did not answer; the outcome is unknown.
+    Unreachable,
+    /// The provider refused our credentials.
+    AccessDenied,
+    /// The template is not there.
+    TemplateNotFound,
+    /// The appliance is not there.
+    ApplianceNotFound,
+    /// Something else has that name.
+    NameTaken,
+    /// No room.
+    NoCapacity,
+    /// The driver cannot do this.
+    Unsupported,
+    /// What was asked is wrong.
+    Invalid,
+    /// The provider failed for a reason of its own.
+    ProviderError,
+    /// The time allowed ran out.
+    Deadline,
+    /// Stopped by request or because the worker left.
+    Cancelled,
+    /// The appliance stopped or broke on its way.
+    ApplianceBroken,
+}
+
+impl StepErrorReason {
+    /// Trying the same again may help.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Unreachable | Self::NoCapacity | Self::ProviderError | Self::Deadline)
+    }
+
+    /// The provider answered, and the answer was no: nothing of this try is still under way.
+    pub fn is_definite(self) -> bool {
+        !matches!(self, Self::Unreachable | Self::Deadline | Self::Cancelled | Self::ProviderError)
+    }
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepError {
+    /// For programs.
+    pub reason: StepErrorReason,
+    /// For people.
+    pub message: String,
+}
+
+/// What a step found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepOutput {
+    /// Nothing beyond its success.
+    Empty,
+    /// The appliance as seen.
+    Observed {
+        /// The provider's id of it.
+        provider_ref: String,
+        /// Its power.
+        power: PowerState,
+        /// Its address, if it has one.
+        address: Option<String>,
+        /// Where its services answer, if it has an address.
+        endpoints: Vec<Endpoint>,
+    },
+    /// The provider as seen.
+    Provider {
+        /// Kind and version, for people.
+        version: String,
+        /// Names of all templates.
+        templates: Vec<String>,
+    },
+}
+
+/// What to do after a failed try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Try again after this long, give or take the caller's jitter.
+    Retry(Duration),
+    /// Give it out again at once; it does not count as a try.
+    Requeue,
+    /// It has failed for good.
+    GiveUp,
+}
+
+/// Decides what follows the `attempt`-th failed try (1 = the first) of a step.
+pub fn after_failure(step: StepKind, attempt: u32, reason: StepErrorReason) -> AfterFailure {
+    if reason == StepErrorReason::Cancelled {
+        return AfterFailure::Requeue;
+    }
+    let policy = step.policy();
+    let more = match policy.attempts {
+        None => true,
+        Some(attempts) => reason.may_pass() && attempt < attempts,
+    };
+    if !more {
+        return AfterFailure::GiveUp;
+    }
+    let factor = 1_u32 << attempt.saturating_sub(1).min(16);
+    AfterFailure::Retry(policy.backoff.saturating_mul(factor).min(policy.backoff_max))
+}
+
+/// What a workflow is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// An appliance.
+    Appliance(ApplianceId),
+    /// A provider.
+    Provider(ProviderKey),
+}
+
+/// One step of one workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Identity.
+    pub id: TaskId,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// What that workflow does.
+    pub workflow: WorkflowKind,
+    /// What it is about.
+    pub subject: Subject,
+    /// Which step.
+    pub step: StepKind,
+    /// Its place among the steps, from 0.
+    pub position: u32,
+    /// Where it is in its life.
+    pub state: TaskState,
+    /// The provider it works on.
+    pub provider: ProviderKey,
+    /// Tries begun.
+    pub attempt: u32,
+    /// Fencing epoch: rises with every assignment.
+    pub epoch: i64,
+    /// Who has it.
+    pub worker: Option<WorkerId>,
+    /// It is to be stopped.
+    pub cancel_requested: bool,
+    /// When it can be given out.
+    pub due_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn killing_never_gives_up() {
+        for step in WorkflowKind::Kill.steps() {
+            for attempt in [1, 2, 50, u32::MAX] {
+                assert!(matches!(after_failure(*step, attempt, StepErrorReason::AccessDenied), AfterFailure::Retry(_)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_pass_is_not_tried_again_and_the_rest_backs_off() {
+        assert_eq!(after_failure(StepKind::Clone, 1, StepErrorReason::TemplateNotFound), AfterFailure::GiveUp);
+        assert_eq!(
+            after_failure(StepKind::Clone, 1, StepErrorReason::Unreachable),
+            AfterFailure::Retry(Duration::from_millis(500))
+        );
+        assert_eq!(
+            after_failure(StepKind::Clone, 2, StepErrorReason::Unreachable),
+            AfterFailure::Retry(Duration::from_secs(1))
+        );
+        assert_eq!(after_failure(StepKind::Clone, 3, StepErrorReason::Unreachable), AfterFailure::GiveUp);
+        assert_eq!(
+            after_failure(StepKind::Delete, 30, StepErrorReason::Unreachable),
+            AfterFailure::Retry(Duration::from_secs(60))
+        );
+    }
+
+    #[test]
+    fn a_worker_that_leaves_costs_no_try() {
+        assert_eq!(after_failure(StepKind::WaitReady, 1, StepErrorReason::Cancelled), AfterFailure::Requeue);
+    }
+}
