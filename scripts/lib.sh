@@ -10,6 +10,10 @@ die() {
   exit 1
 }
 
+# No script ends without a word: a command that failed where nobody expected it is named.
+set -E
+trap 'say "error: $0 ended at line $LINENO, in: $BASH_COMMAND"' ERR
+
 have() { command -v "$1" >/dev/null 2>&1; }
 # need PURPOSE COMMAND...: dies naming the install purpose that brings a missing command
 need() {

@@ -34,6 +34,8 @@ start() {
   mkdir -p "$home"
   # Daemons that run as users of their own must be able to reach what is theirs.
   chmod 755 "$home"
+  # What is printed may hold a password.
+  install -m 600 /dev/null "$home/exports.new"
   service_start "$home" >"$home/exports.new"
   mv "$home/exports.new" "$home/exports"
   cat "$home/exports"

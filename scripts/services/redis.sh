@@ -18,7 +18,7 @@ service_start() {
   launch "$home" redis "${AS_USER[@]}" redis-server "$home/redis.conf"
   until_true 30 answers_or_dead "$home" || true
   service_alive "$home" || give_up "$home" redis "Redis does not answer on port $port"
-  echo "export SPROUT_TEST_REDIS=redis://:$password@127.0.0.1:$port/"
+  echo "export SPROUT_TEST_REDIS=redis://default:$password@127.0.0.1:$port/"
 }
 
 answers_or_dead() { service_alive "$1" || ! running "$1/redis.pid"; }
