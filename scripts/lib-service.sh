@@ -17,10 +17,7 @@ running() {
   local pid
   [ -s "$1" ] || return 1
   pid=$(head -1 "$1")
-  case "$(readlink "/proc/$pid/cwd" 2>/dev/null || as_root readlink "/proc/$pid/cwd" 2>/dev/null)" in
-    "$(dirname "$1")"*) return 0 ;;
-    *) return 1 ;;
-  esac
+  [[ "$(as_root readlink "/proc/$pid/cwd" || true)" == "$(dirname "$1")"* ]]
 }
 stopped() { ! running "$1"; }
 

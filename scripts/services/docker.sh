@@ -1,21 +1,26 @@
 # shellcheck shell=bash
-# A private container engine: dockerd with its own bridge and no packet filter rules, so that a Docker that runs already
-# does not notice it. Ports published on 127.0.0.1 work (its proxy carries them); containers reach nothing outside.
+# A private container engine: dockerd with its own bridge, no packet filter rules and its own corner of the system's containerd,
+# so that a Docker that runs already does not notice it. Ports published on 127.0.0.1 work (its proxy carries them); containers reach nothing outside.
 
 service_start() {
-  local home=$1 id subnet
+  local home=$1 id subnet reaper=()
   need container dockerd curl ip
   id=$(short_id "$home")
-  subnet=$(free_subnet)
+  subnet=$(free_subnet "$id")
   echo "spr$id" >"$home/bridge"
   as_root ip link add "spr$id" type bridge
   as_root ip address add "$subnet.1/24" dev "spr$id"
   as_root ip link set "spr$id" up
-  # The namespaces keep it apart from the containers of another Docker where both use the system's containerd.
+  # In a process and mount namespace of their own, containers and their mounts cannot outlive the engine, however it ends.
+  ! have tini || reaper=(tini --)
   echo "{}" >"$home/daemon.json"
-  launch "$home" docker "${SUDO[@]}" dockerd --host "unix://$home/docker.sock" --group "$(id -gn)" \
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  launch "$home" docker "${SUDO[@]}" bash -c 'echo $$ >engine.pid && exec "$@"' engine \
+    unshare --pid --fork --kill-child --mount-proc "${reaper[@]}" \
+    dockerd --host "unix://$home/docker.sock" --group "$(id -gn)" \
     --data-root "$home/data" --exec-root "$home/exec" --pidfile "$home/dockerd.pid" --config-file "$home/daemon.json" \
     --containerd-namespace "sprout-$id" --containerd-plugins-namespace "sprout-$id-plugins" \
+    --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/sprout-$id" \
     --bridge "spr$id" --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false
   until_true 60 answers_or_dead "$home" || true
   engine_answers "$home/docker.sock" || give_up "$home" docker "the private Docker does not answer"
@@ -27,31 +32,25 @@ answers_or_dead() { engine_answers "$1/docker.sock" || ! running "$1/docker.pid"
 
 service_alive() { engine_answers "$1/docker.sock"; }
 
+# Everything that ran in it ends with its first process, and what it stored goes with its directory.
 service_stop() {
-  local home=$1 mount
-  # Containers end at once this way; dockerd alone would wait up to ten seconds for each.
-  if engine_answers "$home/docker.sock"; then
-    for container in $(curl -sf --max-time 10 --unix-socket "$home/docker.sock" 'http://engine/containers/json?all=true' |
-      grep -oE '"Id":"[0-9a-f]{64}"' | cut -d'"' -f4); do
-      curl -sf --max-time 30 --output /dev/null --unix-socket "$home/docker.sock" \
-        -X DELETE "http://engine/containers/$container?force=true&v=true" || warn "container $container could not be removed"
-    done
-  fi
+  local home=$1
+  halt "$home/engine.pid" KILL
   halt "$home/docker.pid"
-  awk -v home="$home/" 'index($2, home) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do
-    as_root umount "$mount"
-  done
+  # A killed container cannot take its control group along.
+  as_root find /sys/fs/cgroup -depth -type d -path "*/sprout-$(short_id "$home")*" -exec rmdir {} +
   if [ -s "$home/bridge" ] && ip link show "$(cat "$home/bridge")" >/dev/null 2>&1; then
     as_root ip link delete "$(cat "$home/bridge")"
   fi
 }
 
-# free_subnet: the first three numbers of a /24 that no interface here uses
+# free_subnet ID: the first three numbers of a /24 that no interface here uses; two that start at once begin their search apart
 free_subnet() {
-  local n used
+  local n third used
   used=$(ip -4 -o address)
   for ((n = 0; n < 256; n++)); do
-    [[ $used == *" 10.213.$n."* ]] || { echo "10.213.$n"; return; }
+    third=$(((0x$1 + n) % 256))
+    [[ $used == *" 10.213.$third."* ]] || { echo "10.213.$third"; return; }
   done
   die "10.213.0.0/16 is all in use" "stop services that are not needed any more"
 }
