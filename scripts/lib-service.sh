@@ -17,7 +17,7 @@ running() {
   local pid
   [ -s "$1" ] || return 1
   pid=$(head -1 "$1")
-  [[ "$(as_root readlink "/proc/$pid/cwd" || true)" == "$(dirname "$1")"* ]]
+  [[ "$(readlink "/proc/$pid/cwd" || true)" == "$(dirname "$1")"* ]]
 }
 stopped() { ! running "$1"; }
 
@@ -26,10 +26,10 @@ halt() {
   running "$1" || return 0
   local pid
   pid=$(head -1 "$1")
-  as_root kill -s "${2:-TERM}" "$pid" || true
+  kill -s "${2:-TERM}" "$pid" || true
   until_true 20 stopped "$1" || {
     warn "process $pid ($1) does not end by itself: killing it"
-    as_root kill -s KILL "$pid" || true
+    kill -s KILL "$pid" || true
     until_true 5 stopped "$1" || die "process $pid ($1) cannot be killed" "look at it with ps, then stop again"
   }
 }
@@ -70,3 +70,6 @@ secret() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # short_id HOME: eight characters that are the same for the same directory, for names that the whole machine shares
 short_id() { printf '%s' "$1" | sha256sum | cut -c1-8; }
+
+# caller_group: whose group may use the sockets of a service that root runs
+caller_group() { id -gn "${SUDO_USER:-$(id -un)}"; }

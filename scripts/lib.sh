@@ -44,12 +44,13 @@ package_manager() {
   fi
 }
 
-# What to put before a command that needs root.
-SUDO=()
-[ "$(id -u)" = 0 ] || SUDO=(sudo)
 as_root() {
-  [ "${#SUDO[@]}" = 0 ] || have sudo || die "'$1' needs root and sudo is not installed" "run this as root"
-  "${SUDO[@]}" "$@"
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  else
+    have sudo || die "'$1' needs root and sudo is not installed" "run this as root"
+    sudo "$@"
+  fi
 }
 
 # until_true SECONDS COMMAND...: repeats the command until it succeeds; false when the time is over

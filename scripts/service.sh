@@ -13,6 +13,11 @@ usage="usage: scripts/service.sh start|stop postgres|redis|docker|libvirt DIR, o
 [ $# = 3 ] || die "three arguments are needed, $# given" "$usage"
 action=$1 name=$2
 
+# What sets up networks and namespaces is root's; the others run as whoever starts them.
+case $name in
+  docker | libvirt) [ "$(id -u)" = 0 ] || exec sudo "$0" "$@" ;;
+esac
+
 # load NAME: brings service_start HOME, service_alive HOME and service_stop HOME
 load() {
   [ -f "$here/services/$1.sh" ] || die "there is no service '$1'" "$usage"
@@ -30,7 +35,7 @@ start() {
     say "$name: was started in $home and is not alive; starting it anew"
   fi
   # What a start that was killed half-way has left must not be in the way of this one.
-  [ ! -e "$home" ] || stop "$home"
+  stop "$home"
   mkdir -p "$home"
   # Daemons that run as users of their own must be able to reach what is theirs.
   chmod 755 "$home"
@@ -43,9 +48,8 @@ start() {
 
 stop() {
   local home=$1
-  [ -e "$home" ] || return 0
   service_stop "$home"
-  as_root rm -rf --one-file-system "$home"
+  rm -rf --one-file-system "$home"
 }
 
 case $action in
@@ -55,13 +59,14 @@ case $action in
     start "$(cd "$3" && pwd -P)/$name"
     ;;
   stop)
-    [ -d "$3" ] || exit 0
-    dir=$(cd "$3" && pwd -P)
-    [ "$name" != all ] || name="libvirt docker redis postgres"
-    for one in $name; do
-      load "$one"
-      stop "$dir/$one"
-    done
+    if [ "$name" = all ]; then
+      for one in libvirt docker redis postgres; do
+        [ ! -e "$3/$one" ] || "$0" stop "$one" "$3"
+      done
+    elif [ -d "$3" ]; then
+      load "$name"
+      stop "$(cd "$3" && pwd -P)/$name"
+    fi
     ;;
   *) die "there is no action '$action'" "$usage" ;;
 esac

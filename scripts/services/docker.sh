@@ -7,17 +7,14 @@ service_start() {
   need container dockerd curl ip
   id=$(short_id "$home")
   subnet=$(free_subnet "$id")
-  echo "spr$id" >"$home/bridge"
-  as_root ip link add "spr$id" type bridge
-  as_root ip address add "$subnet.1/24" dev "spr$id"
-  as_root ip link set "spr$id" up
+  ip link add "spr$id" type bridge
+  ip address add "$subnet.1/24" dev "spr$id"
+  ip link set "spr$id" up
   # In a process and mount namespace of their own, containers and their mounts cannot outlive the engine, however it ends.
   ! have tini || reaper=(tini --)
   echo "{}" >"$home/daemon.json"
-  # shellcheck disable=SC2016 # expanded by the inner shell
-  launch "$home" docker "${SUDO[@]}" bash -c 'echo $$ >engine.pid && exec "$@"' engine \
-    unshare --pid --fork --kill-child --mount-proc "${reaper[@]}" \
-    dockerd --host "unix://$home/docker.sock" --group "$(id -gn)" \
+  launch "$home" docker unshare --pid --fork --kill-child --mount-proc "${reaper[@]}" \
+    dockerd --host "unix://$home/docker.sock" --group "$(caller_group)" \
     --data-root "$home/data" --exec-root "$home/exec" --pidfile "$home/dockerd.pid" --config-file "$home/daemon.json" \
     --containerd-namespace "sprout-$id" --containerd-plugins-namespace "sprout-$id-plugins" \
     --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/sprout-$id" \
@@ -34,14 +31,12 @@ service_alive() { engine_answers "$1/docker.sock"; }
 
 # Everything that ran in it ends with its first process, and what it stored goes with its directory.
 service_stop() {
-  local home=$1
-  halt "$home/engine.pid" KILL
-  halt "$home/docker.pid"
+  local home=$1 id
+  id=$(short_id "$home")
+  halt "$home/docker.pid" KILL
   # A killed container cannot take its control group along.
-  as_root find /sys/fs/cgroup -depth -type d -path "*/sprout-$(short_id "$home")*" -exec rmdir {} +
-  if [ -s "$home/bridge" ] && ip link show "$(cat "$home/bridge")" >/dev/null 2>&1; then
-    as_root ip link delete "$(cat "$home/bridge")"
-  fi
+  find /sys/fs/cgroup -depth -type d -path "*/sprout-$id*" -exec rmdir {} +
+  ! ip link show "spr$id" >/dev/null 2>&1 || ip link delete "spr$id"
 }
 
 # free_subnet ID: the first three numbers of a /24 that no interface here uses; two that start at once begin their search apart

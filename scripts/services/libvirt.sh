@@ -14,14 +14,13 @@ service_start() {
   install -m 000 /dev/null "$home/no-kvm"
   check_reachable "$home/pool"
   write_configuration "$home"
-  as_root ip netns add "$netns"
-  echo "$netns" >"$home/netns"
-  as_root nsenter --net="/run/netns/$netns" ip link set lo up
+  ip netns add "$netns"
+  nsenter --net="/run/netns/$netns" ip link set lo up
   private_directories "$home"
-  launch "$home" virtlogd "${SUDO[@]}" "${PRIVATE[@]}" virtlogd
+  launch "$home" virtlogd "${PRIVATE[@]}" virtlogd
   # Machines that end become children of tini, which buries them at once: destroying one takes 0.25 s instead of 1.5 s.
   ! have tini || reaper=(tini -s --)
-  launch "$home" libvirt "${SUDO[@]}" "${reaper[@]}" nsenter --net="/run/netns/$netns" "${PRIVATE[@]}" libvirtd
+  launch "$home" libvirt "${reaper[@]}" nsenter --net="/run/netns/$netns" "${PRIVATE[@]}" libvirtd
   uri="qemu+unix:///system?socket=$home/run/libvirt-sock"
   # The first answer waits for libvirt to try out every emulator.
   until_true 120 answers_or_dead "$home" || true
@@ -58,7 +57,7 @@ private_directories() {
 write_configuration() {
   local home=$1
   cat >"$home/etc/libvirtd.conf" <<END
-unix_sock_group = "$(id -gn)"
+unix_sock_group = "$(caller_group)"
 unix_sock_rw_perms = "0770"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
@@ -89,7 +88,7 @@ check_reachable() {
   local user
   for user in libvirt-qemu qemu; do
     id -u "$user" >/dev/null 2>&1 || continue
-    as_root setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups test -x "$1" ||
+    setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups test -x "$1" ||
       die "the user $user, as whom machines run, cannot reach $1" "choose a directory that everyone may enter (chmod o+x its parents)"
   done
 }
@@ -109,13 +108,12 @@ service_stop() {
     done
     timeout 30 virsh --connect "$uri" net-destroy sprout >/dev/null || true
   fi
-  [ -s "$home/netns" ] || return 0
-  netns=$(cat "$home/netns")
+  netns=sprout-$(short_id "$home")
   halt "$home/libvirt.pid"
   halt "$home/virtlogd.pid"
   # Whatever outlived its libvirtd is still in the network namespace, where nothing but ours ever was.
   if [ -e "/run/netns/$netns" ]; then
-    as_root ip netns pids "$netns" | while read -r pid; do as_root kill -s KILL "$pid" || true; done
-    as_root ip netns delete "$netns"
+    ip netns pids "$netns" | while read -r pid; do kill -s KILL "$pid" || true; done
+    ip netns delete "$netns"
   fi
 }
