@@ -47,7 +47,7 @@ chmod 755 "$root/init"
 
 answer=$(tar -C "$root" --owner=0 --group=0 --numeric-owner -cf - . | engine --request POST --upload-file - \
   --header 'Content-Type: application/x-tar' \
-  --url-query fromSrc=- --url-query repo=sprout-demo --url-query "tag=$version" \
+  --url-query fromSrc=- --url-query "repo=$image" \
   --url-query 'changes=CMD ["/init"]' --url-query 'changes=EXPOSE 80' \
   --url-query "changes=LABEL org.opencontainers.image.version=$version" \
   --url-query "changes=LABEL org.opencontainers.image.created=$(date -u +%Y-%m-%dT%H:%M:%SZ)" \

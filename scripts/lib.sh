@@ -67,3 +67,6 @@ until_true() {
 engine_answers() {
   [ -S "$1" ] && curl --silent --fail --max-time 5 --output /dev/null --unix-socket "$1" http://engine/_ping
 }
+
+# engine_service: which of the private engines of service.sh this machine can run
+engine_service() { if have dockerd; then echo docker; else echo podman; fi; }

@@ -9,13 +9,13 @@ here=$(dirname "$0")
 # shellcheck source=scripts/lib-service.sh
 . "$here/lib-service.sh"
 
-usage="usage: scripts/service.sh start|stop postgres|redis|docker|libvirt DIR, or stop all DIR"
+usage="usage: scripts/service.sh start|stop postgres|redis|docker|podman|libvirt DIR, or stop all DIR"
 [ $# = 3 ] || die "three arguments are needed, $# given" "$usage"
 action=$1 name=$2
 
 # What sets up networks and namespaces is root's; the others run as whoever starts them.
 case $name in
-  docker | libvirt) [ "$(id -u)" = 0 ] || exec sudo "$0" "$@" ;;
+  docker | podman | libvirt) [ "$(id -u)" = 0 ] || exec sudo "$0" "$@" ;;
 esac
 
 # load NAME: brings service_start HOME, service_alive HOME and service_stop HOME
@@ -60,7 +60,7 @@ case $action in
     ;;
   stop)
     if [ "$name" = all ]; then
-      for one in libvirt docker redis postgres; do
+      for one in libvirt docker podman redis postgres; do
         [ ! -e "$3/$one" ] || "$0" stop "$one" "$3"
       done
     elif [ -d "$3" ]; then
