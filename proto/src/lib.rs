@@ -7,7 +7,7 @@
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Generated code, in the package paths of the protos (generated messages refer to each other through them).
-#[allow(missing_docs, clippy::pedantic)] // documented in the protos; the generator's style is its own
+#[allow(missing_docs, clippy::all, clippy::pedantic)] // documented in the protos; the generator's style is its own
 pub mod sprout {
     pub mod appliance {
         pub mod v1 {

@@ -1,0 +1,186 @@
+//! Why a call failed: the server could not be asked, or it said no and why.
+
+use std::{collections::HashMap, error::Error, fmt::Write as _, io, time::Duration};
+
+use tonic::{Code, Status, TimeoutExpired};
+use tonic_types::StatusExt as _;
+
+/// Why a call failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The settings make no sense; nothing was sent.
+    #[error("{message}")]
+    Settings {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The server did not answer. What was asked may have been done or not.
+    #[error("cannot reach the server at {server}: {cause}")]
+    Unreachable {
+        /// Its URL.
+        server: String,
+        /// What happened on the way.
+        cause: String,
+        /// Nobody listens there: nothing was sent.
+        refused: bool,
+    },
+    /// The server answered with an error.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+}
+
+/// An error the server answered with.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Its kind.
+    pub code: Code,
+    /// `google.rpc.ErrorInfo.reason`: what exactly, for programs.
+    pub reason: Option<String>,
+    /// What was wrong, for people.
+    pub message: String,
+    /// `google.rpc.ErrorInfo.metadata`: details that belong to the reason.
+    pub metadata: HashMap<String, String>,
+    /// `google.rpc.BadRequest`: which fields of the request are wrong.
+    pub fields: Vec<FieldViolation>,
+    /// `google.rpc.RetryInfo`: try again after this time.
+    pub retry_after: Option<Duration>,
+}
+
+/// A wrong field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// Its name in the proto.
+    pub field: String,
+    /// What is wrong with it.
+    pub description: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let message = if self.message.is_empty() { self.code.description() } else { &self.message };
+        f.write_str(message)?;
+        for field in self.fields.iter().filter(|field| !message.contains(&field.description)) {
+            write!(f, "; {}: {}", field.field, field.description)?;
+        }
+        Ok(())
+    }
+}
+
+impl ClientError {
+    pub(crate) fn settings(message: impl Into<String>) -> Self {
+        Self::Settings { message: message.into() }
+    }
+
+    /// Reads a status. One that was made on this side (it has a source) means that the server was not reached.
+    pub fn from_status(server: &str, status: &Status) -> Self {
+        if let Some(source) = status.source() {
+            let cause =
+                if find::<TimeoutExpired>(source).is_some() { "no answer in time".into() } else { chain(source) };
+            let refused = find::<io::Error>(source).is_some_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+            return Self::Unreachable { server: server.to_owned(), cause, refused };
+        }
+        let details = status.get_error_details();
+        let info = details.error_info();
+        let fields = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+        let field = |f: tonic_types::FieldViolation| FieldViolation { field: f.field, description: f.description };
+        Self::Refused(Box::new(Refusal {
+            code: status.code(),
+            reason: info.map(|info| info.reason.clone()).filter(|reason| !reason.is_empty()),
+            message: status.message().to_owned(),
+            metadata: info.map(|info| info.metadata.clone()).unwrap_or_default(),
+            fields: fields.into_iter().map(field).collect(),
+            retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
+        }))
+    }
+
+    /// The kind of the error as a gRPC code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Settings { .. } => Code::InvalidArgument,
+            Self::Unreachable { .. } => Code::Unavailable,
+            Self::Refused(refusal) => refusal.code,
+        }
+    }
+
+    /// Whether the same call may well succeed a moment later, on this server or another replica of it.
+    pub fn is_unavailable(&self) -> bool {
+        self.code() == Code::Unavailable
+    }
+
+    /// What to do about it, where this side can tell.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { refused: true, .. } => Some(
+                "is the server running? Start it with `sprout` (all in one) or `sprout-server`, or name another one \
+                 with --server or SPROUT_SERVER"
+                    .to_owned(),
+            ),
+            Self::Unreachable { .. } => {
+                Some("check the address (--server or SPROUT_SERVER), the network, and the server's log".to_owned())
+            }
+            Self::Refused(refusal) => {
+                refusal.retry_after.map(|after| format!("try again in {} s", after.as_secs_f64().ceil()))
+            }
+            Self::Settings { .. } => None,
+        }
+    }
+}
+
+fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
+    causes(error).find_map(|e| e.downcast_ref())
+}
+
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+/// An error with its causes in one line, each said once.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for part in causes(error).map(ToString::to_string) {
+        if part == "transport error" || text.contains(&part) {
+            continue;
+        }
+        let separator = if text.is_empty() { "" } else { ": " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{separator}{part}");
+    }
+    if text.is_empty() { error.to_string() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    #[test]
+    fn details_survive_the_wire() {
+        let mut details = ErrorDetails::new();
+        details
+            .set_error_info("COUNT_TOO_HIGH", "sprout", [("limit".to_owned(), "5".to_owned())])
+            .add_bad_request_violation("count", "must be at most 5")
+            .set_retry_info(Some(Duration::from_millis(1500)));
+        let status = Status::with_error_details(Code::InvalidArgument, "the request is wrong", details);
+        let error = ClientError::from_status("http://x", &status);
+        assert_eq!(error.to_string(), "the request is wrong; count: must be at most 5");
+        assert_eq!(error.hint().unwrap(), "try again in 2 s");
+        let ClientError::Refused(refusal) = error else { panic!("{error:?}") };
+        assert_eq!(refusal.reason.as_deref(), Some("COUNT_TOO_HIGH"));
+        assert_eq!(refusal.metadata["limit"], "5");
+    }
+
+    #[test]
+    fn a_status_without_details_is_enough() {
+        let error = ClientError::from_status("http://x", &Status::not_found(""));
+        assert_eq!(error.to_string(), "Some requested entity was not found");
+        assert_eq!((error.code(), error.hint()), (Code::NotFound, None));
+    }
+}

@@ -1,0 +1,152 @@
+//! Streams that go on where they were after the connection broke or the server restarted.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use sprout_proto::{
+    event::{WatchRequest, WatchResponse},
+    pool::{Pool, PoolState, WatchPoolRequest, WatchPoolResponse},
+};
+use tonic::{Response, Status, Streaming};
+
+use crate::{connection::Connection, error::ClientError};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Opens a stream behind the last message seen.
+type Opener<T> = Box<dyn Fn(&Connection, Option<&T>) -> Opening<T> + Send>;
+type Opening<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Status>> + Send>>;
+
+/// What a watch tells.
+#[derive(Debug)]
+pub enum Watched<T> {
+    /// The server sent this.
+    Message(T),
+    /// The connection is lost; the watch goes on by itself. Told once per loss.
+    Lost(ClientError),
+    /// The connection is there again.
+    Back,
+}
+
+/// A stream of the server that is opened again when it breaks.
+pub struct Watch<T> {
+    connection: Connection,
+    open: Opener<T>,
+    /// Whether the server may end the stream after this message.
+    is_last: fn(&T) -> bool,
+    stream: Option<Streaming<T>>,
+    last: Option<T>,
+    was_open: bool,
+    is_lost: bool,
+    is_over: bool,
+    pause: Duration,
+    not_before: Option<Instant>,
+}
+
+impl Watch<WatchPoolResponse> {
+    /// Watches a pool until it ended or failed. After a break the server sends it as it is then.
+    pub fn pool(connection: &Connection, id: u64) -> Self {
+        Self::new(
+            connection,
+            Box::new(move |connection, _| {
+                let mut pools = connection.pools();
+                Box::pin(async move { pools.watch_pool(WatchPoolRequest { id }).await })
+            }),
+            |message| {
+                let state = message.pool.as_ref().map(Pool::state);
+                matches!(state, Some(PoolState::Ended | PoolState::Failed))
+            },
+        )
+    }
+}
+
+impl Watch<WatchResponse> {
+    /// Watches the event log for good. After a break it goes on behind the last event seen, so none is missed.
+    pub fn events(connection: &Connection, request: WatchRequest) -> Self {
+        Self::new(
+            connection,
+            Box::new(move |connection, last: Option<&WatchResponse>| {
+                let mut events = connection.events();
+                let mut request = request;
+                request.after_sequence = last.map(|message| message.sequence).or(request.after_sequence);
+                Box::pin(async move { events.watch(request).await })
+            }),
+            |_| false,
+        )
+    }
+}
+
+impl<T: Clone> Watch<T> {
+    fn new(connection: &Connection, open: Opener<T>, is_last: fn(&T) -> bool) -> Self {
+        Self {
+            connection: connection.clone(),
+            open,
+            is_last,
+            stream: None,
+            last: None,
+            was_open: false,
+            is_lost: false,
+            is_over: false,
+            pause: FIRST_PAUSE,
+            not_before: None,
+        }
+    }
+
+    /// The next thing to know; `None` after the end. An error ends the watch: the first connection failed, or the
+    /// server refused. May be dropped and called again without losing a message.
+    pub async fn next(&mut self) -> Option<Result<Watched<T>, ClientError>> {
+        loop {
+            if self.is_over {
+                return None;
+            }
+            let status = match &mut self.stream {
+                None => match self.reopen().await {
+                    Ok(stream) => {
+                        self.stream = Some(stream);
+                        self.was_open = true;
+                        if std::mem::take(&mut self.is_lost) {
+                            return Some(Ok(Watched::Back));
+                        }
+                        continue;
+                    }
+                    Err(status) => status,
+                },
+                Some(stream) => match stream.message().await {
+                    Ok(Some(message)) => {
+                        self.pause = FIRST_PAUSE;
+                        self.last = Some(message.clone());
+                        return Some(Ok(Watched::Message(message)));
+                    }
+                    Ok(None) if self.last.as_ref().is_some_and(self.is_last) => {
+                        self.is_over = true;
+                        return None;
+                    }
+                    Ok(None) => Status::unavailable("the server ended the stream"),
+                    Err(status) => status,
+                },
+            };
+            self.stream = None;
+            let error = self.connection.explain(status);
+            if !error.is_unavailable() || !self.was_open {
+                self.is_over = true;
+                return Some(Err(error));
+            }
+            self.not_before = Some(Instant::now() + self.pause);
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            if !std::mem::replace(&mut self.is_lost, true) {
+                return Some(Ok(Watched::Lost(error)));
+            }
+        }
+    }
+
+    async fn reopen(&self) -> Result<Streaming<T>, Status> {
+        if let Some(not_before) = self.not_before {
+            tokio::time::sleep_until(not_before.into()).await;
+        }
+        (self.open)(&self.connection, self.last.as_ref()).await.map(Response::into_inner)
+    }
+}
