@@ -1,3 +1,85 @@
 //! The use cases of Sprout, one file per noun, and the ports they need. Knows no wire format, no SQL and no provider.
 
+mod appliance;
+mod bus;
+mod event;
+mod group;
+mod kill;
+mod lease;
+pub mod log;
+mod name;
+mod pool;
 pub mod ports;
+mod provider;
+mod task;
+mod template;
+mod user;
+mod warm;
+mod work;
+mod worker;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use sprout_domain::{Catalogue, Result};
+
+pub use self::{
+    bus::LocalBus,
+    event::{EventStream, Feed},
+    pool::{PoolStream, PoolView, RequestedPool},
+    task::{Assignment, Outcome, TaskKey},
+    user::SignedIn,
+};
+use self::{ports::Ports, work::Work};
+
+/// The use cases. One per process, shared by everyone who calls them.
+pub struct App {
+    ports: Ports,
+    catalogue: RwLock<Arc<Catalogue>>,
+    installation_id: String,
+    feed: Feed,
+}
+
+impl App {
+    /// Makes the configured catalogue known to the database and is then ready to serve.
+    pub async fn new(ports: Ports, catalogue: Catalogue) -> Result<Arc<Self>> {
+        let installation_id = ports.store.installation_id().await?;
+        let feed = Feed::new(ports.clone());
+        let app = Arc::new(Self { ports, catalogue: RwLock::default(), installation_id, feed });
+        app.set_catalogue(catalogue).await?;
+        Ok(app)
+    }
+
+    /// Replaces the catalogue whole.
+    pub async fn set_catalogue(&self, catalogue: Catalogue) -> Result<()> {
+        let mut work = self.work().await?;
+        let specs: Vec<_> = catalogue.providers.values().cloned().collect();
+        work.tx.sync_providers(&specs).await?;
+        work.commit().await?;
+        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
+        Ok(())
+    }
+
+    /// The catalogue as it is now.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Id of this installation.
+    pub fn installation_id(&self) -> &str {
+        &self.installation_id
+    }
+
+    /// Wake-ups.
+    pub fn bus(&self) -> &Arc<dyn ports::Bus> {
+        &self.ports.bus
+    }
+
+    /// The tail of the event log.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    async fn work(&self) -> Result<Work> {
+        Ok(Work::new(self.ports.store.write().await?, self.ports.bus.clone()))
+    }
+}

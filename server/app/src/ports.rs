@@ -206,7 +206,10 @@ pub trait ApplianceRows: Send {
     /// One appliance, with endpoints.
     async fn appliance(&mut self, by: &ApplianceBy) -> Result<Option<Appliance>>;
 
-    /// Appliances by id, locked until the transaction ends, in order of id.
+    /// Appliances by id with endpoints, in order of id.
+    async fn appliances_by_id(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>>;
+
+    /// Appliances by id with endpoints, locked until the transaction ends, in order of id.
     async fn lock_appliances(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>>;
 
     /// A page of appliances with endpoints, newest first.
@@ -222,14 +225,17 @@ pub trait ApplianceRows: Send {
     /// Changes appliances alike.
     async fn change_appliances(&mut self, ids: &[ApplianceId], change: &ApplianceChange) -> Result<()>;
 
+    /// Sets status lines, each its own, in one statement; appliances being killed or gone keep theirs.
+    async fn set_statuses(&mut self, statuses: &[(ApplianceId, String)]) -> Result<()>;
+
     /// Sets the leases of the pool's appliances that still count: `leased_at` (if `start`, to now) and `leased_until`.
     async fn set_pool_lease(&mut self, pool: PoolId, start: bool, until: Timestamp) -> Result<()>;
 
     /// Sets one appliance's `leased_until`.
     async fn set_lease(&mut self, id: ApplianceId, until: Timestamp) -> Result<()>;
 
-    /// Appliances whose lease ended, locked, the longest ended first (those locked by others are skipped), at most `limit`; killed, failed and gone ones are not among them.
-    async fn expired(&mut self, limit: u64) -> Result<Vec<Appliance>>;
+    /// Ids of appliances whose lease ended, the longest ended first, at most `limit`; killed, failed and gone ones are not among them.
+    async fn expired(&mut self, limit: u64) -> Result<Vec<ApplianceId>>;
 
     /// When the next lease ends, of appliances that are not being killed.
     async fn next_expiry(&mut self) -> Result<Option<Timestamp>>;
@@ -301,7 +307,8 @@ pub trait WorkflowRows: Send {
     /// Inserts workflows with their tasks: the first ready (or blocked, if it must wait), the others blocked. Returns ids in the same order.
     async fn insert_workflows(&mut self, workflows: Vec<NewWorkflow>) -> Result<Vec<WorkflowId>>;
 
-    /// Workflows of these subjects that are not final.
+    /// Workflows of these subjects that are not final, with their unfinished tasks locked until the transaction ends. Tasks are locked before
+    /// pools, and pools before appliances, always.
     async fn live_workflows(&mut self, subjects: &[Subject]) -> Result<Vec<LiveWorkflow>>;
 
     /// Sets the state of workflows; a final one sets `finished_at`.
@@ -321,13 +328,13 @@ pub trait WorkflowRows: Send {
     /// Changes tasks alike.
     async fn change_tasks(&mut self, ids: &[TaskId], change: &TaskChange) -> Result<()>;
 
-    /// Makes the blocked task at this position of a workflow ready; returns whether there is one.
-    async fn ready_task(&mut self, workflow: WorkflowId, position: u32) -> Result<bool>;
+    /// Makes the blocked tasks at these positions of workflows ready, due now.
+    async fn ready_tasks(&mut self, tasks: &[(WorkflowId, u32)]) -> Result<()>;
 
     /// The tasks this worker runs, as the database believes, locked.
     async fn tasks_of_worker(&mut self, worker: &WorkerId) -> Result<Vec<Task>>;
 
-    /// When the next retrying task is due, on these providers.
+    /// When the next retrying task is due that is not due yet.
     async fn next_due(&mut self) -> Result<Option<Timestamp>>;
 }
 

@@ -32,6 +32,11 @@ pub fn end(now: Timestamp, lease: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX_UTC)
 }
 
+/// The moment this long before `now`.
+pub fn begin(now: Timestamp, ago: Duration) -> Timestamp {
+    chrono::TimeDelta::from_std(ago).ok().and_then(|delta| now.checked_sub_signed(delta)).unwrap_or(Timestamp::MIN_UTC)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

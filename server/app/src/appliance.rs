@@ -1,0 +1,112 @@
+//! Single appliances: finding, listing, killing, and making new ones.
+
+use sprout_domain::{
+    ApplianceId, Error, PoolId, Reason, Result, UserId, WorkflowId,
+    appliance::{Appliance, ApplianceState},
+    event::EventKind,
+    template::Template,
+    user::{Role, User},
+    workflow::{Subject, WorkflowKind},
+};
+
+use crate::{
+    App,
+    kill::kill_appliances,
+    name,
+    ports::{ApplianceBy, ApplianceFilter, NewAppliance, NewWorkflow, Page, Topic, Tx},
+    work::Work,
+};
+
+impl App {
+    /// One appliance the caller may see.
+    pub async fn appliance(&self, caller: &User, by: &ApplianceBy) -> Result<Appliance> {
+        let mut tx = self.ports.store.read().await?;
+        visible(tx.as_mut(), caller, by).await
+    }
+
+    /// A page of the appliances the caller may see: all for staff, else those of the caller's pools.
+    pub async fn appliances(&self, caller: &User, filter: ApplianceFilter, page: Page) -> Result<Vec<Appliance>> {
+        let owner_id = if caller.role >= Role::Staff { filter.owner_id } else { Some(caller.id) };
+        self.ports.store.read().await?.appliances(&ApplianceFilter { owner_id, ..filter }, page).await
+    }
+
+    /// Begins to kill an appliance; returns it as it is then, and the workflow that does it if it is not gone.
+    pub async fn kill_appliance(&self, caller: &User, id: ApplianceId) -> Result<(Appliance, Option<WorkflowId>)> {
+        let by = ApplianceBy::Id(id);
+        let mut work = self.work().await?;
+        visible(work.tx.as_mut(), caller, &by).await?;
+        kill_appliances(&mut work, &[id], &format!("killed by {}", caller.name)).await?;
+        let live = work.tx.live_workflows(&[Subject::Appliance(id)]).await?;
+        let appliance = visible(work.tx.as_mut(), caller, &by).await?;
+        work.commit().await?;
+        Ok((appliance, live.into_iter().find(|w| w.kind == WorkflowKind::Kill).map(|w| w.id)))
+    }
+}
+
+/// The appliance, if the caller may see it; what may not be seen does not exist.
+pub(crate) async fn visible(tx: &mut dyn Tx, caller: &User, by: &ApplianceBy) -> Result<Appliance> {
+    let missing = || {
+        let what = match by {
+            ApplianceBy::Id(id) => format!("appliance {id}"),
+            ApplianceBy::Name(name) => format!("appliance named {name}"),
+            ApplianceBy::Address(address) => format!("appliance at {address}"),
+        };
+        Error::new(Reason::ApplianceNotFound, format!("you have no {what}; see `sproutctl appliance list`"))
+    };
+    let appliance = tx.appliance(by).await?.ok_or_else(missing)?;
+    if caller.role >= Role::Staff {
+        return Ok(appliance);
+    }
+    let owner = match appliance.pool_id {
+        Some(pool) => tx.pool(pool).await?.map(|pool| pool.owner_id),
+        None => None,
+    };
+    if owner == Some(caller.id) { Ok(appliance) } else { Err(missing()) }
+}
+
+/// Who and what new appliances are for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct For {
+    pub(crate) pool: Option<PoolId>,
+    pub(crate) owner: Option<UserId>,
+    pub(crate) memory_mib: Option<u32>,
+    pub(crate) cpus: Option<u32>,
+}
+
+/// Inserts one appliance per template given, each with the workflow that deploys it.
+pub(crate) async fn deploy(work: &mut Work, templates: Vec<Template>, wanted: For) -> Result<Vec<Appliance>> {
+    if templates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = work.tx.now();
+    let new = templates
+        .into_iter()
+        .map(|template| NewAppliance {
+            name: name::appliance(&template.group, now),
+            template,
+            pool_id: wanted.pool,
+            memory_mib: wanted.memory_mib,
+            cpus: wanted.cpus,
+        })
+        .collect();
+    let appliances = work.tx.insert_appliances(new).await?;
+    let workflows = appliances
+        .iter()
+        .map(|appliance| NewWorkflow {
+            kind: WorkflowKind::Deploy,
+            subject: Subject::Appliance(appliance.id),
+            provider: appliance.provider.clone(),
+            owner_id: wanted.owner,
+            priority: i16::from(wanted.pool.is_none()),
+            wait: false,
+        })
+        .collect();
+    work.tx.insert_workflows(workflows).await?;
+    for appliance in &appliances {
+        let message = format!("{} is wanted on {} from {}", appliance.name, appliance.provider, appliance.template);
+        debug_assert_eq!(appliance.state, ApplianceState::Requested);
+        work.emit_appliance(EventKind::ApplianceCreated, appliance, message);
+    }
+    work.wake(Topic::Tasks);
+    Ok(appliances)
+}

@@ -1,0 +1,179 @@
+//! The event log: one reader at its tail for the whole process, and streams that resume after any sequence.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use sprout_domain::{
+    Error, Reason, Result,
+    event::Event,
+    user::{Role, User},
+};
+use tokio::{sync::broadcast, time::timeout};
+
+use crate::{
+    App,
+    appliance::visible,
+    pool::owned,
+    ports::{ApplianceBy, EventFilter, Ports, Topic},
+};
+
+/// Events held for streams that are a little behind; those further behind read the database.
+const KEPT: usize = 4096;
+/// Events read at once.
+const BATCH: u64 = 1000;
+/// The tail is read this often even if no wake-up came.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Hands the tail of the event log to all streams of this process.
+#[derive(Clone)]
+pub struct Feed {
+    ports: Ports,
+    tail: broadcast::Sender<Arc<Event>>,
+}
+
+impl Feed {
+    pub(crate) fn new(ports: Ports) -> Self {
+        Self { ports, tail: broadcast::Sender::new(KEPT) }
+    }
+
+    /// Reads the tail until dropped. Run once per process.
+    pub async fn run(&self) {
+        let mut changed = self.ports.bus.subscribe(Topic::Events);
+        let mut sequence = None;
+        loop {
+            if let Err(error) = self.read_on(&mut sequence).await {
+                tracing::warn!(%error, "reading events failed; trying again");
+            }
+            // A lost wake-up costs one sweep. (A closed bus would mean no wake-ups: then only the sweep is left.)
+            if let Ok(Err(_)) = timeout(SWEEP, changed.changed()).await {
+                tokio::time::sleep(SWEEP).await;
+            }
+        }
+    }
+
+    async fn read_on(&self, sequence: &mut Option<i64>) -> Result<()> {
+        let mut tx = self.ports.store.read().await?;
+        let mut after = match *sequence {
+            Some(sequence) => sequence,
+            None => tx.last_sequence().await?,
+        };
+        *sequence = Some(after);
+        loop {
+            let events = tx.events_after(after, &EventFilter::default(), BATCH).await?;
+            let Some(last) = events.last() else { return Ok(()) };
+            after = last.sequence;
+            *sequence = Some(after);
+            for event in events {
+                // No receiver is no error: nobody watches.
+                let _ = self.tail.send(Arc::new(event));
+            }
+        }
+    }
+}
+
+/// Events in order, without gaps, from where it started.
+pub struct EventStream {
+    ports: Ports,
+    filter: EventFilter,
+    tail: broadcast::Receiver<Arc<Event>>,
+    /// Everything up to here was given out or did not match.
+    sequence: i64,
+    /// The database may hold events after `sequence` that the tail no longer holds.
+    behind: bool,
+    ready: VecDeque<Event>,
+}
+
+impl EventStream {
+    /// The sequence to resume after.
+    pub fn sequence(&self) -> i64 {
+        self.sequence
+    }
+
+    /// The next event.
+    pub async fn next(&mut self) -> Result<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
+            if self.behind {
+                self.catch_up().await?;
+                continue;
+            }
+            match self.tail.recv().await {
+                Ok(event) if event.sequence > self.sequence => {
+                    self.sequence = event.sequence;
+                    if self.matches(&event) {
+                        return Ok((*event).clone());
+                    }
+                }
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
+                Err(broadcast::error::RecvError::Closed) => {
+                    return Err(Error::new(Reason::DatabaseUnavailable, "the server is stopping; reconnect"));
+                }
+            }
+        }
+    }
+
+    /// At least one event, and all that are there already; for watchers that only need the latest state.
+    pub async fn next_many(&mut self) -> Result<Vec<Event>> {
+        let mut batch = vec![self.next().await?];
+        while let Ok(event) = self.tail.try_recv() {
+            if event.sequence > self.sequence {
+                self.sequence = event.sequence;
+                if self.matches(&event) {
+                    batch.push((*event).clone());
+                }
+            }
+        }
+        batch.extend(self.ready.drain(..));
+        Ok(batch)
+    }
+
+    fn matches(&self, event: &Event) -> bool {
+        self.filter.pool_id.is_none_or(|id| event.fact.pool_id == Some(id))
+            && self.filter.appliance_id.is_none_or(|id| event.fact.appliance_id == Some(id))
+    }
+
+    async fn catch_up(&mut self) -> Result<()> {
+        let mut tx = self.ports.store.read().await?;
+        // The end is read first: what comes after it is in the tail, which we have been subscribed to all along.
+        let end = tx.last_sequence().await?;
+        let events = tx.events_after(self.sequence, &self.filter, BATCH).await?;
+        match events.last() {
+            Some(last) if u64::try_from(events.len()).is_ok_and(|n| n == BATCH) => self.sequence = last.sequence,
+            Some(last) => {
+                self.sequence = end.max(last.sequence);
+                self.behind = false;
+            }
+            None => {
+                self.sequence = end.max(self.sequence);
+                self.behind = false;
+            }
+        }
+        self.ready.extend(events);
+        Ok(())
+    }
+}
+
+impl App {
+    /// Events from now on, or after a sequence. Users must name a pool or appliance of theirs; staff see all.
+    pub async fn events(&self, caller: &User, filter: EventFilter, after: Option<i64>) -> Result<EventStream> {
+        let tail = self.feed.tail.subscribe();
+        let mut tx = self.ports.store.read().await?;
+        if caller.role < Role::Staff {
+            match (filter.pool_id, filter.appliance_id) {
+                (Some(pool), _) => drop(owned(tx.as_mut(), caller, pool).await?),
+                (None, Some(appliance)) => drop(visible(tx.as_mut(), caller, &ApplianceBy::Id(appliance)).await?),
+                (None, None) => {
+                    let message = "only staff may watch all events; name a pool or an appliance of yours";
+                    return Err(Error::new(Reason::NotAllowed, message));
+                }
+            }
+        }
+        let (sequence, behind) = match after {
+            Some(sequence) => (sequence, true),
+            None => (tx.last_sequence().await?, false),
+        };
+        Ok(EventStream { ports: self.ports.clone(), filter, tail, sequence, behind, ready: VecDeque::new() })
+    }
+}

@@ -1,0 +1,124 @@
+//! Killing appliances, for whatever reason: by request, because their lease ended, because they failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sprout_domain::{
+    ApplianceId, PoolId, Result,
+    appliance::{Appliance, ApplianceEvent, ApplianceState},
+    event::EventKind,
+    pool::{Pool, PoolEvent, PoolState},
+    workflow::{Subject, WorkflowKind, WorkflowState},
+};
+
+use crate::{
+    ports::{ApplianceChange, LiveWorkflow, NewWorkflow, PoolChange, Topic},
+    work::Work,
+};
+
+/// Kills these appliances and settles their pools. Those already being killed, or gone, are left alone. Locks tasks, then pools, then appliances.
+pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &str) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let subjects: Vec<_> = ids.iter().copied().map(Subject::Appliance).collect();
+    let live = work.tx.live_workflows(&subjects).await?;
+    let unlocked = work.tx.appliances_by_id(ids).await?;
+    let mut pools: BTreeMap<PoolId, Pool> = lock_pools(work, &unlocked).await?;
+    let appliances = work.tx.lock_appliances(ids).await?;
+    end_workflows(work, &live).await?;
+    mark_killed(work, &appliances, &live, &pools, why).await?;
+    settle_pools(work, &mut pools).await?;
+    work.wake(Topic::Tasks);
+    work.wake(Topic::Cancels);
+    work.wake(Topic::Leases);
+    work.wake(Topic::Warm);
+    Ok(())
+}
+
+async fn lock_pools(work: &mut Work, appliances: &[Appliance]) -> Result<BTreeMap<PoolId, Pool>> {
+    let ids: BTreeSet<_> = appliances.iter().filter_map(|a| a.pool_id).collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    Ok(work.tx.lock_pools(&ids).await?.into_iter().map(|pool| (pool.id, pool)).collect())
+}
+
+/// Whatever else was under way with them ends.
+async fn end_workflows(work: &mut Work, live: &[LiveWorkflow]) -> Result<()> {
+    let ended: Vec<_> = live.iter().filter(|w| w.kind != WorkflowKind::Kill).map(|w| w.id).collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    work.tx.cancel_tasks(&ended).await?;
+    work.tx.set_workflows(&ended, WorkflowState::Cancelled, "").await
+}
+
+async fn mark_killed(
+    work: &mut Work,
+    appliances: &[Appliance],
+    live: &[LiveWorkflow],
+    pools: &BTreeMap<PoolId, Pool>,
+    why: &str,
+) -> Result<()> {
+    let mut by_state: BTreeMap<ApplianceState, Vec<ApplianceId>> = BTreeMap::new();
+    let mut workflows = Vec::new();
+    for appliance in appliances {
+        let Some(state) = appliance.state.after(ApplianceEvent::Kill) else { continue };
+        by_state.entry(state).or_default().push(appliance.id);
+        let killed = Appliance { state, ..appliance.clone() };
+        work.emit_appliance(EventKind::ApplianceState, &killed, format!("{} is {state}: {why}", appliance.name));
+        if state == ApplianceState::Killing {
+            let subject = Subject::Appliance(appliance.id);
+            workflows.push(NewWorkflow {
+                kind: WorkflowKind::Kill,
+                // A step that is still with a worker could create what we are about to delete: it must end first.
+                wait: live.iter().any(|w| w.subject == subject && w.has_running_task),
+                subject,
+                provider: appliance.provider.clone(),
+                owner_id: appliance.pool_id.and_then(|id| pools.get(&id)).map(|pool| pool.owner_id),
+                priority: 0,
+            });
+        }
+    }
+    for (state, ids) in by_state {
+        let change = ApplianceChange { state: Some(state), status: Some(why.to_owned()), ..ApplianceChange::default() };
+        work.tx.change_appliances(&ids, &change).await?;
+    }
+    if !workflows.is_empty() {
+        work.tx.insert_workflows(workflows).await?;
+    }
+    Ok(())
+}
+
+/// Brings pools (locked) to the state their appliances are in: ending when none of them counts any more, ended when none is left.
+pub(crate) async fn settle_pools(work: &mut Work, pools: &mut BTreeMap<PoolId, Pool>) -> Result<()> {
+    let ids: Vec<_> = pools.keys().copied().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let left = work.tx.appliances_of_pools(&ids, false).await?;
+    for (what, pool_event, message) in [
+        (PoolState::Ending, PoolEvent::Kill, "ending: its appliances are being killed"),
+        (PoolState::Ended, PoolEvent::Empty, "ended: nothing of it is left"),
+    ] {
+        let mut changed = Vec::new();
+        for pool in pools.values_mut() {
+            let mut mine = left.iter().filter(|a| a.pool_id == Some(pool.id)).peekable();
+            let due = match what {
+                PoolState::Ended => mine.peek().is_none(),
+                _ => !mine.any(|a| a.state.counts()),
+            };
+            if let Some(state) = pool.state.after(pool_event).filter(|_| due) {
+                pool.state = state;
+                changed.push(pool.id);
+            }
+        }
+        if !changed.is_empty() {
+            work.tx.change_pools(&changed, &PoolChange { state: Some(what), ..PoolChange::default() }).await?;
+            for id in &changed {
+                if let Some(pool) = pools.get(id) {
+                    work.emit_pool(EventKind::PoolState, pool, format!("pool {id} is {message}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Users and tokens: who is calling.
+//!
+//! Passwords are stored as argon2id hashes (OWASP's minimum: 19 MiB, 2 passes, 1 lane, the crate's default). Tokens are 256 random bits; their
+//! SHA-256 is stored, which is enough for what nobody can guess, and a look-up by it tells nothing through its timing.
+
+use std::time::Duration;
+
+use argon2::{
+    Argon2, PasswordHash, PasswordHasher as _, PasswordVerifier as _,
+    password_hash::{SaltString, rand_core::OsRng},
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use rand::TryRngCore as _;
+use sha2::{Digest as _, Sha256};
+use sprout_domain::{
+    Error, Reason, Result, Secret, Timestamp, WorkerId, lease,
+    user::{self, Role, User},
+};
+
+use crate::{
+    App,
+    ports::{NewToken, TokenInfo, TokenOwner},
+};
+
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A fresh token.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The token, shown only here.
+    pub token: Secret,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+    /// Whose it is.
+    pub user: User,
+}
+
+impl App {
+    /// Creates a user.
+    pub async fn create_user(&self, name: &str, password: Secret, role: Role) -> Result<User> {
+        user::check_name(name)?;
+        user::check_password(&password)?;
+        let hash = blocking(move || hash_password(&password)).await?;
+        let mut work = self.work().await?;
+        let user = work.tx.insert_user(name, &hash, role).await?;
+        work.commit().await?;
+        Ok(user)
+    }
+
+    /// Trades name and password for a token.
+    pub async fn login(&self, name: &str, password: Secret, lifetime: Option<Duration>) -> Result<SignedIn> {
+        let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME);
+        if lifetime.is_zero() || lifetime > MAX_LIFETIME {
+            return Err(Error::invalid("lifetime", "a token lives at most 30 days; ask for less, e.g. 12h"));
+        }
+        let known = self.ports.store.read().await?.user_by_name(name).await?;
+        let (user, hash) = known.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
+        let matches = blocking(move || Ok(verify_password(&password, hash.as_deref()))).await?;
+        let Some(user) = user.filter(|_| matches) else {
+            return Err(Error::new(Reason::WrongPassword, "name and password do not match; check both and try again"));
+        };
+        let token = new_token("spr_")?;
+        let mut work = self.work().await?;
+        let expires_at = lease::end(work.tx.now(), lifetime);
+        let new = NewToken { hash: hash_token(&token), owner: TokenOwner::User(user.id), expires_at: Some(expires_at) };
+        work.tx.insert_token(new).await?;
+        work.commit().await?;
+        Ok(SignedIn { token, expires_at, user })
+    }
+
+    /// Makes a token for a worker; it does not expire.
+    pub async fn create_worker_token(&self, worker: &WorkerId) -> Result<Secret> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if worker.0.is_empty() || worker.0.len() > 64 || !worker.0.chars().all(fine) {
+            return Err(Error::invalid("worker_id", "a worker id has 1 to 64 characters: letters, digits, and ._-"));
+        }
+        let token = new_token("spw_")?;
+        let mut work = self.work().await?;
+        let new = NewToken { hash: hash_token(&token), owner: TokenOwner::Worker(worker.clone()), expires_at: None };
+        work.tx.insert_token(new).await?;
+        work.commit().await?;
+        Ok(token)
+    }
+
+    /// Whose a token is.
+    pub async fn authenticate(&self, token: &Secret) -> Result<TokenInfo> {
+        let found = self.ports.store.read().await?.token(&hash_token(token)).await?;
+        found.ok_or_else(|| {
+            Error::new(Reason::NotSignedIn, "the token is unknown or has expired; run `sproutctl login`")
+        })
+    }
+
+    /// Makes a token invalid.
+    pub async fn logout(&self, token: &Secret) -> Result<()> {
+        let mut work = self.work().await?;
+        work.tx.delete_token(&hash_token(token)).await?;
+        work.commit().await
+    }
+}
+
+fn hash_token(token: &Secret) -> String {
+    format!("{:x}", Sha256::digest(token.expose()))
+}
+
+fn new_token(prefix: &str) -> Result<Secret> {
+    let mut bytes = [0_u8; 32];
+    rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(Error::internal)?;
+    Ok(Secret::new(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}
+
+fn hash_password(password: &Secret) -> Result<String> {
+    let salt = SaltString::generate(&mut OsRng);
+    let hash = Argon2::default().hash_password(password.expose().as_bytes(), &salt).map_err(Error::internal)?;
+    Ok(hash.to_string())
+}
+
+/// Takes as long for a user that does not exist, so that the time does not tell which names do.
+fn verify_password(password: &Secret, hash: Option<&str>) -> bool {
+    let Some(Ok(hash)) = hash.map(PasswordHash::new) else {
+        let _ = hash_password(password);
+        return false;
+    };
+    Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_argon2id_and_verified() {
+        let password = Secret::new("correct horse");
+        let hash = hash_password(&password).unwrap();
+        assert!(hash.starts_with("$argon2id$"), "{hash}");
+        assert!(verify_password(&password, Some(&hash)));
+        assert!(!verify_password(&Secret::new("wrong horse"), Some(&hash)));
+        assert!(!verify_password(&password, None));
+        assert!(!verify_password(&password, Some("not a hash")));
+    }
+
+    #[test]
+    fn tokens_are_long_and_never_printed() {
+        let token = new_token("spr_").unwrap();
+        assert!(token.expose().len() > 40 && format!("{token:?}") == "[secret]");
+        assert_eq!(hash_token(&token).len(), 64);
+    }
+}
