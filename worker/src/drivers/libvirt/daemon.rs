@@ -1,5 +1,6 @@
 //! The way to one libvirt daemon. Its calls block, some for minutes when the daemon hangs, and cannot be interrupted;
-//! so they run on threads of their own, few at a time, and nobody waits for one longer than its deadline.
+//! so they run on threads of their own, few at a time, and nobody waits for one longer than its deadline. (Not on the
+//! runtime's threads for blocking work: the runtime waits for those when it ends, and a worker must be able to leave.)
 
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -7,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
 use virt::{connect::Connect, domain::Domain, error::ErrorNumber, network::Network, storage_pool::StoragePool};
 
 use super::{
@@ -50,12 +54,11 @@ impl Link {
             let place = self.room.clone().acquire_owned().await.map_err(closed)?;
             let connection = self.connection().await?;
             let settings = self.settings.clone();
-            spawn_blocking(move || {
+            on_thread(move || {
                 let _place = place;
                 work(&Call { connection, settings, until })
             })
-            .await
-            .map_err(closed)?
+            .await?
         });
         let result = answer.await.unwrap_or_else(|_| Err(late(limit)));
         result.map_err(|error| match error.reason {
@@ -75,14 +78,13 @@ impl Link {
             return Ok(alive);
         }
         let link = self.clone();
-        spawn_blocking(move || {
+        on_thread(move || {
             let _turn = turn;
             let connection = Arc::new(open(&link.settings.uri)?);
             *link.slot() = Some(connection.clone());
             Ok(connection)
         })
-        .await
-        .map_err(closed)?
+        .await?
     }
 
     /// The connection, if it is not known to be dead; asks the client library only, not the daemon.
@@ -102,6 +104,18 @@ impl Drop for Link {
             thread::spawn(move || drop(connection));
         }
     }
+}
+
+/// Runs work that may block for long.
+async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let (answer, answered) = oneshot::channel();
+    let run = move || {
+        if answer.send(work()).is_err() {
+            tracing::debug!("an answer of libvirt came after its deadline");
+        }
+    };
+    thread::Builder::new().name("libvirt-call".into()).spawn(run).map_err(closed)?;
+    answered.await.map_err(closed)
 }
 
 fn open(uri: &str) -> Result<Connect> {
@@ -205,5 +219,55 @@ impl Call {
             ))),
             result => result.doing(format_args!("look for the network {name:?}")),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{fs, os::unix::net::UnixListener};
+
+    use futures::future::join_all;
+    use sprout_proto::worker::LibvirtSettings;
+
+    use super::*;
+
+    fn link(socket: &std::path::Path) -> Arc<Link> {
+        let uri = format!("qemu+unix:///system?socket={}", socket.display());
+        let (storage_pool, network) = ("pool".into(), "network".into());
+        let settings = LibvirtSettings { uri, storage_pool, network, ..LibvirtSettings::default() };
+        Link::new(Arc::new(Settings::try_from(&settings).unwrap()))
+    }
+
+    fn threads_in_calls() -> usize {
+        let names = fs::read_dir("/proc/self/task").unwrap();
+        let names = names.map(|task| fs::read_to_string(task.unwrap().path().join("comm")).unwrap_or_default());
+        names.filter(|name| name.trim() == "libvirt-call").count()
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_never_answers_costs_one_thread_however_many_ask() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("socket");
+        let _silent = UnixListener::bind(&socket).unwrap();
+        let link = link(&socket);
+        let begun = Instant::now();
+        let ask = || link.run(Duration::from_millis(300), |call| call.pool().map(drop));
+        let answers = join_all((0..20).map(|_| ask()).collect::<Vec<_>>()).await;
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        for answer in answers {
+            let error = answer.unwrap_err();
+            assert_eq!(error.reason, Reason::Unreachable, "{error}");
+            assert!(error.message.contains("qemu+unix"), "{error}");
+        }
+        assert!(threads_in_calls() <= 2, "its own, and perhaps the one of another test");
+    }
+
+    #[tokio::test]
+    async fn a_missing_socket_says_what_to_do() {
+        let link = link(std::path::Path::new("/nonexistent/socket"));
+        let error = link.run(Duration::from_secs(10), |call| call.pool().map(drop)).await.unwrap_err();
+        assert_eq!(error.reason, Reason::Unreachable);
+        assert!(error.message.contains("/nonexistent/socket") && error.message.contains("start libvirtd"), "{error}");
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn mark(domain: &Domain, tags: &Tags) -> Result<()> {
     domain
         .set_metadata(
             i32::try_from(sys::VIR_DOMAIN_METADATA_ELEMENT).unwrap_or_default(),
-            Some(&xml::tags(tags)),
+            Some(&xml::bare_tags(tags)),
             Some(xml::PREFIX),
             Some(xml::NAMESPACE),
             affected(active),

@@ -15,6 +15,7 @@ mod settings;
 mod snapshot;
 mod sys;
 mod template;
+mod turns;
 mod volumes;
 mod xml;
 
@@ -22,13 +23,15 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sprout_proto::worker::LibvirtSettings;
+use tokio::time::timeout;
 
 use self::{
     daemon::{Call, Link},
     errors::Doing,
     settings::Settings,
+    turns::{Turn, Turns},
 };
-use crate::driver::{Capabilities, CloneSpec, Driver, Instance, Needs, Report, Result, Tags};
+use crate::driver::{Capabilities, CloneSpec, Driver, DriverError, Instance, Needs, Reason, Report, Result, Tags};
 
 /// How long a call may take that only reads or changes a little. The first one to a new daemon waits until that has
 /// tried out its emulators, which takes many seconds.
@@ -41,16 +44,17 @@ pub struct LibvirtDriver {
     quick: Arc<Link>,
     /// A connection of its own for what takes long, so that it never stands in the way of the rest.
     slow: Arc<Link>,
+    turns: Turns,
 }
 
 impl LibvirtDriver {
     /// A driver with these settings; it connects when first used.
     ///
     /// # Errors
-    /// [`crate::driver::Reason::Invalid`] for settings that cannot be right.
+    /// [`Reason::Invalid`] for settings that cannot be right.
     pub fn new(settings: &LibvirtSettings) -> Result<Self> {
         let settings = Arc::new(Settings::try_from(settings)?);
-        Ok(Self { quick: Link::new(settings.clone()), slow: Link::new(settings) })
+        Ok(Self { quick: Link::new(settings.clone()), slow: Link::new(settings), turns: Turns::default() })
     }
 
     async fn quick<T: Send + 'static>(&self, work: impl FnOnce(&Call) -> Result<T> + Send + 'static) -> Result<T> {
@@ -59,6 +63,14 @@ impl LibvirtDriver {
 
     async fn slow<T: Send + 'static>(&self, work: impl FnOnce(&Call) -> Result<T> + Send + 'static) -> Result<T> {
         self.slow.run(SLOW, work).await
+    }
+
+    /// Waits until nothing else of this driver makes or deletes what has this name.
+    async fn turn(&self, name: &str) -> Result<Turn> {
+        timeout(QUICK, self.turns.take(name)).await.map_err(|_| {
+            let message = format!("an earlier change of {name} is still under way: try again");
+            DriverError::new(Reason::Unreachable, message)
+        })
     }
 }
 
@@ -104,7 +116,12 @@ impl Driver for LibvirtDriver {
 
     async fn clone(&self, spec: &CloneSpec) -> Result<()> {
         let spec = Clone::clone(spec);
-        self.quick(move |call| life::clone(call, &spec)).await
+        let turn = self.turn(&spec.name).await?;
+        self.quick(move |call| {
+            let _turn = turn;
+            life::clone(call, &spec)
+        })
+        .await
     }
 
     async fn tag(&self, name: &str, tags: &Tags) -> Result<()> {
@@ -159,7 +176,12 @@ impl Driver for LibvirtDriver {
 
     async fn attach_disk(&self, name: &str, size_mib: u64) -> Result<()> {
         let name = name.to_owned();
-        self.quick(move |call| disk::attach(call, &name, size_mib)).await
+        let turn = self.turn(&name).await?;
+        self.quick(move |call| {
+            let _turn = turn;
+            disk::attach(call, &name, size_mib)
+        })
+        .await
     }
 
     async fn detach_disk(&self, name: &str) -> Result<()> {
@@ -168,17 +190,32 @@ impl Driver for LibvirtDriver {
 
     async fn make_template(&self, name: &str, template: &str) -> Result<()> {
         let (name, template) = (name.to_owned(), template.to_owned());
-        self.slow(move |call| template::make(call, &name, &template)).await
+        let turn = self.turn(&template).await?;
+        self.slow(move |call| {
+            let _turn = turn;
+            template::make(call, &name, &template)
+        })
+        .await
     }
 
     async fn delete_template(&self, template: &str) -> Result<()> {
         let template = template.to_owned();
-        self.quick(move |call| template::delete(call, &template)).await
+        let turn = self.turn(&template).await?;
+        self.quick(move |call| {
+            let _turn = turn;
+            template::delete(call, &template)
+        })
+        .await
     }
 
     async fn delete(&self, name: &str, tags: &Tags) -> Result<()> {
         let (name, tags) = (name.to_owned(), tags.clone());
-        self.quick(move |call| life::delete(call, &name, &tags)).await
+        let turn = self.turn(&name).await?;
+        self.quick(move |call| {
+            let _turn = turn;
+            life::delete(call, &name, &tags)
+        })
+        .await
     }
 }
 

@@ -86,14 +86,19 @@ impl Display for DomainXml<'_> {
     }
 }
 
-/// Our marks as the element we keep in a domain's metadata.
+/// Our marks as the element that a domain's metadata hold.
 pub(super) fn tags(tags: &Tags) -> String {
-    format!(
-        "<{PREFIX}:appliance xmlns:{PREFIX}='{NAMESPACE}' installation='{}' id='{}' epoch='{}'/>",
-        Escaped(&tags.installation_id),
-        tags.appliance_id,
-        tags.epoch
-    )
+    format!("<{PREFIX}:appliance xmlns:{PREFIX}='{NAMESPACE}' {}/>", tag_attributes(tags))
+}
+
+/// Our marks as libvirt wants them for a change of metadata: it adds prefix and namespace by itself.
+pub(super) fn bare_tags(tags: &Tags) -> String {
+    format!("<appliance {}/>", tag_attributes(tags))
+}
+
+fn tag_attributes(tags: &Tags) -> String {
+    let installation = Escaped(&tags.installation_id);
+    format!("installation='{installation}' id='{}' epoch='{}'", tags.appliance_id, tags.epoch)
 }
 
 /// A qcow2 file as a disk.
