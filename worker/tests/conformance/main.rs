@@ -2,7 +2,7 @@
 //! step may rely on is the trait's contract, not what one provider happens to do.
 //!
 //! A suite runs where its variable says which provider to use, and is otherwise listed as not run (with
-//! `SPROUT_TEST_REQUIRE` set, as failed). Tests are named `<suite>::<case>`, so `cargo nextest run -E 'test(^libvirt::)'`
+//! `SPROUT_TEST_REQUIRE` set, as failed). Tests are named `<suite>::<case>`, so `cargo nextest run -E 'test(/^libvirt::/)'`
 //! picks one driver. To add a driver: a file beside this one that makes a [`Target`], and one line in [`SUITES`].
 //!
 //! | variable | meaning |

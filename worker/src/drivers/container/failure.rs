@@ -72,9 +72,10 @@ impl Failure {
         Self { answer: Some((status, text)), error: DriverError::new(reason, message) }
     }
 
-    /// The engine proved that it has no such container. A bare 404 proves nothing: anything may answer that.
+    /// The engine proved that it has no such container. A bare 404 proves nothing: anything may answer that. (Podman 4 answers
+    /// 500 when the container goes while it is looked at.)
     pub(super) fn no_container(&self) -> bool {
-        self.answered(404) && self.says("no such container")
+        (self.answered(404) || self.answered(500)) && self.says("no such container")
     }
 
     /// The engine proved that it has no such image.
@@ -182,6 +183,7 @@ mod tests {
     fn the_words_of_docker_and_podman_are_understood() {
         assert!(refused(404, "No such container: a").no_container());
         assert!(refused(404, "no container with name or ID \"a\" found: no such container").no_container());
+        assert!(refused(500, "container 25bc does not exist in database: no such container").no_container());
         assert!(!refused(404, "404 page not found").no_container());
         assert!(refused(404, "No such image: a:1").no_image());
         assert!(refused(404, "no such image: docker.io/library/a:1: image not known").no_image());
