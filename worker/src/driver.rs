@@ -2,7 +2,8 @@
 //!
 //! Drivers know nothing of workflows. Each call does one thing on the provider, has a deadline of its own, and may be
 //! repeated: the caller never knows whether an earlier try went through. A call on something absent answers
-//! [`Reason::ApplianceNotFound`], except `stop` and `delete`, which are done then. Every driver passes the one
+//! [`Reason::ApplianceNotFound`], except `stop` and `delete`, which are done then; one in a power state that does not allow
+//! it, or on a snapshot that was never made, answers [`Reason::Invalid`]. Every driver passes the one
 //! conformance suite in `worker/tests/conformance/`.
 
 use std::collections::BTreeMap;
@@ -149,13 +150,13 @@ pub trait Driver: Send + Sync {
     /// Powers off at once; nothing to do if it is off or absent.
     async fn stop(&self, name: &str) -> Result<()>;
 
-    /// Restarts the guest; the appliance is on afterwards.
+    /// Restarts the guest; the appliance is on afterwards, whatever it was before.
     async fn reboot(&self, name: &str) -> Result<()>;
 
-    /// Freezes; nothing to do if it is frozen.
+    /// Freezes one that is on; nothing to do if it is frozen.
     async fn suspend(&self, name: &str) -> Result<()>;
 
-    /// Thaws; nothing to do if it is on.
+    /// Thaws one that is frozen; nothing to do if it is on.
     async fn resume(&self, name: &str) -> Result<()>;
 
     /// Changes the name; done if only `new_name` is there.
