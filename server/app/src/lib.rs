@@ -28,6 +28,7 @@ pub use self::{
     pool::{PoolStream, PoolView, RequestedPool},
     task::{Assignment, Outcome, TaskKey},
     user::SignedIn,
+    worker::Reconnected,
 };
 use self::{ports::Ports, work::Work};
 
@@ -37,6 +38,7 @@ pub struct App {
     catalogue: RwLock<Arc<Catalogue>>,
     installation_id: String,
     feed: Feed,
+    started_at: std::time::Instant,
 }
 
 impl App {
@@ -44,7 +46,13 @@ impl App {
     pub async fn new(ports: Ports, catalogue: Catalogue) -> Result<Arc<Self>> {
         let installation_id = ports.store.installation_id().await?;
         let feed = Feed::new(ports.clone());
-        let app = Arc::new(Self { ports, catalogue: RwLock::default(), installation_id, feed });
+        let app = Arc::new(Self {
+            ports,
+            catalogue: RwLock::default(),
+            installation_id,
+            feed,
+            started_at: std::time::Instant::now(),
+        });
         app.set_catalogue(catalogue).await?;
         Ok(app)
     }

@@ -334,6 +334,9 @@ pub trait WorkflowRows: Send {
     /// The tasks this worker runs, as the database believes, locked.
     async fn tasks_of_worker(&mut self, worker: &WorkerId) -> Result<Vec<Task>>;
 
+    /// The tasks these workers run that are to be stopped, not locked.
+    async fn tasks_to_cancel(&mut self, workers: &[WorkerId]) -> Result<Vec<Task>>;
+
     /// When the next retrying task is due that is not due yet.
     async fn next_due(&mut self) -> Result<Option<Timestamp>>;
 }

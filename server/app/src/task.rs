@@ -150,10 +150,10 @@ impl App {
         work.commit().await
     }
 
-    /// Tasks this worker runs that are to be stopped.
-    pub async fn tasks_to_cancel(&self, worker: &WorkerId) -> Result<Vec<TaskKey>> {
-        let tasks = self.ports.store.read().await?.tasks_of_worker(worker).await?;
-        Ok(tasks.into_iter().filter(|t| t.cancel_requested).map(|t| TaskKey { id: t.id, epoch: t.epoch }).collect())
+    /// Tasks that these workers run and are to stop.
+    pub async fn tasks_to_cancel(&self, workers: &[WorkerId]) -> Result<Vec<(WorkerId, TaskKey)>> {
+        let tasks = self.ports.store.read().await?.tasks_to_cancel(workers).await?;
+        Ok(tasks.into_iter().filter_map(|t| Some((t.worker.clone()?, TaskKey { id: t.id, epoch: t.epoch }))).collect())
     }
 
     /// How long until a task that is to be tried again is due, if there is one.

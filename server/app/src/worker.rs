@@ -17,31 +17,39 @@ use crate::{
 /// A worker unheard of for this long loses its tasks.
 pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 
+/// What becomes of the tasks a worker says it still runs.
+#[derive(Debug, Clone)]
+pub struct Reconnected {
+    /// It goes on with these.
+    pub kept: Vec<Task>,
+    /// It is to stop these: they are no longer its.
+    pub revoked: Vec<TaskKey>,
+}
+
 impl App {
     /// All workers, by id.
     pub async fn workers(&self) -> Result<Vec<Worker>> {
         self.ports.store.read().await?.workers().await
     }
 
-    /// A worker opened a session and says what it still runs. What it should run and does not is given to others; what
-    /// it runs and should not is returned, to be stopped.
+    /// A worker opened a session and says what it still runs. What it should run and does not is given to others.
     pub async fn worker_connected(
         &self,
         hello: &WorkerHello,
         session: &str,
         running: &[TaskKey],
-    ) -> Result<Vec<TaskKey>> {
+    ) -> Result<Reconnected> {
         let mut work = self.work().await?;
         let mine = work.tx.tasks_of_worker(&hello.id).await?;
         work.tx.worker_connected(hello, session).await?;
         let key = |task: &Task| TaskKey { id: task.id, epoch: task.epoch };
         let revoked = running.iter().filter(|r| !mine.iter().any(|task| key(task) == **r)).copied().collect();
-        let lost: Vec<_> = mine.into_iter().filter(|task| !running.contains(&key(task))).collect();
+        let (kept, lost) = mine.into_iter().partition(|task| running.contains(&key(task)));
         release(&mut work, lost).await?;
         // What was cancelled while nobody could tell the worker is told now.
         work.wake(Topic::Cancels);
         work.commit().await?;
-        Ok(revoked)
+        Ok(Reconnected { kept, revoked })
     }
 
     /// Notes that these sessions live.
@@ -58,8 +66,12 @@ impl App {
         work.commit().await
     }
 
-    /// Gives the tasks of workers that were silent for too long to others.
+    /// Gives the tasks of workers that were silent for too long to others. Not before this process has listened for as long itself: after a
+    /// restart everyone has been silent, and is about to reconnect.
     pub async fn release_silent(&self) -> Result<()> {
+        if self.started_at.elapsed() < SILENCE {
+            return Ok(());
+        }
         let silent = self.ports.store.read().await?.silent_workers(SILENCE).await?;
         for worker in silent {
             let mut work = self.work().await?;

@@ -1,1 +1,106 @@
-//! (to be written)
+//! The fleet: sessions of workers, and the dispatcher that gives them tasks.
+//!
+//! What is with whom is in the database; a session only remembers what it sent. A worker or server that dies therefore loses
+//! nothing but time.
+
+mod convert;
+mod dispatch;
+mod session;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sprout_app::{App, TaskKey, ports::LogOf};
+use sprout_domain::{
+    ApplianceId, WorkerId,
+    workflow::{StepKind, Subject, Task},
+};
+use sprout_proto::worker::SessionResponse;
+use tokio::sync::{Notify, mpsc};
+use tonic::Status;
+
+/// All sessions of this process.
+pub struct Fleet {
+    app: Arc<App>,
+    version: String,
+    sessions: Mutex<HashMap<WorkerId, Session>>,
+    /// Room for tasks appeared in some session.
+    room: Notify,
+}
+
+/// One open session.
+struct Session {
+    id: String,
+    drivers: Vec<String>,
+    slots: usize,
+    running: HashMap<TaskKey, Running>,
+    outgoing: mpsc::Sender<Result<SessionResponse, Status>>,
+}
+
+/// What a session needs to know of a task it gave out.
+#[derive(Debug, Clone)]
+struct Running {
+    step: StepKind,
+    subject: Subject,
+}
+
+impl Running {
+    fn of(task: &Task) -> (TaskKey, Self) {
+        (TaskKey { id: task.id, epoch: task.epoch }, Self { step: task.step, subject: task.subject.clone() })
+    }
+
+    fn log(&self) -> LogOf {
+        match &self.subject {
+            Subject::Appliance(id) => LogOf::Appliance(*id),
+            Subject::Provider(key) => LogOf::Provider(key.clone()),
+        }
+    }
+
+    fn appliance(&self) -> Option<ApplianceId> {
+        match self.subject {
+            Subject::Appliance(id) => Some(id),
+            Subject::Provider(_) => None,
+        }
+    }
+}
+
+impl Fleet {
+    /// A fleet without workers. `version` is the server's, told to workers.
+    pub fn new(app: Arc<App>, version: impl Into<String>) -> Arc<Self> {
+        Arc::new(Self { app, version: version.into(), sessions: Mutex::default(), room: Notify::new() })
+    }
+
+    /// Ends all sessions; the workers reconnect, here or elsewhere.
+    pub fn close(&self) {
+        self.sessions().clear();
+    }
+
+    /// Ids of the workers connected to this process.
+    pub fn connected(&self) -> HashSet<WorkerId> {
+        self.sessions().keys().cloned().collect()
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<WorkerId, Session>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A point at which tests kill the process: `SPROUT_CRASH_AT` names it, and a file below `SPROUT_CRASH_ONCE_DIR` remembers that it was hit, so that
+/// the restarted process passes it. Only in debug builds.
+pub(crate) fn crash_point(name: &str) {
+    #[cfg(debug_assertions)]
+    if std::env::var("SPROUT_CRASH_AT").is_ok_and(|names| names.split(',').any(|n| n == name)) {
+        let once = std::env::var_os("SPROUT_CRASH_ONCE_DIR").map(|dir| std::path::PathBuf::from(dir).join(name));
+        let first = once.is_none_or(|path| std::fs::File::create_new(path).is_ok());
+        if first {
+            tracing::error!(name, "crash point reached: the process kills itself");
+            let pid = std::process::id().to_string();
+            let _ = std::process::Command::new("kill").args(["-9", &pid]).status();
+            std::process::abort();
+        }
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}

@@ -1,0 +1,216 @@
+//! Between the domain and the workers' protocol.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sprout_app::{Assignment, Outcome, TaskKey};
+use sprout_domain::{
+    TaskId, WorkerId,
+    appliance::{Appliance, PowerState},
+    group::{self, Endpoint, ProbeCheck},
+    provider::{ProviderSettings, ProviderSpec},
+    workflow::{StepError, StepErrorReason, StepKind, StepOutput},
+};
+use sprout_proto::{
+    appliance as appliance_pb, group as group_pb,
+    task::{self as pb, step_input::Step, step_output::Output},
+    worker::{
+        Assign, ContainerSettings, LibvirtSettings, Log, LogLevel, ProviderAccess, TaskRef, done,
+        provider_access::Settings,
+    },
+};
+
+pub(crate) fn key(task: &TaskRef) -> TaskKey {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX); // no such task: refused like any other
+    TaskKey { id: TaskId(number(task.task_id)), epoch: number(task.epoch) }
+}
+
+pub(crate) fn task_ref(key: TaskKey) -> TaskRef {
+    TaskRef { task_id: key.id.into(), epoch: key.epoch.unsigned_abs() }
+}
+
+pub(crate) fn duration(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+pub(crate) fn assign(assignment: Assignment) -> Assign {
+    let Assignment { task, provider, deadline, appliance, endpoints, probes, installation_id } = assignment;
+    let key = TaskKey { id: task.id, epoch: task.epoch };
+    let epoch = key.epoch.unsigned_abs();
+    let reference = appliance.as_ref().map(|appliance| pb::ApplianceRef {
+        name: appliance.name.clone(),
+        tags: Some(pb::Tags { installation_id, appliance_id: appliance.id.into(), epoch }),
+    });
+    let step = step(task.step, reference, appliance.as_ref(), &endpoints, &probes);
+    Assign {
+        task: Some(task_ref(key)),
+        input: Some(pb::StepInput { step: Some(step) }),
+        provider: Some(access(provider)),
+        deadline: Some(self::duration(deadline)),
+    }
+}
+
+fn step(
+    step: StepKind,
+    appliance: Option<pb::ApplianceRef>,
+    whole: Option<&Appliance>,
+    endpoints: &[group::EndpointSpec],
+    probes: &[group::Probe],
+) -> Step {
+    let specs = || endpoints.iter().map(endpoint_spec).collect();
+    match step {
+        StepKind::Clone => Step::Clone(pb::CloneStep {
+            appliance,
+            template: whole.map(|a| a.template.clone()).unwrap_or_default(),
+            memory_mib: whole.and_then(|a| a.memory_mib),
+            cpus: whole.and_then(|a| a.cpus),
+            endpoints: specs(),
+        }),
+        StepKind::WaitPresent => Step::WaitPresent(pb::WaitPresentStep { appliance }),
+        StepKind::Tag => Step::Tag(pb::TagStep { appliance }),
+        StepKind::Start => Step::Start(pb::StartStep { appliance }),
+        StepKind::WaitAddress => Step::WaitAddress(pb::WaitAddressStep { appliance, endpoints: specs() }),
+        StepKind::WaitReady => Step::WaitReady(pb::WaitReadyStep {
+            appliance,
+            endpoints: whole.map(|a| a.endpoints.iter().map(endpoint).collect()).unwrap_or_default(),
+            probes: probes.iter().map(probe).collect(),
+        }),
+        StepKind::Stop => Step::Stop(pb::StopStep { appliance }),
+        StepKind::Delete => Step::Delete(pb::DeleteStep { appliance }),
+        StepKind::WaitGone => {
+            let clone_unconfirmed = whole.is_some_and(|a| a.clone_unconfirmed);
+            Step::WaitGone(pb::WaitGoneStep { appliance, clone_unconfirmed })
+        }
+        StepKind::CheckProvider => Step::CheckProvider(pb::CheckProviderStep {}),
+    }
+}
+
+fn endpoint_spec(spec: &group::EndpointSpec) -> group_pb::EndpointSpec {
+    group_pb::EndpointSpec {
+        name: spec.name.clone(),
+        port: spec.port.into(),
+        scheme: spec.scheme.clone().unwrap_or_default(),
+    }
+}
+
+fn endpoint(endpoint: &Endpoint) -> appliance_pb::Endpoint {
+    appliance_pb::Endpoint {
+        name: endpoint.name.clone(),
+        host: endpoint.host.clone(),
+        port: endpoint.port.into(),
+        url: endpoint.url.clone(),
+    }
+}
+
+fn probe(probe: &group::Probe) -> group_pb::Probe {
+    let check = match probe.check.clone() {
+        ProbeCheck::Http { tls, path, statuses, body_contains } => {
+            let statuses = statuses.into_iter().map(u32::from).collect();
+            group_pb::probe::Check::Http(group_pb::HttpProbe { tls, path, statuses, body_contains })
+        }
+        ProbeCheck::Tcp => group_pb::probe::Check::Tcp(group_pb::TcpProbe {}),
+        ProbeCheck::Ssh => group_pb::probe::Check::Ssh(group_pb::SshProbe {}),
+    };
+    group_pb::Probe {
+        endpoint: probe.endpoint.clone(),
+        deadline: Some(duration(probe.deadline)),
+        timeout: Some(duration(probe.timeout)),
+        check: Some(check),
+    }
+}
+
+fn access(provider: ProviderSpec) -> ProviderAccess {
+    let settings = match provider.settings {
+        ProviderSettings::Container { socket, publish_address, memory_mib, cpus } => {
+            Settings::Container(ContainerSettings { socket, publish_address, memory_mib, cpus })
+        }
+        ProviderSettings::Libvirt { uri, storage_pool, network, domain_type, memory_mib, cpus } => {
+            let domain_type = domain_type.unwrap_or_default();
+            Settings::Libvirt(LibvirtSettings { uri, storage_pool, network, domain_type, memory_mib, cpus })
+        }
+    };
+    ProviderAccess { key: provider.key.0, settings: Some(settings) }
+}
+
+/// What a worker reports. A result that makes no sense is a failure of the step, not of the session.
+pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
+    let nonsense = |what: &str| StepError {
+        reason: StepErrorReason::ProviderError,
+        message: format!("the worker reported {what}; is it of a compatible version?"),
+    };
+    match result {
+        Some(done::Result::Output(output)) => match output.output {
+            Some(Output::Empty(_)) => Ok(StepOutput::Empty),
+            Some(Output::Observed(seen)) => observed(seen).ok_or_else(|| nonsense("an endpoint that cannot be")),
+            Some(Output::CheckProvider(seen)) => {
+                Ok(StepOutput::Provider { version: seen.version, templates: seen.templates })
+            }
+            None => Err(nonsense("an output this server does not know")),
+        },
+        Some(done::Result::Error(error)) => {
+            let reason = reason(error.reason());
+            Err(StepError { reason, message: error.message })
+        }
+        None => Err(nonsense("the end of a step without its result")),
+    }
+}
+
+fn observed(seen: pb::ObservedOutput) -> Option<StepOutput> {
+    let power = match seen.power_state() {
+        appliance_pb::PowerState::Unspecified => PowerState::Unknown,
+        appliance_pb::PowerState::On => PowerState::On,
+        appliance_pb::PowerState::Off => PowerState::Off,
+        appliance_pb::PowerState::Suspended => PowerState::Suspended,
+        appliance_pb::PowerState::Changing => PowerState::Changing,
+        appliance_pb::PowerState::Absent => PowerState::Absent,
+    };
+    let endpoint = |e: appliance_pb::Endpoint| {
+        let port = u16::try_from(e.port).ok()?;
+        Some(Endpoint { name: e.name, host: e.host, port, url: e.url })
+    };
+    let endpoints = seen.endpoints.into_iter().map(endpoint).collect::<Option<_>>()?;
+    Some(StepOutput::Observed { provider_ref: seen.provider_ref, power, address: seen.address, endpoints })
+}
+
+fn reason(reason: pb::StepErrorReason) -> StepErrorReason {
+    match reason {
+        pb::StepErrorReason::Unspecified | pb::StepErrorReason::ProviderError => StepErrorReason::ProviderError,
+        pb::StepErrorReason::Unreachable => StepErrorReason::Unreachable,
+        pb::StepErrorReason::AccessDenied => StepErrorReason::AccessDenied,
+        pb::StepErrorReason::TemplateNotFound => StepErrorReason::TemplateNotFound,
+        pb::StepErrorReason::ApplianceNotFound => StepErrorReason::ApplianceNotFound,
+        pb::StepErrorReason::NameTaken => StepErrorReason::NameTaken,
+        pb::StepErrorReason::NoCapacity => StepErrorReason::NoCapacity,
+        pb::StepErrorReason::Unsupported => StepErrorReason::Unsupported,
+        pb::StepErrorReason::Invalid => StepErrorReason::Invalid,
+        pb::StepErrorReason::Deadline => StepErrorReason::Deadline,
+        pb::StepErrorReason::Cancelled => StepErrorReason::Cancelled,
+        pb::StepErrorReason::ApplianceBroken => StepErrorReason::ApplianceBroken,
+    }
+}
+
+/// One line of a log, with its ids: `TIME LEVEL step task=N worker=W: text`.
+pub(crate) fn log_line(log: &Log, step: StepKind, worker: &WorkerId) -> String {
+    let at = log
+        .at
+        .and_then(|at| DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).ok()?))
+        .unwrap_or_else(Utc::now);
+    let level = match log.level() {
+        LogLevel::Debug => "DEBUG",
+        LogLevel::Unspecified | LogLevel::Info => "INFO",
+        LogLevel::Warn => "WARN",
+        LogLevel::Error => "ERROR",
+    };
+    let task = log.task.as_ref().map(|t| t.task_id).unwrap_or_default();
+    let text: String = log.line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(4000).collect();
+    format!("{} {level} {step} task={task} worker={worker}: {text}", at.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// A line of the server's own.
+pub(crate) fn server_line(step: StepKind, task: TaskId, worker: &WorkerId, text: &str) -> String {
+    let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+    format!("{at} INFO {step} task={task} worker={worker}: {text}")
+}
