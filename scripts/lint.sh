@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Formatting, clippy with warnings denied, the protos, the scripts; cargo-deny where it is installed (its advisories need a network).
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+PATH=$(tools_dir):$PATH
+
+say "lint: formatting"
+cargo fmt --all --check
+say "lint: protos"
+buf lint proto
+if have shellcheck; then
+  say "lint: scripts"
+  shellcheck -x scripts/*.sh scripts/services/*.sh .ci/run
+fi
+say "lint: clippy"
+cargo clippy --locked --workspace --all-targets --quiet -- --deny warnings
+if have cargo-deny; then
+  say "lint: dependencies"
+  cargo deny --offline check bans licenses sources
+fi
