@@ -13,6 +13,7 @@ mod instance;
 mod name;
 mod power;
 mod settings;
+mod states;
 mod template;
 
 use async_trait::async_trait;
@@ -68,7 +69,7 @@ impl ContainerDriver {
         let container = self
             .engine
             .call(QUICK, &format!("look for {name}"), |docker| async move {
-                docker.inspect_container(&asked, None::<InspectContainerOptions>).await
+                states::in_dockers_words(docker.inspect_container(&asked, None::<InspectContainerOptions>).await)
             })
             .await;
         match container {
@@ -104,7 +105,9 @@ impl Driver for ContainerDriver {
         let options = ListContainersOptionsBuilder::new().all(true).build();
         let containers = self
             .engine
-            .call(QUICK, "list its containers", |docker| async move { docker.list_containers(Some(options)).await })
+            .call(QUICK, "list its containers", |docker| async move {
+                states::in_dockers_words(docker.list_containers(Some(options)).await)
+            })
             .await?;
         Ok(containers.into_iter().map(|container| instance::listed(container, &self.settings.publish)).collect())
     }
