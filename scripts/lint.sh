@@ -9,7 +9,7 @@ PATH=$(tools_dir):$PATH
 say "lint: formatting"
 cargo fmt --all --check
 say "lint: protos"
-buf lint proto
+buf lint
 if have shellcheck; then
   say "lint: scripts"
   shellcheck -x scripts/*.sh scripts/services/*.sh .ci/run
