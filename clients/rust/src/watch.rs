@@ -7,6 +7,7 @@ use std::{
 };
 
 use sprout_proto::{
+    appliance::{WatchApplianceLogsRequest, WatchApplianceLogsResponse},
     event::{WatchRequest, WatchResponse},
     pool::{Pool, PoolState, WatchPoolRequest, WatchPoolResponse},
 };
@@ -36,8 +37,8 @@ pub enum Watched<T> {
 pub struct Watch<T> {
     connection: Connection,
     open: Opener<T>,
-    /// Whether the server may end the stream after this message.
-    is_last: fn(&T) -> bool,
+    /// Whether the server may end the stream after this message (or without one).
+    is_last: fn(Option<&T>) -> bool,
     stream: Option<Streaming<T>>,
     last: Option<T>,
     was_open: bool,
@@ -57,7 +58,7 @@ impl Watch<WatchPoolResponse> {
                 Box::pin(async move { pools.watch_pool(WatchPoolRequest { id }).await })
             }),
             |message| {
-                let state = message.pool.as_ref().map(Pool::state);
+                let state = message.and_then(|message| message.pool.as_ref()).map(Pool::state);
                 matches!(state, Some(PoolState::Ended | PoolState::Failed))
             },
         )
@@ -80,8 +81,23 @@ impl Watch<WatchResponse> {
     }
 }
 
+impl Watch<WatchApplianceLogsResponse> {
+    /// Reads an appliance's log. The server cannot resume it: after a break it comes from its first line again.
+    pub fn logs(connection: &Connection, id: u64, follow: bool) -> Self {
+        Self::new(
+            connection,
+            Box::new(move |connection, _| {
+                let mut appliances = connection.appliances();
+                let request = WatchApplianceLogsRequest { id, follow };
+                Box::pin(async move { appliances.watch_appliance_logs(request).await })
+            }),
+            |_| true,
+        )
+    }
+}
+
 impl<T: Clone> Watch<T> {
-    fn new(connection: &Connection, open: Opener<T>, is_last: fn(&T) -> bool) -> Self {
+    fn new(connection: &Connection, open: Opener<T>, is_last: fn(Option<&T>) -> bool) -> Self {
         Self {
             connection: connection.clone(),
             open,
@@ -121,7 +137,7 @@ impl<T: Clone> Watch<T> {
                         self.last = Some(message.clone());
                         return Some(Ok(Watched::Message(message)));
                     }
-                    Ok(None) if self.last.as_ref().is_some_and(self.is_last) => {
+                    Ok(None) if (self.is_last)(self.last.as_ref()) => {
                         self.is_over = true;
                         return None;
                     }

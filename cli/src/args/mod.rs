@@ -1,0 +1,121 @@
+//! What can be typed: the command line as clap sees it, and nothing else.
+
+pub(crate) mod appliance;
+pub(crate) mod duration;
+pub(crate) mod other;
+pub(crate) mod pool;
+pub(crate) mod session;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Requests test appliances from a Sprout server, and works on them.
+///
+/// Where the server is comes from flags, then the environment, then the configuration file that `login` writes
+/// (~/.config/sprout/config.yaml).
+#[derive(Debug, Parser)]
+#[command(name = "sproutctl", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// How to print data.
+    #[arg(short, long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub(crate) output: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to print data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs; watches print one object per line.
+    Json,
+    /// The same as JSON, as YAML.
+    Yaml,
+}
+
+/// How to reach the server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct ConnectionArgs {
+    /// Server, as https://HOST:PORT, or http://127.0.0.1:PORT on this machine (there, port 7600 is the default).
+    #[arg(long, global = true, env = "SPROUT_SERVER", hide_env_values = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// PEM file with the certificates to trust instead of the system's.
+    #[arg(long, global = true, env = "SPROUT_CA", hide_env_values = true, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// File with the token to use instead of `SPROUT_TOKEN` and the one `login` saved.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Allow http:// to other machines; passwords and tokens then travel in the clear.
+    #[arg(long, global = true)]
+    pub(crate) insecure: bool,
+    /// Configuration file.
+    #[arg(long, global = true, env = "SPROUT_CONFIG", hide_env_values = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Everything sproutctl can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sign in, and keep the token in the configuration file.
+    Login(session::Login),
+    /// Make the token invalid, and forget it.
+    Logout,
+    /// Show who you are to the server.
+    Whoami,
+    /// Show the server, its providers, its workers and your pools in one screen.
+    Status,
+    /// Request pools of appliances, and work on them.
+    #[command(subcommand)]
+    Pool(pool::Pool),
+    /// Work on single appliances.
+    #[command(subcommand)]
+    Appliance(appliance::Appliance),
+    /// See and check the places that run appliances.
+    #[command(subcommand)]
+    Provider(other::Provider),
+    /// See the images that appliances are cloned from.
+    #[command(subcommand)]
+    Template(other::Template),
+    /// See the product lines.
+    #[command(subcommand)]
+    Group(other::Group),
+    /// See the nodes that run steps against providers (staff).
+    #[command(subcommand)]
+    Worker(other::Worker),
+    /// See what happens.
+    #[command(subcommand)]
+    Event(other::Event),
+    /// Manage users (superusers).
+    #[command(subcommand)]
+    User(session::User),
+    /// Print a completion script for a shell.
+    Completion(session::Completion),
+}
+
+impl Command {
+    /// What the command works on, to choose hints by.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "login",
+            Self::Logout => "logout",
+            Self::Whoami => "whoami",
+            Self::Status => "status",
+            Self::Pool(pool::Pool::Request(_)) => "request",
+            Self::Pool(_) => "pool",
+            Self::Appliance(_) => "appliance",
+            Self::Provider(_) => "provider",
+            Self::Template(_) => "template",
+            Self::Group(_) => "group",
+            Self::Worker(_) => "worker",
+            Self::Event(_) => "event",
+            Self::User(_) => "user",
+            Self::Completion(_) => "completion",
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The nouns that are only looked at: providers, templates, groups, workers, events.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::duration;
+
+/// See and check the places that run appliances.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Provider {
+    /// List providers.
+    List,
+    /// Show one provider.
+    Get(Key),
+    /// Have a worker look at a provider now (staff).
+    Check(Check),
+}
+
+/// Names a provider.
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    /// Key of the provider.
+    pub(crate) key: String,
+}
+
+/// A provider to check.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Key of the provider.
+    pub(crate) key: String,
+    /// Wait for the outcome.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; the check goes on.
+    #[arg(long, value_parser = duration::parse, requires = "wait", default_value = "5m")]
+    pub(crate) timeout: Duration,
+}
+
+/// See the images that appliances are cloned from.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Template {
+    /// List templates, newest version and date first.
+    List(Templates),
+}
+
+/// Which templates to list.
+#[derive(Debug, Args)]
+pub(crate) struct Templates {
+    /// Only those of this group.
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// Only those on this provider.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// Also those that are gone.
+    #[arg(long)]
+    pub(crate) gone: bool,
+    /// List at most this many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: usize,
+}
+
+/// See the product lines.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// List groups.
+    List,
+    /// Show one group.
+    Get(Name),
+}
+
+/// Names a group.
+#[derive(Debug, Args)]
+pub(crate) struct Name {
+    /// Name of the group.
+    pub(crate) name: String,
+}
+
+/// See the nodes that run steps against providers (staff).
+#[derive(Debug, Subcommand)]
+pub(crate) enum Worker {
+    /// List workers.
+    List,
+}
+
+/// See what happens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Event {
+    /// Print events as they happen, until Ctrl-C.
+    Watch(Events),
+}
+
+/// Which events to print.
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Begin behind this sequence; 0: with the oldest kept [default: only new ones].
+    #[arg(long, value_name = "SEQUENCE")]
+    pub(crate) after: Option<u64>,
+    /// Only events about this pool and its appliances.
+    #[arg(long, value_name = "ID")]
+    pub(crate) pool: Option<u64>,
+    /// Only events about this appliance.
+    #[arg(long, value_name = "ID")]
+    pub(crate) appliance: Option<u64>,
+}

@@ -1,0 +1,130 @@
+//! `sproutctl pool …`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::duration;
+
+/// Request pools of appliances, and work on them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Pool {
+    /// Request a number of alike appliances.
+    ///
+    /// Warm appliances are granted at once, the rest is deployed. Ctrl-C during --wait leaves the pool as it is.
+    Request(Box<Wanted>),
+    /// List pools, newest first.
+    List(List),
+    /// Show one pool with its appliances.
+    Get(Which),
+    /// Follow one pool until it ended.
+    Watch(Which),
+    /// Let a pool's leases end a given time from now.
+    Extend(Extend),
+    /// End a pool and kill its appliances.
+    Kill(Kill),
+}
+
+/// What is wanted.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_field_names, reason = "`version` alone is the flag of clap itself")]
+pub(crate) struct Wanted {
+    /// Group to take templates from.
+    #[arg(required_unless_present = "group_flag", conflicts_with = "group_flag")]
+    pub(crate) group: Option<String>,
+    /// Group to take templates from, as a flag.
+    #[arg(short, long = "group", value_name = "GROUP")]
+    pub(crate) group_flag: Option<String>,
+    /// Appliances wanted.
+    #[arg(short = 'n', long, default_value_t = 1)]
+    pub(crate) count: u32,
+    /// Only this version [default: the newest].
+    #[arg(long = "version", value_name = "VERSION")]
+    pub(crate) wanted_version: Option<String>,
+    /// Only this build date, YYYY-MM-DD [default: the newest of the version].
+    #[arg(long)]
+    pub(crate) date: Option<String>,
+    /// Only this provider [default: any].
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// How long the appliances are yours from the moment all are ready, such as 90m, 2h or 1d [default: the group's].
+    #[arg(long, value_parser = duration::parse)]
+    pub(crate) lease: Option<Duration>,
+    /// What it is for.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) description: String,
+    /// Memory of each appliance, in MiB, instead of the default.
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory_mib: Option<u32>,
+    /// CPUs of each appliance instead of the default.
+    #[arg(long)]
+    pub(crate) cpus: Option<u32>,
+    /// Unique id of the request: the same id returns the same pool, for good [default: a new one].
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+    /// Wait until all appliances are ready.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; the pool stays.
+    #[arg(long, value_parser = duration::parse, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Which pools to list.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only pools in this state; may be repeated [default: all but ended and failed].
+    #[arg(long, value_enum)]
+    pub(crate) state: Vec<State>,
+    /// Only pools of this user (staff).
+    #[arg(long)]
+    pub(crate) owner: Option<String>,
+    /// List at most this many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: usize,
+}
+
+/// States of a pool.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it")]
+pub(crate) enum State {
+    Waiting,
+    Provisioning,
+    Ready,
+    Ending,
+    Ended,
+    Failed,
+}
+
+/// Names a pool.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// Id of the pool.
+    pub(crate) id: u64,
+}
+
+/// A lease to extend.
+#[derive(Debug, Args)]
+pub(crate) struct Extend {
+    /// Id of the pool.
+    pub(crate) id: u64,
+    /// The leases end this long from now, such as 90m, 2h or 1d.
+    #[arg(value_parser = duration::parse)]
+    pub(crate) lease: Duration,
+}
+
+/// A pool to end.
+#[derive(Debug, Args)]
+pub(crate) struct Kill {
+    /// Id of the pool.
+    pub(crate) id: u64,
+    /// Do not ask. Needed where there is no terminal to ask at.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Wait until nothing of it is left.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; the killing goes on.
+    #[arg(long, value_parser = duration::parse, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
+}

@@ -1,0 +1,21 @@
+//! `sproutctl appliance kill`
+
+use sprout_client::{proto::appliance::KillApplianceRequest, retry};
+
+use super::{appliance_of, find};
+use crate::{args::appliance::Kill, context::Context, failure::Failure, prompt};
+
+pub(crate) async fn run(context: &Context<'_>, args: Kill) -> Result<(), Failure> {
+    let connection = context.connect()?;
+    let appliance = find(&connection, &args.which.appliance).await?;
+    let id = appliance.id;
+    let question = format!("Kill appliance {id} ({}, {})?", appliance.name, appliance.state);
+    prompt::confirm(context.out, args.yes, &question, "nothing was killed")?;
+    // Repeating it changes nothing, so a lost answer is no trouble.
+    let answer = retry(async || {
+        let killed = connection.appliances().kill_appliance(KillApplianceRequest { id }).await;
+        killed.map_err(|status| connection.explain(status))
+    })
+    .await?;
+    context.out.card(&appliance_of(answer.into_inner().appliance)?)
+}

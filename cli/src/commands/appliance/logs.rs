@@ -1,0 +1,32 @@
+//! `sproutctl appliance logs`
+
+use serde::Serialize;
+use sprout_client::{Watch, Watched};
+
+use super::find;
+use crate::{args::appliance::Logs, context::Context, failure::Failure};
+
+#[derive(Serialize)]
+struct LineView<'a> {
+    line: &'a str,
+}
+
+pub(crate) async fn run(context: &Context<'_>, args: Logs) -> Result<(), Failure> {
+    let connection = context.connect()?;
+    let id = find(&connection, &args.which.appliance).await?.id;
+    let mut watch = Watch::logs(&connection, id, args.follow);
+    let (mut printed, mut to_skip) = (0_u64, 0_u64);
+    while let Some(watched) = watch.next().await {
+        match watched? {
+            Watched::Message(_) if to_skip > 0 => to_skip -= 1,
+            Watched::Message(message) => {
+                context.out.item(&LineView { line: &message.line }, &message.line)?;
+                printed += 1;
+            }
+            Watched::Lost(error) => context.out.note(&format!("connection lost ({error}); reconnecting …")),
+            // The log comes from its first line again.
+            Watched::Back => to_skip = printed,
+        }
+    }
+    Ok(())
+}

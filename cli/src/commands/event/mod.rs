@@ -1,0 +1,3 @@
+//! `sproutctl event …`
+
+pub(crate) mod watch;

@@ -1,0 +1,4 @@
+//! `sproutctl group …`
+
+pub(crate) mod get;
+pub(crate) mod list;

@@ -1,0 +1,3 @@
+//! `sproutctl template …`
+
+pub(crate) mod list;

@@ -1,0 +1,3 @@
+//! `sproutctl user …`
+
+pub(crate) mod create;

@@ -1,0 +1,3 @@
+//! `sproutctl worker …`
+
+pub(crate) mod list;

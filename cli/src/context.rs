@@ -1,0 +1,73 @@
+//! What every command needs: the printer, and a connection made of flags, environment and configuration file, in this
+//! order of precedence.
+
+use std::{env, fs, path::PathBuf};
+
+use sprout_client::{Connection, DEFAULT_SERVER, Settings};
+use sprout_conf::Secret;
+
+use crate::{
+    args::ConnectionArgs,
+    config::{self, Config},
+    failure::Failure,
+    output::Printer,
+};
+
+/// What every command needs.
+pub(crate) struct Context<'a> {
+    pub(crate) out: &'a Printer,
+    args: ConnectionArgs,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(args: ConnectionArgs, out: &'a Printer) -> Self {
+        Self { out, args }
+    }
+
+    /// Where the configuration file is, or would be.
+    pub(crate) fn config_path(&self) -> Result<PathBuf, Failure> {
+        self.args.config.clone().or_else(config::default_path).ok_or_else(|| Failure::Usage {
+            message: "there is no place for the configuration file: neither HOME nor XDG_CONFIG_HOME is set".to_owned(),
+            hint: "set one of them, or name a file with --config".to_owned(),
+        })
+    }
+
+    pub(crate) fn config(&self) -> Result<Config, Failure> {
+        match self.args.config.clone().or_else(config::default_path) {
+            Some(path) => config::load(&path),
+            None => Ok(Config::default()),
+        }
+    }
+
+    /// The server to talk to, without a token.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        let config = self.config()?;
+        let server = self.args.server.clone().or(config.server).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        Ok(Settings {
+            ca: self.args.ca.clone().or(config.ca),
+            insecure: self.args.insecure || config.insecure,
+            ..Settings::new(server)
+        })
+    }
+
+    /// A connection with the caller's token, if there is one.
+    pub(crate) fn connect(&self) -> Result<Connection, Failure> {
+        let mut settings = self.settings()?;
+        settings.token = self.token(&settings.server)?;
+        Ok(Connection::open(settings)?)
+    }
+
+    fn token(&self, server: &str) -> Result<Option<Secret>, Failure> {
+        if let Some(path) = &self.args.token_file {
+            let what = format!("token file {} cannot be read", path.display());
+            let text = fs::read_to_string(path).map_err(|source| Failure::Io { what, source })?;
+            return Ok(Some(Secret::from(text.trim().to_owned())));
+        }
+        if let Some(token) = env::var("SPROUT_TOKEN").ok().filter(|token| !token.is_empty()) {
+            return Ok(Some(Secret::from(token)));
+        }
+        // The saved token is for the saved server; another one must not get to see it.
+        let config = self.config()?;
+        Ok(config.token.filter(|_| config.server.as_deref() == Some(server)))
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a command did not do what was asked, with the exit code and the next thing to do.
+
+use std::io;
+
+use sprout_client::{ClientError, Code};
+use sprout_conf::ConfigError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}")]
+    Client(#[from] ClientError),
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The arguments make no sense together.
+    #[error("{message}")]
+    Usage { message: String, hint: String },
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+    /// Who read our output has gone; there is nobody to tell.
+    #[error("nobody reads the output")]
+    OutputClosed,
+    /// What was waited for came out badly.
+    #[error("{message}")]
+    Outcome { message: String, hint: String },
+    #[error("{message}")]
+    TimedOut { message: String, hint: String },
+    #[error("{message}")]
+    Interrupted { message: String, hint: String },
+    /// The user said no.
+    #[error("{0}")]
+    Declined(String),
+    /// An answer of the server lacks what the protocol promises.
+    #[error("the server's answer has no {0}; server and sproutctl are of very different versions")]
+    Incomplete(&'static str),
+}
+
+impl Failure {
+    /// As documented in `docs/sproutctl.md`.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::OutputClosed => 0,
+            Self::Config(_) | Self::Io { .. } | Self::Declined(_) | Self::Incomplete(_) => 1,
+            Self::Usage { .. } => 2,
+            Self::TimedOut { .. } => 7,
+            Self::Outcome { .. } => 8,
+            Self::Interrupted { .. } => 130,
+            Self::Client(error) => match error.code() {
+                Code::InvalidArgument | Code::OutOfRange => 2,
+                Code::NotFound => 3,
+                Code::Unauthenticated | Code::PermissionDenied => 4,
+                Code::Unavailable | Code::DeadlineExceeded => 5,
+                Code::FailedPrecondition | Code::ResourceExhausted | Code::AlreadyExists | Code::Aborted => 6,
+                Code::Ok | Code::Cancelled | Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => 1,
+            },
+        }
+    }
+
+    /// What to do next, if there is something to say. `noun` is what the command works on.
+    pub(crate) fn hint(&self, noun: &str) -> Option<String> {
+        match self {
+            Self::Client(error) => error.hint().or_else(|| refusal_hint(error.code(), noun)),
+            Self::Usage { hint, .. }
+            | Self::Outcome { hint, .. }
+            | Self::TimedOut { hint, .. }
+            | Self::Interrupted { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
+            Self::Config(_) | Self::Io { .. } | Self::Declined(_) | Self::OutputClosed | Self::Incomplete(_) => None,
+        }
+    }
+}
+
+fn refusal_hint(code: Code, noun: &str) -> Option<String> {
+    let hint = match code {
+        Code::Unauthenticated if noun == "login" => "check the name and the password".to_owned(),
+        Code::Unauthenticated => "sign in with `sproutctl login NAME`, or set SPROUT_TOKEN".to_owned(),
+        Code::PermissionDenied => {
+            "`sproutctl whoami` shows who you are; sign in as someone who may, or ask for the role".to_owned()
+        }
+        Code::NotFound if noun == "request" => {
+            "`sproutctl group list` and `sproutctl provider list` show what there is".to_owned()
+        }
+        Code::NotFound => format!("`sproutctl {noun} list` shows what there is"),
+        Code::FailedPrecondition if noun == "request" => {
+            "`sproutctl template list` shows what can be requested".to_owned()
+        }
+        Code::AlreadyExists if noun == "request" => "leave --request-id away to make a new request".to_owned(),
+        Code::ResourceExhausted => "`sproutctl pool list` shows what you have; kill what you no longer need".to_owned(),
+        Code::Internal | Code::Unknown | Code::DataLoss => "the server's log says more".to_owned(),
+        Code::Unimplemented => {
+            "the server is older than this sproutctl; `sproutctl status` shows its version".to_owned()
+        }
+        _ => return None,
+    };
+    Some(hint)
+}

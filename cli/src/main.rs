@@ -1,0 +1,7 @@
+//! The command `sproutctl`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sproutctl::run(std::env::args_os())
+}

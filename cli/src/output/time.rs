@@ -1,0 +1,77 @@
+//! Times and durations: RFC 3339 for programs, distances from now for people.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use prost_types::{Duration, Timestamp};
+
+/// A time as RFC 3339 in UTC, in whole milliseconds.
+pub(crate) fn rfc3339(time: Option<Timestamp>) -> Option<String> {
+    let time = time?;
+    let nanos = u32::try_from(time.nanos).ok()?;
+    Some(DateTime::<Utc>::from_timestamp(time.seconds, nanos)?.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// A duration in whole seconds.
+pub(crate) fn seconds(duration: Option<Duration>) -> Option<i64> {
+    duration.map(|duration| duration.seconds)
+}
+
+/// For a request.
+pub(crate) fn to_proto(duration: std::time::Duration) -> Duration {
+    Duration { seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX), nanos: 0 }
+}
+
+/// How far an RFC 3339 time is away: "in 59 min", "3 h ago".
+pub(crate) fn relative(time: Option<&String>) -> Option<String> {
+    let time = DateTime::parse_from_rfc3339(time?).ok()?;
+    Some(distance((time.with_timezone(&Utc) - Utc::now()).num_seconds()))
+}
+
+/// "in 59 min (2026-01-01T00:00:00.000Z)".
+pub(crate) fn relative_and_exact(time: Option<&String>) -> Option<String> {
+    Some(format!("{} ({})", relative(time)?, time?))
+}
+
+fn distance(seconds: i64) -> String {
+    match seconds {
+        0 => "now".to_owned(),
+        1.. => format!("in {}", rough(seconds.unsigned_abs())),
+        _ => format!("{} ago", rough(seconds.unsigned_abs())),
+    }
+}
+
+/// A duration in the largest unit that says enough: 90 s, 90 min, 36 h, 3 d.
+pub(crate) fn rough(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_short() {
+        let cases = [
+            (0, "now"),
+            (1, "in 1 s"),
+            (-119, "119 s ago"),
+            (3_599, "in 59 min"),
+            (-7_200, "2 h ago"),
+            (259_200, "in 3 d"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(distance(seconds), text);
+        }
+    }
+
+    #[test]
+    fn times_are_rfc_3339() {
+        let time = Timestamp { seconds: 1_700_000_000, nanos: 5_000_000 };
+        assert_eq!(rfc3339(Some(time)).as_deref(), Some("2023-11-14T22:13:20.005Z"));
+        assert_eq!(rfc3339(Some(Timestamp { seconds: i64::MAX, nanos: -1 })), None);
+    }
+}
