@@ -9,12 +9,16 @@
 //! | --- | --- |
 //! | `SPROUT_TEST_DOCKER`, `SPROUT_TEST_PODMAN` | socket of an engine that nothing else uses, `unix:///...` |
 //! | `SPROUT_TEST_CONTAINER_IMAGE` | image of the demo appliance there; its tag is the version it answers |
+//! | `SPROUT_TEST_LIBVIRT` | URI of a libvirt daemon that nothing else uses |
+//! | `SPROUT_TEST_LIBVIRT_POOL`, `SPROUT_TEST_LIBVIRT_NETWORK` | its storage pool (a directory here) and network |
+//! | `SPROUT_TEST_VM_IMAGE` | image of the demo appliance, a file `NAME-VERSION.qcow2` |
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)] // this is a test all over, though the lints cannot tell
 
 mod cases;
 mod container;
 mod dead_engine;
+mod libvirt;
 mod poll;
 mod target;
 
@@ -65,6 +69,13 @@ const SUITES: &[Suite] = &[
         required: false,
         target: container::target,
         own: container::cases,
+    },
+    Suite {
+        name: "libvirt",
+        variable: "SPROUT_TEST_LIBVIRT",
+        required: true,
+        target: libvirt::target,
+        own: libvirt::cases,
     },
 ];
 

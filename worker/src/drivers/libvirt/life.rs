@@ -46,9 +46,17 @@ pub(super) fn clone(call: &Call, spec: &CloneSpec) -> Result<()> {
     Err(error).doing(format_args!("define {name}"))
 }
 
-/// Writes our marks, for now and for every start to come.
+/// Writes our marks, for now and for every start to come; never on what this installation did not make, for marks
+/// are a licence to delete.
 pub(super) fn tag(call: &Call, name: &str, tags: &Tags) -> Result<()> {
-    mark(&call.domain(name)?, tags)
+    let domain = call.domain(name)?;
+    match look::config(&domain)?.tags {
+        Some(found) if found.installation_id == tags.installation_id => {
+            call.in_time()?;
+            mark(&domain, tags)
+        }
+        _ => Err(taken(name)),
+    }
 }
 
 /// See [`tag`].
@@ -73,6 +81,9 @@ pub(super) fn affected(active: bool) -> u32 {
 /// Changes the name of one that is off.
 pub(super) fn rename(call: &Call, name: &str, new_name: &str) -> Result<()> {
     volumes::check_name(new_name)?;
+    if name == new_name {
+        return call.domain(name).map(drop);
+    }
     let (old, new) = (call.domain_if_any(name)?, call.domain_if_any(new_name)?);
     let domain = match (old, new) {
         (Some(_), Some(_)) => return Err(taken(new_name)),

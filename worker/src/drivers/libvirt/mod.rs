@@ -130,9 +130,11 @@ impl Driver for LibvirtDriver {
     }
 
     async fn start(&self, name: &str) -> Result<()> {
-        let name = name.to_owned();
-        // Waking up reads the saved memory.
-        self.slow(move |call| power::start(call, &name)).await
+        let (quickly, slowly) = (name.to_owned(), name.to_owned());
+        if self.quick(move |call| power::start_at_once(call, &quickly)).await? {
+            return Ok(());
+        }
+        self.slow(move |call| power::start(call, &slowly)).await
     }
 
     async fn stop(&self, name: &str) -> Result<()> {
@@ -141,7 +143,7 @@ impl Driver for LibvirtDriver {
     }
 
     async fn reboot(&self, name: &str) -> Result<()> {
-        power::reboot(&self.quick, &self.slow, name).await
+        power::reboot(&self.quick, name).await
     }
 
     async fn suspend(&self, name: &str) -> Result<()> {

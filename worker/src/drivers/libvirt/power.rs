@@ -8,7 +8,7 @@ use std::{
 use virt::{domain::Domain, error::ErrorNumber, sys};
 
 use super::{
-    QUICK, SLOW,
+    QUICK,
     daemon::{Call, Link},
     errors::{Doing, invalid, is},
     look,
@@ -29,6 +29,15 @@ pub(super) fn start(call: &Call, name: &str) -> Result<()> {
         PowerState::Suspended if active(&domain)? => thaw(call, &domain, name),
         _ => create(call, &domain, name),
     }
+}
+
+/// [`start`] for one that has no saved memory to read, which would take long: whether that was done.
+pub(super) fn start_at_once(call: &Call, name: &str) -> Result<bool> {
+    let domain = call.domain(name)?;
+    if look::power(&domain)? == PowerState::Suspended && !active(&domain)? {
+        return Ok(false);
+    }
+    start(call, name).map(|()| true)
 }
 
 /// Powers off at once. Saved memory goes too.
@@ -64,13 +73,13 @@ pub(super) fn resume(call: &Call, name: &str) -> Result<()> {
 
 /// Lets the guest shut down, powers it off if it does not, and starts it. In this way the end is certain: libvirt's own
 /// reboot does not tell whether the guest heard it. Repeated after a crash in between, it starts what is off.
-pub(super) async fn reboot(quick: &Arc<Link>, slow: &Arc<Link>, name: &str) -> Result<()> {
+pub(super) async fn reboot(link: &Arc<Link>, name: &str) -> Result<()> {
     let begun = Instant::now();
     let mut pressed: Option<Instant> = None;
     while begun.elapsed() < SHUTDOWN {
         let press = pressed.is_none_or(|at| at.elapsed() >= PRESS_AGAIN);
         let owned = name.to_owned();
-        if quick.run(QUICK, move |call| shutting_down(call, &owned, press)).await? {
+        if link.run(QUICK, move |call| shutting_down(call, &owned, press)).await? {
             break;
         }
         if press {
@@ -79,7 +88,7 @@ pub(super) async fn reboot(quick: &Arc<Link>, slow: &Arc<Link>, name: &str) -> R
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     let owned = name.to_owned();
-    slow.run(SLOW, move |call| {
+    link.run(QUICK, move |call| {
         stop(call, &owned)?;
         start(call, &owned)
     })
