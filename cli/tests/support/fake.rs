@@ -1,0 +1,291 @@
+//! The canned answers. Which one comes is chosen by the id or group asked for.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use prost_types::{Duration, Timestamp};
+use sprout_client::proto::{
+    appliance::{Appliance, ApplianceState, Endpoint, PowerState},
+    pool::{
+        self, Pool, PoolState, WatchPoolResponse,
+        pool_service_server::{PoolService, PoolServiceServer},
+    },
+    provider::{
+        self, Provider,
+        provider_service_server::{ProviderService, ProviderServiceServer},
+    },
+    user::{
+        self, User,
+        user_service_server::{UserService, UserServiceServer},
+    },
+    worker::{
+        self,
+        worker_service_server::{WorkerService, WorkerServiceServer},
+    },
+};
+use tokio::net::TcpListener;
+use tokio_stream::{Stream, StreamExt as _, wrappers::TcpListenerStream};
+use tonic::{Code, Request, Response, Status, Streaming, transport::Server};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+type Answer<T> = Result<Response<T>, Status>;
+type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Remembers what it was asked.
+#[derive(Clone, Default)]
+pub(crate) struct Fake {
+    pub(crate) request_ids: Arc<Mutex<Vec<String>>>,
+    pub(crate) watches: Arc<Mutex<u32>>,
+    pub(crate) kills: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Fake {
+    pub(super) async fn serve(self, listener: TcpListener) {
+        Server::builder()
+            .add_service(PoolServiceServer::new(self.clone()))
+            .add_service(ProviderServiceServer::new(self.clone()))
+            .add_service(UserServiceServer::new(self.clone()))
+            .add_service(WorkerServiceServer::new(self))
+            .serve_with_incoming(TcpListenerStream::new(listener))
+            .await
+            .unwrap();
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp { seconds, nanos: 0 }
+}
+
+fn appliance(id: u64, state: ApplianceState, percent: u32) -> Appliance {
+    let ready = state == ApplianceState::Ready;
+    let endpoint = Endpoint {
+        name: "web".into(),
+        host: "127.0.0.1".into(),
+        port: 8080,
+        url: Some("http://127.0.0.1:8080".into()),
+    };
+    Appliance {
+        id,
+        name: format!("sprout-demo-{id}"),
+        state: state.into(),
+        power_state: PowerState::On.into(),
+        provider: "docker".into(),
+        group: "demo".into(),
+        template: "demo:1.2".into(),
+        template_id: 1,
+        version: "1.2".into(),
+        date: "2026-01-02".into(),
+        pool_id: Some(1),
+        address: ready.then(|| "127.0.0.1".into()),
+        endpoints: ready.then_some(endpoint).into_iter().collect(),
+        status: "waiting for web".into(),
+        created_at: Some(at(1_700_000_000)),
+        progress_percent: percent,
+        ..Appliance::default()
+    }
+}
+
+fn pool(id: u64, state: PoolState, ready_count: u32) -> Pool {
+    let second = if ready_count == 2 { (ApplianceState::Ready, 100) } else { (ApplianceState::Preparing, 50) };
+    Pool {
+        id,
+        request_id: "00000000-0000-4000-8000-000000000000".into(),
+        owner: "alice".into(),
+        group: "demo".into(),
+        version: "1.2".into(),
+        date: "2026-01-02".into(),
+        count: 2,
+        lease: Some(Duration { seconds: 3600, nanos: 0 }),
+        description: "a test".into(),
+        state: state.into(),
+        status: if state == PoolState::Failed { "no template is left to try".into() } else { String::new() },
+        created_at: Some(at(1_700_000_000)),
+        progress_percent: 50 * ready_count,
+        appliances: vec![appliance(10, ApplianceState::Ready, 100), appliance(11, second.0, second.1)],
+        ready_count,
+        ..Pool::default()
+    }
+}
+
+/// Ids from 400 on stand for errors.
+fn found(id: u64, state: PoolState) -> Result<Pool, Status> {
+    let code = match id {
+        0..400 => return Ok(pool(id, state, 2)),
+        400 => Code::InvalidArgument,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::NotFound,
+        409 => Code::AlreadyExists,
+        412 => Code::FailedPrecondition,
+        429 => Code::ResourceExhausted,
+        503 => Code::Unavailable,
+        504 => Code::DeadlineExceeded,
+        _ => Code::Internal,
+    };
+    let mut details = ErrorDetails::new();
+    details.set_error_info("TEST", "sprout", [("id".to_owned(), id.to_string())]);
+    Err(Status::with_error_details(code, format!("pool {id} cannot be had"), details))
+}
+
+#[tonic::async_trait]
+impl PoolService for Fake {
+    async fn request_pool(&self, request: Request<pool::RequestPoolRequest>) -> Answer<pool::RequestPoolResponse> {
+        let request = request.into_inner();
+        let seen = {
+            let mut seen = self.request_ids.lock().unwrap();
+            seen.push(request.request_id);
+            seen.len()
+        };
+        let id = match request.group.as_str() {
+            "lost" if seen < 3 => return Err(Status::unavailable("going down")),
+            "good" | "lost" => 1,
+            "failing" => 2,
+            "breaking" => 3,
+            "slow" => 4,
+            "unserved" => 412,
+            _ => 404,
+        };
+        let pool = found(id, PoolState::Provisioning)?;
+        Ok(Response::new(pool::RequestPoolResponse { pool: Some(pool), repeated_request: false }))
+    }
+
+    async fn get_pool(&self, request: Request<pool::GetPoolRequest>) -> Answer<pool::GetPoolResponse> {
+        let pool = found(request.into_inner().id, PoolState::Ready)?;
+        Ok(Response::new(pool::GetPoolResponse { pool: Some(pool) }))
+    }
+
+    async fn list_pools(&self, request: Request<pool::ListPoolsRequest>) -> Answer<pool::ListPoolsResponse> {
+        let request = request.into_inner();
+        let page = |id, next: &str| {
+            let pools = vec![Pool { appliances: Vec::new(), ..pool(id, PoolState::Ready, 2) }];
+            Ok(Response::new(pool::ListPoolsResponse { pools, next_page_token: next.to_owned() }))
+        };
+        match (request.owner.as_deref(), request.page_token.as_str()) {
+            (Some("nobody"), _) => Ok(Response::new(pool::ListPoolsResponse::default())),
+            (_, "") => page(2, "more"),
+            _ => page(1, ""),
+        }
+    }
+
+    type WatchPoolStream = Stream_<WatchPoolResponse>;
+
+    async fn watch_pool(&self, request: Request<pool::WatchPoolRequest>) -> Answer<Self::WatchPoolStream> {
+        let id = request.into_inner().id;
+        found(id, PoolState::Ready)?;
+        let watches = {
+            let mut watches = self.watches.lock().unwrap();
+            *watches += 1;
+            *watches
+        };
+        let say = |state, ready, message: &str| {
+            Ok(WatchPoolResponse { pool: Some(pool(id, state, ready)), message: message.to_owned() })
+        };
+        let first = say(PoolState::Provisioning, 1, "appliance 10 is ready");
+        let rest = match id {
+            2 => vec![say(PoolState::Failed, 1, "")],
+            3 if watches == 1 => vec![Err(Status::unavailable("the server is restarting"))],
+            _ => vec![say(PoolState::Ready, 2, "pool is ready"), say(PoolState::Ended, 0, "pool ended")],
+        };
+        let messages = tokio_stream::iter(std::iter::once(first).chain(rest));
+        if id == 4 {
+            return Ok(Response::new(Box::pin(messages.take(1).chain(tokio_stream::pending()))));
+        }
+        Ok(Response::new(Box::pin(messages)))
+    }
+
+    async fn extend_pool(&self, request: Request<pool::ExtendPoolRequest>) -> Answer<pool::ExtendPoolResponse> {
+        let pool = found(request.into_inner().id, PoolState::Ready)?;
+        Ok(Response::new(pool::ExtendPoolResponse { pool: Some(pool) }))
+    }
+
+    async fn kill_pool(&self, request: Request<pool::KillPoolRequest>) -> Answer<pool::KillPoolResponse> {
+        let id = request.into_inner().id;
+        self.kills.lock().unwrap().push(id);
+        Ok(Response::new(pool::KillPoolResponse { pool: Some(found(id, PoolState::Ending)?) }))
+    }
+}
+
+#[tonic::async_trait]
+impl ProviderService for Fake {
+    async fn list_providers(
+        &self,
+        _: Request<provider::ListProvidersRequest>,
+    ) -> Answer<provider::ListProvidersResponse> {
+        let docker = Provider {
+            key: "docker".into(),
+            name: "Docker here".into(),
+            r#type: "container".into(),
+            working: true,
+            status: "engine 26.1".into(),
+            provisioning_limit: 4,
+            provisioning_count: 1,
+            appliance_limit: Some(20),
+            appliance_count: 3,
+            template_count: 2,
+            ..Provider::default()
+        };
+        Ok(Response::new(provider::ListProvidersResponse { providers: vec![docker] }))
+    }
+
+    async fn get_provider(&self, _: Request<provider::GetProviderRequest>) -> Answer<provider::GetProviderResponse> {
+        Err(Status::not_found("there is no provider `x`"))
+    }
+
+    async fn check_provider(
+        &self,
+        _: Request<provider::CheckProviderRequest>,
+    ) -> Answer<provider::CheckProviderResponse> {
+        Err(Status::permission_denied("only staff may check providers"))
+    }
+}
+
+#[tonic::async_trait]
+impl WorkerService for Fake {
+    type SessionStream = Stream_<worker::SessionResponse>;
+
+    async fn session(&self, _: Request<Streaming<worker::SessionRequest>>) -> Answer<Self::SessionStream> {
+        Err(Status::unimplemented("no workers here"))
+    }
+
+    async fn list_workers(&self, _: Request<worker::ListWorkersRequest>) -> Answer<worker::ListWorkersResponse> {
+        Err(Status::permission_denied("only staff may see workers"))
+    }
+}
+
+fn alice() -> User {
+    User { id: 1, name: "alice".into(), role: user::Role::User.into(), created_at: Some(at(1_700_000_000)) }
+}
+
+#[tonic::async_trait]
+impl UserService for Fake {
+    async fn login(&self, request: Request<user::LoginRequest>) -> Answer<user::LoginResponse> {
+        let request = request.into_inner();
+        if (request.name.as_str(), request.password.as_str()) != ("alice", "correct horse") {
+            return Err(Status::unauthenticated("name and password do not match"));
+        }
+        Ok(Response::new(user::LoginResponse { token: "good".into(), expires_at: None, user: Some(alice()) }))
+    }
+
+    async fn who_am_i(&self, request: Request<user::WhoAmIRequest>) -> Answer<user::WhoAmIResponse> {
+        match request.metadata().get("authorization").map(|value| value.to_str().unwrap()) {
+            Some("Bearer good") => Ok(Response::new(user::WhoAmIResponse {
+                user: Some(alice()),
+                expires_at: None,
+                server_version: "0.1.0".into(),
+            })),
+            _ => Err(Status::unauthenticated("the token is not valid")),
+        }
+    }
+
+    async fn logout(&self, _: Request<user::LogoutRequest>) -> Answer<user::LogoutResponse> {
+        Ok(Response::new(user::LogoutResponse {}))
+    }
+
+    async fn create_user(&self, request: Request<user::CreateUserRequest>) -> Answer<user::CreateUserResponse> {
+        let request = request.into_inner();
+        let user = User { id: 2, name: request.name, role: request.role, created_at: None };
+        Ok(Response::new(user::CreateUserResponse { user: Some(user) }))
+    }
+}
