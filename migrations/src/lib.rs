@@ -1,1 +1,44 @@
-//! (to be written)
+//! The schema of the database as a chain of changes, each applied once and in order, on PostgreSQL and on SQLite.
+//!
+//! A released change is never edited; what it made is extended first and contracted in a later release.
+
+mod change;
+mod m20261122_000001_installation;
+mod m20261122_000002_users;
+mod m20261122_000003_tokens;
+mod m20261122_000004_providers;
+mod m20261122_000005_templates;
+mod m20261122_000006_pools;
+mod m20261122_000007_appliances;
+mod m20261122_000008_appliance_endpoints;
+mod m20261122_000009_workers;
+mod m20261122_000010_workflows;
+mod m20261122_000011_tasks;
+mod m20261122_000012_events;
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigrationTrait, async_trait};
+
+/// All changes, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_installation::Migration),
+            Box::new(m20261122_000002_users::Migration),
+            Box::new(m20261122_000003_tokens::Migration),
+            Box::new(m20261122_000004_providers::Migration),
+            Box::new(m20261122_000005_templates::Migration),
+            Box::new(m20261122_000006_pools::Migration),
+            Box::new(m20261122_000007_appliances::Migration),
+            Box::new(m20261122_000008_appliance_endpoints::Migration),
+            Box::new(m20261122_000009_workers::Migration),
+            Box::new(m20261122_000010_workflows::Migration),
+            Box::new(m20261122_000011_tasks::Migration),
+            Box::new(m20261122_000012_events::Migration),
+        ]
+    }
+}

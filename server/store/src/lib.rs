@@ -1,1 +1,22 @@
-//! (to be written)
+//! The database behind the ports of the use cases: PostgreSQL for many replicas, one SQLite file for one.
+//!
+//! Statements are written out, once for both databases where they agree; what differs (locks, lists of ids, moments) is in [`tx`].
+//! States in conditions are literals, not parameters, or the partial indexes could not serve them.
+
+mod appliance;
+mod claim;
+mod convert;
+mod entities;
+mod error;
+mod event;
+mod files;
+mod open;
+mod pool;
+mod provider;
+mod template;
+mod tx;
+mod user;
+mod worker;
+mod workflow;
+
+pub use open::{MigrationReport, SeaStore, StoreOptions, migrate, pending};

@@ -1,1 +1,3 @@
-//! (to be written)
+//! What tests of several crates share, so that each tests against the real thing: databases first.
+
+pub mod database;

@@ -1,0 +1,351 @@
+//! Appliances with their endpoints, their leases, and the grant of warm ones.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sea_orm::{FromQueryResult, Value};
+use sprout_app::ports::{ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, NewAppliance, Page};
+use sprout_domain::{
+    ApplianceId, Error, PoolId, ProviderKey, Result, TemplateId, Timestamp,
+    appliance::{Appliance, ApplianceState},
+    group::Endpoint,
+    version::Version,
+};
+
+use crate::{
+    convert::{Named, count, limit, optional_count, variant},
+    entities::{appliance::Model, appliance_endpoint},
+    tx::{Clauses, SeaTx},
+};
+
+/// Leases that still end, in words that the partial index has too.
+const LEASED: &str = "leased_until is not null and state not in ('killing', 'failed', 'gone')";
+
+fn appliance(row: Model, endpoints: Vec<Endpoint>) -> Result<Appliance> {
+    Ok(Appliance {
+        id: ApplianceId(row.id),
+        name: row.name,
+        state: variant(&row.state)?,
+        power: variant(&row.power)?,
+        provider: ProviderKey(row.provider),
+        group: (&*row.group_name).into(),
+        template_id: TemplateId(row.template_id),
+        template: row.template,
+        version: Version::new(row.version),
+        date: row.build_date,
+        pool_id: row.pool_id.map(PoolId),
+        address: row.address,
+        endpoints,
+        provider_ref: row.provider_ref,
+        clone_unconfirmed: row.clone_unconfirmed,
+        status: row.status,
+        status_changed_at: row.status_changed_at,
+        memory_mib: optional_count(row.memory_mib)?,
+        cpus: optional_count(row.cpus)?,
+        created_at: row.created_at,
+        ready_at: row.ready_at,
+        leased_at: row.leased_at,
+        leased_until: row.leased_until,
+    })
+}
+
+fn ids(ids: &[ApplianceId]) -> impl Iterator<Item = i64> + Send {
+    ids.iter().map(|id| id.0)
+}
+
+impl SeaTx {
+    /// Adds the endpoints to rows, in the order of the rows.
+    async fn with_endpoints(&self, rows: Vec<Model>) -> Result<Vec<Appliance>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!("select * from appliance_endpoints where appliance_id {} order by position", self.among(1));
+        let found: Vec<appliance_endpoint::Model> =
+            self.rows(&sql, [self.numbers(rows.iter().map(|row| row.id))]).await?;
+        let mut endpoints: BTreeMap<i64, Vec<Endpoint>> = BTreeMap::new();
+        for row in found {
+            let port = u16::try_from(row.port)
+                .map_err(|_| Error::internal(format!("the database has an impossible port: {}", row.port)))?;
+            let endpoint = Endpoint { name: row.name, host: row.host, port, url: row.url };
+            endpoints.entry(row.appliance_id).or_default().push(endpoint);
+        }
+        rows.into_iter()
+            .map(|row| {
+                let endpoints = endpoints.remove(&row.id).unwrap_or_default();
+                appliance(row, endpoints)
+            })
+            .collect()
+    }
+
+    async fn selected(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Appliance>> {
+        self.with_endpoints(self.rows(sql, values).await?).await
+    }
+
+    async fn by_id(&self, list: &[ApplianceId], lock: &str) -> Result<Vec<Appliance>> {
+        if list.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!("select * from appliances where id {} order by id{lock}", self.among(1));
+        self.selected(&sql, vec![self.numbers(ids(list))]).await
+    }
+
+    async fn replace_endpoints(&self, list: &[ApplianceId], endpoints: &[Endpoint]) -> Result<()> {
+        let delete = format!("delete from appliance_endpoints where appliance_id {}", self.among(1));
+        self.run(&delete, [self.numbers(ids(list))]).await?;
+        let row = |id: i64, (position, endpoint): (i64, &Endpoint)| -> Vec<Value> {
+            let Endpoint { name, host, port, url } = endpoint.clone();
+            vec![id.into(), position.into(), name.into(), host.into(), i64::from(port).into(), url.into()]
+        };
+        let rows = ids(list).flat_map(|id| (0..).zip(endpoints).map(move |endpoint| row(id, endpoint))).collect();
+        self.insert("appliance_endpoints (appliance_id, position, name, host, port, url)", rows, "").await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ApplianceRows for SeaTx {
+    async fn insert_appliances(&mut self, appliances: Vec<NewAppliance>) -> Result<Vec<Appliance>> {
+        let row = |new: NewAppliance| -> Vec<Value> {
+            let template = new.template;
+            vec![
+                new.name.into(),
+                ApplianceState::Requested.name().into(),
+                "unknown".into(),
+                template.provider.0.into(),
+                template.group.0.into(),
+                template.id.0.into(),
+                template.name.into(),
+                template.version.as_str().into(),
+                template.date.into(),
+                new.pool_id.map(|id| id.0).into(),
+                false.into(),
+                "".into(),
+                self.time(self.now),
+                new.memory_mib.map(i64::from).into(),
+                new.cpus.map(i64::from).into(),
+                self.time(self.now),
+            ]
+        };
+        let target = "appliances (name, state, power, provider, group_name, template_id, template, version, build_date, pool_id, \
+                      clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at)";
+        let rows = appliances.into_iter().map(row).collect();
+        let mut inserted: Vec<Model> = self.insert_returning(target, rows, "returning *").await?;
+        inserted.sort_by_key(|row| row.id); // numbers are given in the order of the values
+        inserted.into_iter().map(|row| appliance(row, Vec::new())).collect()
+    }
+
+    async fn appliance(&mut self, by: &ApplianceBy) -> Result<Option<Appliance>> {
+        let (condition, value): (_, Value) = match by {
+            ApplianceBy::Id(id) => ("id = $1", id.0.into()),
+            ApplianceBy::Name(name) => ("name = $1", name.as_str().into()),
+            ApplianceBy::Address(address) => ("address = $1 and state <> 'gone'", address.as_str().into()),
+        };
+        // Names and addresses are unique on one provider only, and used again: the one that is there, else the latest.
+        let sql = format!("select * from appliances where {condition} order by (state = 'gone'), id desc limit 1");
+        Ok(self.selected(&sql, vec![value]).await?.pop())
+    }
+
+    async fn appliances_by_id(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>> {
+        self.by_id(ids, "").await
+    }
+
+    async fn lock_appliances(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>> {
+        self.by_id(ids, self.locked()).await
+    }
+
+    async fn appliances(&mut self, filter: &ApplianceFilter, page: Page) -> Result<Vec<Appliance>> {
+        let mut conditions = Clauses::default();
+        if let Some(owner) = filter.owner_id {
+            conditions.add("pool_id in (select id from pools where owner_id = ?)", owner.0);
+        }
+        if let Some(pool) = filter.pool_id {
+            conditions.add("pool_id = ?", pool.0);
+        }
+        if let Some(provider) = &filter.provider {
+            conditions.add("provider = ?", provider.0.as_str());
+        }
+        if let Some(group) = &filter.group {
+            conditions.add("group_name = ?", group.0.as_str());
+        }
+        if filter.states.is_empty() {
+            conditions.plain("state <> 'gone'");
+        } else {
+            let states = self.texts(filter.states.iter().map(|state| state.name()));
+            conditions.among(self, "state", states);
+        }
+        if filter.warm {
+            conditions.plain("pool_id is null");
+        }
+        if let Some(before) = page.before {
+            conditions.add("id < ?", before);
+        }
+        let limit = conditions.parameter(limit(page.limit));
+        let sql = format!("select * from appliances where {} order by id desc limit {limit}", conditions.conditions());
+        self.selected(&sql, conditions.values).await
+    }
+
+    async fn appliances_of_pools(&mut self, pools: &[PoolId], with_gone: bool) -> Result<Vec<Appliance>> {
+        if pools.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = if with_gone { "" } else { "and state <> 'gone'" };
+        let sql = format!("select * from appliances where pool_id {} {there} order by id", self.among(1));
+        self.selected(&sql, vec![self.numbers(pools.iter().map(|id| id.0))]).await
+    }
+
+    async fn grant_warm(&mut self, pool: PoolId, templates: &[TemplateId], count: u32) -> Result<Vec<Appliance>> {
+        if templates.is_empty() || count == 0 {
+            return Ok(Vec::new());
+        }
+        // With one template, as usual, the index gives the order and the cost does not depend on how many are warm.
+        let (of_template, list) = match templates {
+            [template] => ("= $3".to_owned(), template.0.into()),
+            _ => (self.among(3), self.numbers(templates.iter().map(|id| id.0))),
+        };
+        let sql = format!(
+            "with chosen as materialized (
+                 select id from appliances
+                 where state = 'ready' and pool_id is null and memory_mib is null and cpus is null and template_id {of_template}
+                 order by ready_at, id limit $2{lock})
+             update appliances set pool_id = $1 where id in (select id from chosen) returning *",
+            lock = self.locked_skipping(),
+        );
+        let mut granted: Vec<Model> = self.rows(&sql, [pool.0.into(), i64::from(count).into(), list]).await?;
+        granted.sort_by_key(|row| (row.ready_at, row.id));
+        self.with_endpoints(granted).await
+    }
+
+    async fn change_appliances(&mut self, list: &[ApplianceId], change: &ApplianceChange) -> Result<()> {
+        if list.is_empty() {
+            return Ok(());
+        }
+        let ApplianceChange { state, power, address, endpoints, provider_ref, clone_unconfirmed, status } = change;
+        let now = || self.time(self.now);
+        let mut set = Clauses::default();
+        if let Some(state) = state {
+            set.add("state = ?", state.name());
+            match state {
+                ApplianceState::Ready => set.add("ready_at = coalesce(ready_at, ?), proven_at = ?", now()),
+                ApplianceState::Failed => set.add("failed_at = ?", now()),
+                ApplianceState::Gone => set.add("gone_at = ?", now()),
+                _ => {}
+            }
+        }
+        if let Some(power) = power {
+            set.add("power = ?", power.name());
+        }
+        if let Some(address) = address {
+            set.add("address = ?", address.as_str());
+        }
+        if let Some(provider_ref) = provider_ref {
+            set.add("provider_ref = ?", provider_ref.as_str());
+        }
+        if let Some(unconfirmed) = clone_unconfirmed {
+            set.add("clone_unconfirmed = ?", *unconfirmed);
+        }
+        if let Some(status) = status {
+            set.add("status = ?", status.as_str());
+            set.add("status_changed_at = ?", now());
+        }
+        if !set.values.is_empty() {
+            self.update("appliances", set, ids(list)).await?;
+        }
+        match endpoints {
+            Some(endpoints) => self.replace_endpoints(list, endpoints).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn set_statuses(&mut self, statuses: &[(ApplianceId, String)]) -> Result<()> {
+        if statuses.is_empty() {
+            return Ok(());
+        }
+        let values = if self.on_postgres() {
+            "select * from unnest($1::bigint[], $2::text[]) as new (id, status)"
+        } else {
+            "select n.value as id, t.value as status from json_each($1) n join json_each($2) t on t.key = n.key"
+        };
+        let sql = format!(
+            "update appliances set status = new.status, status_changed_at = $3 from ({values}) as new
+             where appliances.id = new.id and appliances.state not in ('killing', 'gone')"
+        );
+        let numbers = self.numbers(statuses.iter().map(|(id, _)| id.0));
+        let texts = self.texts(statuses.iter().map(|(_, status)| status.as_str()));
+        self.run(&sql, [numbers, texts, self.time(self.now)]).await?;
+        Ok(())
+    }
+
+    async fn set_pool_lease(&mut self, pool: PoolId, start: bool, until: Timestamp) -> Result<()> {
+        let start = if start { ", leased_at = $3" } else { "" };
+        let sql = format!(
+            "update appliances set leased_until = $2{start}
+             where pool_id = $1 and state not in ('killing', 'gone', 'failed', 'orphaned')"
+        );
+        let mut values = vec![pool.0.into(), self.time(until)];
+        if !start.is_empty() {
+            values.push(self.time(self.now));
+        }
+        self.run(&sql, values).await?;
+        Ok(())
+    }
+
+    async fn set_lease(&mut self, id: ApplianceId, until: Timestamp) -> Result<()> {
+        self.run("update appliances set leased_until = $2 where id = $1", [id.0.into(), self.time(until)]).await?;
+        Ok(())
+    }
+
+    async fn expired(&mut self, rows: u64) -> Result<Vec<ApplianceId>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            id: i64,
+        }
+        let sql = format!(
+            "select id from appliances where {LEASED} and leased_until <= $1 order by leased_until, id limit $2"
+        );
+        let rows: Vec<Row> = self.rows(&sql, [self.time(self.now), limit(rows).into()]).await?;
+        Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect())
+    }
+
+    async fn next_expiry(&mut self) -> Result<Option<Timestamp>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            leased_until: Timestamp,
+        }
+        let sql = format!("select leased_until from appliances where {LEASED} order by leased_until limit 1");
+        Ok(self.row::<Row>(&sql, []).await?.map(|row| row.leased_until))
+    }
+
+    async fn warm_counts(&mut self, templates: &[TemplateId]) -> Result<BTreeMap<TemplateId, u32>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            template_id: i64,
+            number: i64,
+        }
+        let sql = format!(
+            "select template_id, count(*) as number from appliances
+             where pool_id is null and state in ('requested', 'cloning', 'starting', 'preparing', 'ready') and template_id {}
+             group by template_id",
+            self.among(1)
+        );
+        let rows: Vec<Row> = self.rows(&sql, [self.numbers(templates.iter().map(|id| id.0))]).await?;
+        let mut counts: BTreeMap<_, _> = templates.iter().map(|id| (*id, 0)).collect();
+        for row in rows {
+            counts.insert(TemplateId(row.template_id), count(row.number)?);
+        }
+        Ok(counts)
+    }
+
+    async fn warm_failed_since(&mut self, templates: &[TemplateId], since: Timestamp) -> Result<bool> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            #[allow(dead_code, reason = "whether there is a row is the answer")]
+            id: i64,
+        }
+        let sql = format!(
+            "select id from appliances where pool_id is null and failed_at is not null and failed_at > $1 and template_id {} limit 1",
+            self.among(2)
+        );
+        let values = [self.time(since), self.numbers(templates.iter().map(|id| id.0))];
+        Ok(self.row::<Row>(&sql, values).await?.is_some())
+    }
+}

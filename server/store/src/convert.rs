@@ -1,0 +1,144 @@
+//! Between rows and the domain: names of states, numbers, and what to say of a row that makes no sense.
+
+use std::time::Duration;
+
+use sprout_domain::{
+    Error, Result,
+    appliance::{ApplianceState, PowerState},
+    event::EventKind,
+    pool::PoolState,
+    template::TemplateState,
+    user::Role,
+    workflow::{StepKind, TaskState, WorkflowKind, WorkflowState},
+};
+
+/// An enum whose variants are stored by name.
+pub(crate) trait Named: Copy {
+    /// Its type, for messages.
+    const TYPE: &'static str;
+
+    /// The name stored.
+    fn name(self) -> &'static str;
+
+    /// The variant of this name.
+    fn named(name: &str) -> Option<Self>;
+}
+
+macro_rules! names {
+    ($($type:ident { $($variant:ident = $name:literal),+ $(,)? })+) => { $(
+        impl Named for $type {
+            const TYPE: &'static str = stringify!($type);
+
+            fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            fn named(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        #[cfg(test)]
+        impl tests::All for $type {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+    )+ };
+}
+
+names! {
+    ApplianceState {
+        Requested = "requested", Cloning = "cloning", Starting = "starting", Preparing = "preparing", Ready = "ready",
+        Stopping = "stopping", Off = "off", Suspending = "suspending", Suspended = "suspended", Killing = "killing",
+        Gone = "gone", Failed = "failed", Orphaned = "orphaned",
+    }
+    PowerState {
+        Unknown = "unknown", On = "on", Off = "off", Suspended = "suspended", Changing = "changing", Absent = "absent",
+    }
+    PoolState {
+        Waiting = "waiting", Provisioning = "provisioning", Ready = "ready", Ending = "ending", Ended = "ended",
+        Failed = "failed",
+    }
+    TemplateState { Ready = "ready", Gone = "gone" }
+    Role { User = "user", Staff = "staff", Superuser = "superuser" }
+    WorkflowKind { Deploy = "deploy", Kill = "kill", CheckProvider = "check_provider" }
+    WorkflowState {
+        Pending = "pending", Running = "running", Succeeded = "succeeded", Failed = "failed", Cancelled = "cancelled",
+    }
+    StepKind {
+        Clone = "clone", WaitPresent = "wait_present", Tag = "tag", Start = "start", WaitAddress = "wait_address",
+        WaitReady = "wait_ready", Stop = "stop", Delete = "delete", WaitGone = "wait_gone",
+        CheckProvider = "check_provider",
+    }
+    TaskState {
+        Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
+        Failed = "failed", Cancelled = "cancelled",
+    }
+    EventKind {
+        PoolRequested = "pool_requested", PoolState = "pool_state", PoolExtended = "pool_extended",
+        ApplianceCreated = "appliance_created", ApplianceState = "appliance_state",
+        ApplianceGranted = "appliance_granted", LeaseExpired = "lease_expired", StepStarted = "step_started",
+        StepDone = "step_done", StepFailed = "step_failed", ProviderChecked = "provider_checked",
+    }
+}
+
+/// The variant stored under this name.
+pub(crate) fn variant<T: Named>(name: &str) -> Result<T> {
+    T::named(name).ok_or_else(|| Error::internal(format!("the database has an unknown {}: {name:?}", T::TYPE)))
+}
+
+/// A count as stored.
+pub(crate) fn count(number: i64) -> Result<u32> {
+    u32::try_from(number).map_err(|_| Error::internal(format!("the database has an impossible count: {number}")))
+}
+
+/// A count that may be missing.
+pub(crate) fn optional_count(number: Option<i64>) -> Result<Option<u32>> {
+    number.map(count).transpose()
+}
+
+/// A duration in whole microseconds; longer ones than fit (290,000 years) become the longest that does.
+pub(crate) fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A number of rows as a parameter.
+pub(crate) fn limit(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) trait All: Sized + 'static {
+        const ALL: &'static [Self];
+    }
+
+    fn every_name_leads_back<T: Named + All + PartialEq + std::fmt::Debug>() {
+        for variant in T::ALL {
+            assert_eq!(T::named(variant.name()), Some(*variant));
+        }
+        assert!(variant::<T>("?").is_err());
+    }
+
+    #[test]
+    fn names_lead_back() {
+        every_name_leads_back::<ApplianceState>();
+        every_name_leads_back::<PowerState>();
+        every_name_leads_back::<PoolState>();
+        every_name_leads_back::<TemplateState>();
+        every_name_leads_back::<Role>();
+        every_name_leads_back::<WorkflowKind>();
+        every_name_leads_back::<WorkflowState>();
+        every_name_leads_back::<StepKind>();
+        every_name_leads_back::<TaskState>();
+        every_name_leads_back::<EventKind>();
+    }
+
+    #[test]
+    fn names_are_those_that_clients_see() {
+        assert!(ApplianceState::ALL.iter().all(|state| state.name() == state.as_str()));
+        assert!(PoolState::ALL.iter().all(|state| state.name() == state.as_str()));
+        assert!(<StepKind as All>::ALL.iter().all(|step| step.name() == step.as_str()));
+    }
+}

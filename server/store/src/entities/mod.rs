@@ -1,0 +1,21 @@
+//! The tables as the rest of this crate sees them: one entity per table, without behaviour. A test compares them with the migrated schema.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "columns are described by the migrations, derives need them public, and some are only written"
+)]
+
+pub(crate) mod appliance;
+pub(crate) mod appliance_endpoint;
+pub(crate) mod event;
+pub(crate) mod installation;
+pub(crate) mod pool;
+pub(crate) mod provider;
+pub(crate) mod task;
+pub(crate) mod template;
+pub(crate) mod token;
+pub(crate) mod user;
+pub(crate) mod worker;
+pub(crate) mod workflow;

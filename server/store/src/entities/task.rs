@@ -1,0 +1,32 @@
+//! Rows of tasks.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "tasks")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub workflow_id: i64,
+    pub workflow: String,
+    pub appliance_id: Option<i64>,
+    pub provider: String,
+    pub step: String,
+    pub position: i64,
+    pub lane: i16,
+    pub priority: i16,
+    pub state: String,
+    pub attempt: i64,
+    pub epoch: i64,
+    pub worker: Option<String>,
+    pub cancel_requested: bool,
+    pub due_at: DateTimeUtc,
+    pub error: String,
+    pub created_at: DateTimeUtc,
+    pub finished_at: Option<DateTimeUtc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,188 @@
+//! Pools. A pool is read with the name of its owner, which is the users' to keep.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sea_orm::{DbErr, FromQueryResult, QueryResult};
+use sprout_app::ports::{NewPool, Page, PoolChange, PoolFilter, PoolRows};
+use sprout_domain::{
+    Error, PoolId, ProviderKey, Reason, Result, UserId,
+    pool::{Pool, PoolState},
+    version::Version,
+};
+
+use crate::{
+    convert::{Named, count, limit, microseconds, optional_count, variant},
+    entities::pool::Model,
+    tx::{Clauses, SeaTx},
+};
+
+const SELECT: &str = "select p.*, u.name as owner from pools p join users u on u.id = p.owner_id where ";
+
+/// A pool with the name of its owner.
+struct Row {
+    pool: Model,
+    owner: String,
+}
+
+impl FromQueryResult for Row {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self { pool: Model::from_query_result(row, prefix)?, owner: row.try_get(prefix, "owner")? })
+    }
+}
+
+impl TryFrom<Row> for Pool {
+    type Error = Error;
+
+    fn try_from(Row { pool, owner }: Row) -> Result<Self> {
+        Ok(Self {
+            id: PoolId(pool.id),
+            request_id: pool.request_id,
+            fingerprint: pool.fingerprint,
+            owner_id: UserId(pool.owner_id),
+            owner,
+            group: (&*pool.group_name).into(),
+            version: Version::new(pool.version),
+            date: pool.build_date,
+            provider: pool.provider.map(ProviderKey),
+            count: count(pool.count)?,
+            lease: Duration::from_micros(pool.lease_us.unsigned_abs()),
+            description: pool.description,
+            memory_mib: optional_count(pool.memory_mib)?,
+            cpus: optional_count(pool.cpus)?,
+            state: variant(&pool.state)?,
+            status: pool.status,
+            failure_count: count(pool.failure_count)?,
+            created_at: pool.created_at,
+            fulfilled_at: pool.fulfilled_at,
+            ended_at: pool.ended_at,
+        })
+    }
+}
+
+fn all(rows: Vec<Row>) -> Result<Vec<Pool>> {
+    rows.into_iter().map(Pool::try_from).collect()
+}
+
+#[async_trait]
+impl PoolRows for SeaTx {
+    async fn insert_pool(&mut self, pool: NewPool) -> Result<Pool> {
+        #[derive(FromQueryResult)]
+        struct Id {
+            id: i64,
+        }
+        let row = vec![
+            pool.request_id.clone().into(),
+            pool.fingerprint.clone().into(),
+            pool.owner.id.0.into(),
+            pool.group.0.clone().into(),
+            pool.version.as_str().into(),
+            pool.date.into(),
+            pool.provider.as_ref().map(|key| key.0.clone()).into(),
+            i64::from(pool.count).into(),
+            microseconds(pool.lease).into(),
+            pool.description.clone().into(),
+            pool.memory_mib.map(i64::from).into(),
+            pool.cpus.map(i64::from).into(),
+            pool.state.name().into(),
+            "".into(),
+            0_i64.into(),
+            self.time(self.now),
+        ];
+        let target = "pools (request_id, fingerprint, owner_id, group_name, version, build_date, provider, count, lease_us, \
+                      description, memory_mib, cpus, state, status, failure_count, created_at)";
+        let rest = "on conflict (owner_id, request_id) do nothing returning id";
+        let inserted: Vec<Id> = self.insert_returning(target, vec![row], rest).await?;
+        let Some(Id { id }) = inserted.into_iter().next() else {
+            let sentence =
+                "this request id was used at the same time for another request; repeat this one, or use a new id";
+            return Err(Error::new(Reason::RequestIdReused, sentence).with("request_id", pool.request_id));
+        };
+        Ok(Pool {
+            id: PoolId(id),
+            request_id: pool.request_id,
+            fingerprint: pool.fingerprint,
+            owner_id: pool.owner.id,
+            owner: pool.owner.name,
+            group: pool.group,
+            version: pool.version,
+            date: pool.date,
+            provider: pool.provider,
+            count: pool.count,
+            lease: Duration::from_micros(microseconds(pool.lease).unsigned_abs()),
+            description: pool.description,
+            memory_mib: pool.memory_mib,
+            cpus: pool.cpus,
+            state: pool.state,
+            status: String::new(),
+            failure_count: 0,
+            created_at: self.now,
+            fulfilled_at: None,
+            ended_at: None,
+        })
+    }
+
+    async fn pool_by_request(&mut self, owner: UserId, request_id: &str) -> Result<Option<Pool>> {
+        let sql = format!("{SELECT} p.owner_id = $1 and p.request_id = $2");
+        let row: Option<Row> = self.row(&sql, [owner.0.into(), request_id.into()]).await?;
+        row.map(Pool::try_from).transpose()
+    }
+
+    async fn pool(&mut self, id: PoolId) -> Result<Option<Pool>> {
+        let row: Option<Row> = self.row(&format!("{SELECT} p.id = $1"), [id.0.into()]).await?;
+        row.map(Pool::try_from).transpose()
+    }
+
+    async fn lock_pool(&mut self, id: PoolId) -> Result<Option<Pool>> {
+        Ok(self.lock_pools(&[id]).await?.pop())
+    }
+
+    async fn lock_pools(&mut self, ids: &[PoolId]) -> Result<Vec<Pool>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lock = if self.on_postgres() { "for no key update of p" } else { "" };
+        let sql = format!("{SELECT} p.id {} order by p.id {lock}", self.among(1));
+        all(self.rows(&sql, [self.numbers(ids.iter().map(|id| id.0))]).await?)
+    }
+
+    async fn pools(&mut self, filter: &PoolFilter, page: Page) -> Result<Vec<Pool>> {
+        let mut conditions = Clauses::default();
+        if let Some(id) = filter.owner_id {
+            conditions.add("p.owner_id = ?", id.0);
+        }
+        if let Some(name) = &filter.owner {
+            conditions.add("u.name = ?", name.as_str());
+        }
+        if !filter.states.is_empty() {
+            let states = self.texts(filter.states.iter().map(|state| state.name()));
+            conditions.among(self, "p.state", states);
+        }
+        if let Some(before) = page.before {
+            conditions.add("p.id < ?", before);
+        }
+        let limit = conditions.parameter(limit(page.limit));
+        let sql = format!("{SELECT} {} order by p.id desc limit {limit}", conditions.conditions());
+        all(self.rows(&sql, conditions.values).await?)
+    }
+
+    async fn change_pools(&mut self, ids: &[PoolId], change: &PoolChange) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut set = Clauses::default();
+        set.add("failure_count = failure_count + ?", i64::from(change.add_failures));
+        if let Some(state) = change.state {
+            set.add("state = ?", state.name());
+            match state {
+                PoolState::Ready => set.add("fulfilled_at = coalesce(fulfilled_at, ?)", self.time(self.now)),
+                PoolState::Ended | PoolState::Failed => set.add("ended_at = ?", self.time(self.now)),
+                PoolState::Waiting | PoolState::Provisioning | PoolState::Ending => {}
+            }
+        }
+        if let Some(status) = &change.status {
+            set.add("status = ?", status.as_str());
+        }
+        self.update("pools", set, ids.iter().map(|id| id.0)).await
+    }
+}

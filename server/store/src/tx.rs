@@ -1,0 +1,263 @@
+//! One transaction, and the few words in which statements differ between the two databases.
+
+use std::{sync::LazyLock, time::Duration};
+
+use async_trait::async_trait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement, Value};
+use sprout_app::ports::Tx;
+use sprout_domain::{Error, Result, Timestamp};
+
+use crate::error::{from_db, late};
+
+/// Parameters of one statement: SQLite takes 32,766, PostgreSQL 65,535.
+const MAX_PARAMETERS: usize = 32_000;
+
+/// The moments that both databases can hold.
+static EARLIEST: LazyLock<Timestamp> = LazyLock::new(|| moment("0001-01-01T00:00:00Z"));
+static LATEST: LazyLock<Timestamp> = LazyLock::new(|| moment("9999-12-31T23:59:59.999999Z"));
+
+fn moment(text: &str) -> Timestamp {
+    text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A transaction on either database. Dropped without a commit, it is rolled back.
+pub(crate) struct SeaTx {
+    transaction: DatabaseTransaction,
+    /// See [`Tx::now`].
+    pub(crate) now: Timestamp,
+    deadline: Duration,
+}
+
+impl SeaTx {
+    /// Takes over a transaction that has just begun and reads the clock.
+    pub(crate) async fn begun(transaction: DatabaseTransaction, deadline: Duration) -> Result<Self> {
+        let mut tx = Self { transaction, now: Timestamp::UNIX_EPOCH, deadline };
+        tx.now = if tx.on_postgres() {
+            #[derive(FromQueryResult)]
+            struct Clock {
+                now: Timestamp,
+            }
+            let clock: Option<Clock> = tx.row("select clock_timestamp() as now", []).await?;
+            clock.ok_or_else(|| Error::internal("the database has no clock"))?.now
+        } else {
+            let now = chrono::Utc::now();
+            Timestamp::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+        };
+        Ok(tx)
+    }
+
+    /// Whether statements need the words of PostgreSQL.
+    pub(crate) fn on_postgres(&self) -> bool {
+        self.transaction.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// A moment as a parameter. SQLite compares moments as text, so there they all have the same width.
+    pub(crate) fn time(&self, time: Timestamp) -> Value {
+        let time = time.clamp(*EARLIEST, *LATEST);
+        if self.on_postgres() { time.into() } else { time.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string().into() }
+    }
+
+    /// [`Self::time`] of a moment that may be missing.
+    pub(crate) fn optional_time(&self, time: Option<Timestamp>) -> Value {
+        match time {
+            Some(time) => self.time(time),
+            None if self.on_postgres() => Value::ChronoDateTimeUtc(None),
+            None => Value::String(None),
+        }
+    }
+
+    /// The condition that a column is in the list given as this parameter: one parameter, however long the list.
+    pub(crate) fn among(&self, parameter: usize) -> String {
+        if self.on_postgres() {
+            format!("= any(${parameter})")
+        } else {
+            format!("in (select value from json_each(${parameter}))")
+        }
+    }
+
+    /// A list of numbers for [`Self::among`].
+    pub(crate) fn numbers(&self, numbers: impl IntoIterator<Item = i64>) -> Value {
+        let numbers: Vec<i64> = numbers.into_iter().collect();
+        if self.on_postgres() { numbers.into() } else { json(numbers) }
+    }
+
+    /// A list of texts for [`Self::among`].
+    pub(crate) fn texts<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Value {
+        let texts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+        if self.on_postgres() { texts.into() } else { json(texts) }
+    }
+
+    /// Ends a select whose rows are locked; on SQLite a writer is alone anyway. Foreign keys to the rows are not held up.
+    pub(crate) fn locked(&self) -> &'static str {
+        if self.on_postgres() { " for no key update" } else { "" }
+    }
+
+    /// As [`Self::locked`], without rows that are locked already.
+    pub(crate) fn locked_skipping(&self) -> &'static str {
+        if self.on_postgres() { " for no key update skip locked" } else { "" }
+    }
+
+    /// The rows of a query.
+    pub(crate) async fn rows<M: FromQueryResult>(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value> + Send,
+    ) -> Result<Vec<M>> {
+        let rows = self.bounded(self.transaction.query_all_raw(self.statement(sql, values))).await?;
+        rows.iter().map(|row| M::from_query_result(row, "")).collect::<Result<_, _>>().map_err(from_db)
+    }
+
+    /// The only row of a query, if there is one.
+    pub(crate) async fn row<M: FromQueryResult>(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value> + Send,
+    ) -> Result<Option<M>> {
+        let row = self.bounded(self.transaction.query_one_raw(self.statement(sql, values))).await?;
+        row.map(|row| M::from_query_result(&row, "")).transpose().map_err(from_db)
+    }
+
+    /// Runs a statement; returns how many rows it wrote.
+    pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value> + Send) -> Result<u64> {
+        let done = self.bounded(self.transaction.execute_raw(self.statement(sql, values))).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Sets columns of the rows with these ids.
+    pub(crate) async fn update(
+        &self,
+        table: &str,
+        mut set: Clauses,
+        ids: impl IntoIterator<Item = i64> + Send,
+    ) -> Result<()> {
+        set.values.push(self.numbers(ids));
+        let sql = format!("update {table} set {} where id {}", set.assignments(), self.among(set.values.len()));
+        self.run(&sql, set.values).await?;
+        Ok(())
+    }
+
+    /// Inserts rows into `target`, "table (columns)", in as few statements as parameters allow; `rest` follows the values. Returns how many were written.
+    pub(crate) async fn insert(&self, target: &str, rows: Vec<Vec<Value>>, rest: &str) -> Result<u64> {
+        let mut written = 0;
+        for (sql, values) in inserts(target, rows, rest) {
+            written += self.run(&sql, values).await?;
+        }
+        Ok(written)
+    }
+
+    /// As [`Self::insert`] with a `rest` that returns rows, in whatever order.
+    pub(crate) async fn insert_returning<M: FromQueryResult>(
+        &self,
+        target: &str,
+        rows: Vec<Vec<Value>>,
+        rest: &str,
+    ) -> Result<Vec<M>> {
+        let mut written = Vec::with_capacity(rows.len());
+        for (sql, values) in inserts(target, rows, rest) {
+            written.extend(self.rows(&sql, values).await?);
+        }
+        Ok(written)
+    }
+
+    fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.transaction.get_database_backend(), sql, values)
+    }
+
+    /// The server cancels what takes too long; this is for a server that went silent.
+    async fn bounded<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T> {
+        tokio::time::timeout(self.deadline, work).await.map_err(|_| late())?.map_err(from_db)
+    }
+}
+
+#[async_trait]
+impl Tx for SeaTx {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    async fn commit(self: Box<Self>) -> Result<()> {
+        tokio::time::timeout(self.deadline, self.transaction.commit()).await.map_err(|_| late())?.map_err(from_db)
+    }
+}
+
+fn json(list: impl Into<serde_json::Value>) -> Value {
+    list.into().to_string().into()
+}
+
+/// Statements that together insert all rows, with numbered parameters.
+fn inserts(target: &str, rows: Vec<Vec<Value>>, rest: &str) -> Vec<(String, Vec<Value>)> {
+    let width = rows.first().map_or(1, Vec::len);
+    let mut statements = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let values: Vec<Value> = rows.by_ref().take(MAX_PARAMETERS / width).flatten().collect();
+        let numbers: Vec<String> = (1..=values.len()).map(|number| format!("${number}")).collect();
+        let tuples: Vec<String> = numbers.chunks(width).map(|tuple| format!("({})", tuple.join(", "))).collect();
+        statements.push((format!("insert into {target} values {} {rest}", tuples.join(", ")), values));
+    }
+    statements
+}
+
+/// Parts of a statement that depend on what is asked, each with its parameter: conditions or assignments.
+#[derive(Default)]
+pub(crate) struct Clauses {
+    clauses: Vec<String>,
+    /// Parameters so far.
+    pub(crate) values: Vec<Value>,
+}
+
+impl Clauses {
+    /// A clause without a parameter.
+    pub(crate) fn plain(&mut self, clause: impl Into<String>) {
+        self.clauses.push(clause.into());
+    }
+
+    /// A clause with the parameter wherever it says `?`.
+    pub(crate) fn add(&mut self, clause: &str, value: impl Into<Value>) {
+        let parameter = self.parameter(value);
+        self.clauses.push(clause.replace('?', &parameter));
+    }
+
+    /// The condition that a column is in a list made for [`SeaTx::among`].
+    pub(crate) fn among(&mut self, tx: &SeaTx, column: &str, list: Value) {
+        self.values.push(list);
+        self.clauses.push(format!("{column} {}", tx.among(self.values.len())));
+    }
+
+    /// Adds a parameter; returns its name.
+    pub(crate) fn parameter(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// All as conditions.
+    pub(crate) fn conditions(&self) -> String {
+        if self.clauses.is_empty() { "true".to_owned() } else { self.clauses.join(" and ") }
+    }
+
+    /// All as assignments.
+    pub(crate) fn assignments(&self) -> String {
+        self.clauses.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_become_few_statements_with_numbered_parameters() {
+        let row = |n: i64| vec![Value::from(n), Value::from("x")];
+        let made = inserts("t (a, b)", vec![row(1), row(2)], "returning a");
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].0, "insert into t (a, b) values ($1, $2), ($3, $4) returning a");
+        let made = inserts("t (a, b)", (0..40_000).map(row).collect(), "");
+        assert_eq!(made.iter().map(|(_, values)| values.len()).collect::<Vec<_>>(), [32_000, 32_000, 16_000]);
+        assert!(inserts("t (a)", vec![], "").is_empty());
+    }
+
+    #[test]
+    fn the_bounds_of_time_parse() {
+        assert!(*EARLIEST < Timestamp::UNIX_EPOCH && Timestamp::UNIX_EPOCH < *LATEST);
+    }
+}

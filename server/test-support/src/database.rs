@@ -1,0 +1,209 @@
+//! A database of its own for each test, on SQLite and on the PostgreSQL server that `SPROUT_TEST_POSTGRES` names.
+//!
+//! Write a test as `async fn name(db: TestDatabase) -> anyhow::Result<()>` and list it in [`crate::on_each_database!`]: it becomes
+//! `sqlite::name` and `postgres::name`. Without a server the latter say that they were skipped; with `SPROUT_TEST_REQUIRE=1` they fail.
+
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context as _;
+use sea_orm::{ConnectionTrait as _, Database};
+use sprout_domain::Secret;
+use sprout_store::{SeaStore, StoreOptions};
+use tempfile::TempDir;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file in a directory of its own.
+    Sqlite,
+    /// A database of its own on a server.
+    Postgres,
+}
+
+/// A database without a schema; gone when dropped.
+#[derive(Debug)]
+pub struct EmptyDatabase {
+    /// Which.
+    pub kind: Kind,
+    url: String,
+    server: Option<(String, String)>,
+    _directory: Option<TempDir>,
+}
+
+impl EmptyDatabase {
+    /// Makes one; none if there is no server and none is required.
+    pub async fn new(kind: Kind) -> anyhow::Result<Option<Self>> {
+        if kind == Kind::Sqlite {
+            let directory = tempfile::tempdir()?;
+            let url = format!("sqlite:{}", directory.path().join("sprout.db").display());
+            return Ok(Some(Self { kind, url, server: None, _directory: Some(directory) }));
+        }
+        let Ok(server) = env::var("SPROUT_TEST_POSTGRES") else {
+            anyhow::ensure!(
+                env::var("SPROUT_TEST_REQUIRE").is_err(),
+                "SPROUT_TEST_POSTGRES names no server; set it to postgres://USER:PASSWORD@HOST/postgres"
+            );
+            return Ok(None);
+        };
+        let name = unused_name();
+        on_server(&server, &format!("create database {name}")).await?;
+        let url = with_database(&server, &name).context("SPROUT_TEST_POSTGRES names no database")?;
+        Ok(Some(Self { kind, url, server: Some((server, name)), _directory: None }))
+    }
+
+    /// How to open it.
+    pub fn options(&self) -> StoreOptions {
+        StoreOptions::new(Secret::new(&*self.url))
+    }
+
+    /// Its URL, with the password.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for EmptyDatabase {
+    fn drop(&mut self) {
+        let Some((server, name)) = self.server.take() else { return };
+        // Dropping is not async and may happen inside a run time, so it takes a thread with one of its own.
+        let done = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(on_server(&server, &format!("drop database {name} with (force)")))
+        });
+        match done.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => say(&format!("a test database was left behind: {error:#}")),
+            Err(_) => say("a test database was left behind"),
+        }
+    }
+}
+
+/// A database with the current schema, and a store on it.
+#[derive(Debug)]
+pub struct TestDatabase {
+    store: Arc<SeaStore>,
+    empty: EmptyDatabase,
+}
+
+impl TestDatabase {
+    /// Makes one; none if there is no server and none is required.
+    pub async fn fresh(kind: Kind) -> anyhow::Result<Option<Self>> {
+        let Some(empty) = EmptyDatabase::new(kind).await? else { return Ok(None) };
+        sprout_store::migrate(&empty.options()).await?;
+        let store = Arc::new(SeaStore::open(&empty.options()).await?);
+        Ok(Some(Self { store, empty }))
+    }
+
+    /// The store.
+    pub fn store(&self) -> Arc<SeaStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// Which database it is on.
+    pub fn kind(&self) -> Kind {
+        self.empty.kind
+    }
+
+    /// How to open it once more, as another process would.
+    pub fn options(&self) -> StoreOptions {
+        self.empty.options()
+    }
+
+    /// Its URL, with the password.
+    pub fn url(&self) -> &str {
+        self.empty.url()
+    }
+}
+
+/// Runs one test on a database of this kind; what [`crate::on_each_database!`] expands to.
+///
+/// # Panics
+/// If the test returns an error, or its database cannot be made.
+pub fn run<F: Future<Output = anyhow::Result<()>>>(kind: Kind, test: impl FnOnce(TestDatabase) -> F) {
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                let Some(database) = TestDatabase::fresh(kind).await? else {
+                    say("skipped: SPROUT_TEST_POSTGRES names no server");
+                    return Ok(());
+                };
+                test(database).await
+            })
+        });
+    if let Err(error) = outcome {
+        panic!("{error:?}");
+    }
+}
+
+/// Makes `sqlite::name` and `postgres::name` of each `async fn name(db: TestDatabase) -> anyhow::Result<()>`.
+#[macro_export]
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite { $(
+            #[test]
+            fn $name() {
+                $crate::database::run($crate::database::Kind::Sqlite, super::$name);
+            }
+        )+ }
+
+        mod postgres { $(
+            #[test]
+            fn $name() {
+                $crate::database::run($crate::database::Kind::Postgres, super::$name);
+            }
+        )+ }
+    };
+}
+
+async fn on_server(url: &str, statement: &str) -> anyhow::Result<()> {
+    let server = Database::connect(url).await.context("SPROUT_TEST_POSTGRES names a server that cannot be used")?;
+    server.execute_unprepared(statement).await?;
+    server.close_by_ref().await?;
+    Ok(())
+}
+
+/// A name that no other test, in this process or another, has.
+fn unused_name() -> String {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    format!("sprout_test_{}_{}_{count}", std::process::id(), now.as_micros())
+}
+
+/// The URL of another database on the same server.
+fn with_database(url: &str, name: &str) -> Option<String> {
+    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
+    let (server, _) = address.rsplit_once('/')?;
+    Some(match query {
+        Some(query) => format!("{server}/{name}?{query}"),
+        None => format!("{server}/{name}"),
+    })
+}
+
+#[expect(clippy::print_stderr, reason = "what a test has to say goes where its other output goes")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_in_a_url_is_replaced() {
+        assert_eq!(with_database("postgres://u:p@h:1/a", "b").unwrap(), "postgres://u:p@h:1/b");
+        assert_eq!(with_database("postgres:///a?host=/run", "b").unwrap(), "postgres:///b?host=/run");
+    }
+}
