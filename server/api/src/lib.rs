@@ -1,1 +1,28 @@
-//! (to be written)
+//! The public API: tonic services over the use cases. Decodes, calls once, encodes; decides nothing but who may call what.
+
+mod access;
+mod appliance;
+mod appliance_log;
+mod auth;
+mod convert;
+mod deadline;
+mod drain;
+mod event;
+mod gate;
+mod group;
+mod page;
+mod pool;
+mod provider;
+mod routes;
+mod status;
+mod stream;
+mod template;
+mod user;
+mod worker;
+
+pub use self::{
+    access::{Access, access},
+    drain::Drain,
+    routes::{Api, api},
+    worker::{SessionHandler, SessionRequests, SessionResponses},
+};

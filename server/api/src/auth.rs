@@ -1,0 +1,101 @@
+//! Who is calling: reads the bearer token, asks whose it is, and holds that against the table of [`crate::access`].
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use sprout_app::App;
+use sprout_domain::{
+    Error, Reason, Result, Secret, Timestamp, WorkerId,
+    user::{Principal, Role, User},
+};
+use tonic::{Extensions, Status};
+
+use crate::{access::Access, status::status};
+
+/// The caller of an rpc that is not open to anyone, kept in the request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// Who.
+    pub(crate) principal: Principal,
+    /// When the token used stops working.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// The token used.
+    pub(crate) token: Secret,
+}
+
+impl Caller {
+    /// The name of the user or worker.
+    pub(crate) fn name(&self) -> &str {
+        match &self.principal {
+            Principal::User(user) => &user.name,
+            Principal::Worker(worker) => &worker.0,
+        }
+    }
+}
+
+/// The caller of a request that may come in; none where anyone may.
+pub(crate) async fn admit(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Caller>> {
+    if access == Access::Anyone {
+        return Ok(None);
+    }
+    let token = bearer(headers)?;
+    let known = app.authenticate(&token).await?;
+    check(access, &known.principal)?;
+    Ok(Some(Caller { principal: known.principal, expires_at: known.expires_at, token }))
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Secret> {
+    let missing =
+        || Error::new(Reason::NotSignedIn, "the call carries no token; run `sproutctl login`, or set SPROUT_TOKEN");
+    let value = headers.get(AUTHORIZATION).ok_or_else(missing)?;
+    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+        return Err(malformed());
+    }
+    Ok(Secret::new(token.trim()))
+}
+
+fn malformed() -> Error {
+    Error::new(Reason::NotSignedIn, "the authorization header is not `Bearer TOKEN`; run `sproutctl login`")
+}
+
+fn check(access: Access, principal: &Principal) -> Result<()> {
+    let denied = |message: &str| Err(Error::new(Reason::NotAllowed, message));
+    let least = match (access, principal) {
+        (Access::Anyone, _) | (Access::Worker, Principal::Worker(_)) => return Ok(()),
+        (Access::Worker, Principal::User(_)) => {
+            return denied("only workers may call this; use the token made for the worker");
+        }
+        (_, Principal::Worker(_)) => {
+            return denied("this token is a worker's, for its session only; sign in as a user with `sproutctl login`");
+        }
+        (Access::User, _) => Role::User,
+        (Access::Staff, _) => Role::Staff,
+        (Access::Superuser, _) => Role::Superuser,
+    };
+    match principal {
+        Principal::User(user) if user.role >= least => Ok(()),
+        _ if least == Role::Superuser => denied("only superusers may do this; ask one of them"),
+        _ => denied("only staff may do this; ask one of them"),
+    }
+}
+
+/// The caller, whoever it is. Without one (a service that was wired without the layer) the call is refused.
+pub(crate) fn caller(extensions: &Extensions) -> Result<&Caller, Status> {
+    let missing = || status(Error::new(Reason::NotSignedIn, "the call carries no token; run `sproutctl login`"));
+    extensions.get::<Caller>().ok_or_else(missing)
+}
+
+/// The calling user.
+pub(crate) fn user(extensions: &Extensions) -> Result<User, Status> {
+    match &caller(extensions)?.principal {
+        Principal::User(user) => Ok(user.clone()),
+        Principal::Worker(_) => Err(status(Error::new(Reason::NotAllowed, "this call is for users"))),
+    }
+}
+
+/// The calling worker.
+pub(crate) fn worker(extensions: &Extensions) -> Result<WorkerId, Status> {
+    match &caller(extensions)?.principal {
+        Principal::Worker(worker) => Ok(worker.clone()),
+        Principal::User(_) => Err(status(Error::new(Reason::NotAllowed, "this call is for workers"))),
+    }
+}

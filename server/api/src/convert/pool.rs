@@ -1,0 +1,97 @@
+//! Pools on the wire.
+
+use sprout_app::{PoolView, ports::PoolFilter};
+use sprout_domain::{
+    Error,
+    pool::{PoolRequest, PoolState},
+    template::BuildDate,
+    version::Version,
+};
+use sprout_proto::pool as proto;
+
+use super::{Wire, moment, optional_duration, optional_text, span, states, text};
+
+impl TryFrom<Wire<proto::RequestPoolRequest>> for PoolRequest {
+    type Error = Error;
+
+    fn try_from(Wire(request): Wire<proto::RequestPoolRequest>) -> Result<Self, Error> {
+        Ok(Self {
+            request_id: request.request_id,
+            group: text("group", request.group)?.as_str().into(),
+            count: request.count,
+            version: optional_text("version", request.version)?.map(Version::new),
+            date: optional_text("date", request.date)?.as_deref().map(date).transpose()?,
+            provider: optional_text("provider", request.provider)?.as_deref().map(Into::into),
+            lease: optional_duration("lease", request.lease)?,
+            description: request.description,
+            memory_mib: request.memory_mib,
+            cpus: request.cpus,
+        })
+    }
+}
+
+fn date(text: &str) -> Result<BuildDate, Error> {
+    BuildDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| {
+        Error::invalid("date", "a date is written YYYY-MM-DD; see `sproutctl template list` for those there are")
+    })
+}
+
+impl TryFrom<Wire<proto::ListPoolsRequest>> for PoolFilter {
+    type Error = Error;
+
+    fn try_from(Wire(request): Wire<proto::ListPoolsRequest>) -> Result<Self, Error> {
+        let mut states = states::<proto::PoolState, PoolState>(request.states)?;
+        if states.is_empty() {
+            states.extend(PoolState::ALL.into_iter().filter(|state| !state.is_final()));
+        }
+        Ok(Self { owner_id: None, owner: optional_text("owner", request.owner)?, states })
+    }
+}
+
+impl From<Wire<PoolView>> for proto::Pool {
+    fn from(Wire(view): Wire<PoolView>) -> Self {
+        let (leased_until, progress_percent, ready_count) =
+            (view.leased_until(), view.progress_percent(), view.ready_count());
+        let PoolView { pool, appliances } = view;
+        Self {
+            id: pool.id.into(),
+            request_id: pool.request_id,
+            owner: pool.owner,
+            group: pool.group.0,
+            version: pool.version.to_string(),
+            date: pool.date.to_string(),
+            provider: pool.provider.map(|key| key.0),
+            count: pool.count,
+            lease: Some(span(pool.lease)),
+            description: pool.description,
+            state: proto::PoolState::from(Wire(pool.state)).into(),
+            status: pool.status,
+            created_at: Some(moment(pool.created_at)),
+            fulfilled_at: pool.fulfilled_at.map(moment),
+            leased_until: leased_until.map(moment),
+            ended_at: pool.ended_at.map(moment),
+            progress_percent,
+            appliances: appliances.into_iter().map(|appliance| Wire(appliance).into()).collect(),
+            ready_count,
+        }
+    }
+}
+
+impl From<Wire<PoolState>> for proto::PoolState {
+    fn from(Wire(state): Wire<PoolState>) -> Self {
+        match state {
+            PoolState::Waiting => Self::Waiting,
+            PoolState::Provisioning => Self::Provisioning,
+            PoolState::Ready => Self::Ready,
+            PoolState::Ending => Self::Ending,
+            PoolState::Ended => Self::Ended,
+            PoolState::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<Wire<proto::PoolState>> for Option<PoolState> {
+    fn from(Wire(state): Wire<proto::PoolState>) -> Self {
+        PoolState::ALL.into_iter().find(|known| proto::PoolState::from(Wire(*known)) == state)
+    }
+}

@@ -1,0 +1,106 @@
+//! `PoolService`.
+
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use sprout_app::{App, PoolView};
+use sprout_domain::PoolId;
+use sprout_proto::pool::{self as proto, pool_service_server::PoolService};
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::{
+    auth,
+    convert::{Wire, duration, id},
+    drain::Draining,
+    page::PageRequest,
+    status::status,
+    stream::{BoxStream, streaming},
+};
+
+/// Serves pools.
+pub(crate) struct PoolApi {
+    pub(crate) app: Arc<App>,
+    pub(crate) draining: Draining,
+}
+
+#[async_trait]
+impl PoolService for PoolApi {
+    type WatchPoolStream = BoxStream<proto::WatchPoolResponse>;
+
+    async fn request_pool(
+        &self,
+        request: Request<proto::RequestPoolRequest>,
+    ) -> Result<Response<proto::RequestPoolResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let wanted = Wire(request.into_inner()).try_into().map_err(status)?;
+        let requested = self.app.request_pool(&caller, wanted).await.map_err(status)?;
+        Ok(Response::new(proto::RequestPoolResponse {
+            pool: Some(Wire(requested.view).into()),
+            repeated_request: requested.repeated,
+        }))
+    }
+
+    async fn get_pool(
+        &self,
+        request: Request<proto::GetPoolRequest>,
+    ) -> Result<Response<proto::GetPoolResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let id = PoolId(id("id", request.into_inner().id).map_err(status)?);
+        let view = self.app.pool(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::GetPoolResponse { pool: Some(Wire(view).into()) }))
+    }
+
+    async fn list_pools(
+        &self,
+        request: Request<proto::ListPoolsRequest>,
+    ) -> Result<Response<proto::ListPoolsResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let page = PageRequest::read(request.page_size, &request.page_token).map_err(status)?;
+        let filter = Wire(request).try_into().map_err(status)?;
+        let mut views = self.app.pools(&caller, filter, page.rows()).await.map_err(status)?;
+        let next_page_token = page.cut(&mut views, |view| view.pool.id.0);
+        Ok(Response::new(proto::ListPoolsResponse { pools: views.into_iter().map(in_list).collect(), next_page_token }))
+    }
+
+    async fn watch_pool(
+        &self,
+        request: Request<proto::WatchPoolRequest>,
+    ) -> Result<Response<Self::WatchPoolStream>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let id = PoolId(id("id", request.into_inner().id).map_err(status)?);
+        let changes = self.app.watch_pool(&caller, id).await.map_err(status)?;
+        let sent = changes.map(|change| {
+            let (view, message) = change.map_err(status)?;
+            Ok(proto::WatchPoolResponse { pool: Some(Wire(view).into()), message })
+        });
+        Ok(streaming(sent, self.draining.clone()))
+    }
+
+    async fn extend_pool(
+        &self,
+        request: Request<proto::ExtendPoolRequest>,
+    ) -> Result<Response<proto::ExtendPoolResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let id = PoolId(id("id", request.id).map_err(status)?);
+        let lease = duration("lease", request.lease).map_err(status)?;
+        let view = self.app.extend_pool(&caller, id, lease).await.map_err(status)?;
+        Ok(Response::new(proto::ExtendPoolResponse { pool: Some(Wire(view).into()) }))
+    }
+
+    async fn kill_pool(
+        &self,
+        request: Request<proto::KillPoolRequest>,
+    ) -> Result<Response<proto::KillPoolResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let id = PoolId(id("id", request.into_inner().id).map_err(status)?);
+        let view = self.app.kill_pool(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::KillPoolResponse { pool: Some(Wire(view).into()) }))
+    }
+}
+
+/// A pool as lists show it: a thousand pools of a thousand appliances each would not fit a message.
+fn in_list(view: PoolView) -> proto::Pool {
+    proto::Pool { appliances: Vec::new(), ..Wire(view).into() }
+}

@@ -1,0 +1,47 @@
+//! `ProviderService`.
+
+use std::sync::Arc;
+
+use sprout_app::App;
+use sprout_proto::provider::{self as proto, provider_service_server::ProviderService};
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::{
+    convert::{Wire, text},
+    status::status,
+};
+
+/// Serves providers.
+pub(crate) struct ProviderApi {
+    pub(crate) app: Arc<App>,
+}
+
+#[async_trait]
+impl ProviderService for ProviderApi {
+    async fn list_providers(
+        &self,
+        _: Request<proto::ListProvidersRequest>,
+    ) -> Result<Response<proto::ListProvidersResponse>, Status> {
+        let providers = self.app.providers().await.map_err(status)?;
+        let providers = providers.into_iter().map(|provider| Wire(provider).into()).collect();
+        Ok(Response::new(proto::ListProvidersResponse { providers }))
+    }
+
+    async fn get_provider(
+        &self,
+        request: Request<proto::GetProviderRequest>,
+    ) -> Result<Response<proto::GetProviderResponse>, Status> {
+        let key = text("key", request.into_inner().key).map_err(status)?;
+        let provider = self.app.provider(&key.as_str().into()).await.map_err(status)?;
+        Ok(Response::new(proto::GetProviderResponse { provider: Some(Wire(provider).into()) }))
+    }
+
+    async fn check_provider(
+        &self,
+        request: Request<proto::CheckProviderRequest>,
+    ) -> Result<Response<proto::CheckProviderResponse>, Status> {
+        let key = text("key", request.into_inner().key).map_err(status)?;
+        let workflow = self.app.check_provider(&key.as_str().into()).await.map_err(status)?;
+        Ok(Response::new(proto::CheckProviderResponse { workflow_id: workflow.into() }))
+    }
+}

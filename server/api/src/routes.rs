@@ -1,0 +1,95 @@
+//! All services behind the one gate, ready to be served.
+
+use std::sync::Arc;
+
+use sprout_app::App;
+use sprout_proto::{
+    appliance::appliance_service_server as appliance, event::event_service_server as event,
+    group::group_service_server as group, pool::pool_service_server as pool,
+    provider::provider_service_server as provider, template::template_service_server as template,
+    user::user_service_server as user, worker::worker_service_server as worker,
+};
+use tonic::service::Routes;
+use tower::layer::layer_fn;
+
+use crate::{
+    appliance::ApplianceApi,
+    drain::Drain,
+    event::EventApi,
+    gate::Gate,
+    group::GroupApi,
+    pool::PoolApi,
+    provider::ProviderApi,
+    template::TemplateApi,
+    user::UserApi,
+    worker::{SessionHandler, WorkerApi},
+};
+
+/// Bytes of one message from a client.
+pub(crate) const MAX_REQUEST: usize = 4 << 20;
+
+const SERVICES: [&str; 9] = [
+    "", // the server as a whole
+    appliance::SERVICE_NAME,
+    event::SERVICE_NAME,
+    group::SERVICE_NAME,
+    pool::SERVICE_NAME,
+    provider::SERVICE_NAME,
+    template::SERVICE_NAME,
+    user::SERVICE_NAME,
+    worker::SERVICE_NAME,
+];
+
+/// The API, to be served.
+#[derive(Debug)]
+pub struct Api {
+    /// All services, authentication included: `Server::builder().add_routes(routes)`.
+    pub routes: Routes,
+    /// For the end of the server. Health watches of clients do not end with it: bound the time a graceful end may take.
+    pub drain: Drain,
+}
+
+/// Puts the API together. `version` is that of the program that serves.
+pub async fn api(
+    app: Arc<App>,
+    sessions: impl SessionHandler,
+    version: &str,
+) -> Result<Api, tonic_reflection::server::Error> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let drain = Drain::new(reporter, SERVICES.to_vec()).await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(sprout_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let (gate, app, draining) = (app.clone(), || app.clone(), || drain.watch());
+    let routes = Routes::new(health)
+        .add_service(reflection)
+        .add_service(
+            pool::PoolServiceServer::new(PoolApi { app: app(), draining: draining() })
+                .max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            appliance::ApplianceServiceServer::new(ApplianceApi { app: app(), draining: draining() })
+                .max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            provider::ProviderServiceServer::new(ProviderApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            template::TemplateServiceServer::new(TemplateApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(group::GroupServiceServer::new(GroupApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
+        .add_service(
+            user::UserServiceServer::new(UserApi { app: app(), version: version.to_owned() })
+                .max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            event::EventServiceServer::new(EventApi { app: app(), draining: draining() })
+                .max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_REQUEST),
+        );
+    let gated = routes.into_axum_router().layer(layer_fn(move |inner| Gate::new(gate.clone(), inner)));
+    Ok(Api { routes: gated.into(), drain })
+}
