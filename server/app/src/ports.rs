@@ -519,6 +519,17 @@ pub enum Topic {
 impl Topic {
     /// All topics.
     pub const ALL: [Self; 5] = [Self::Tasks, Self::Cancels, Self::Events, Self::Leases, Self::Warm];
+
+    /// Name between replicas.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tasks => "tasks",
+            Self::Cancels => "cancels",
+            Self::Events => "events",
+            Self::Leases => "leases",
+            Self::Warm => "warm",
+        }
+    }
 }
 
 /// Carries wake-ups, within the process and between replicas. May lose some: everyone who waits also looks now and then.
