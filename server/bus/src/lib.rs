@@ -39,10 +39,13 @@ struct Outgoing {
 impl RedisBus {
     /// Begins to connect to `redis://…` and returns at once, whether Redis answers or not. `installation` keeps apart those that share a Redis.
     pub fn connect(url: &Secret, installation: &str) -> Result<Self> {
-        let unusable = |error: fred::error::Error| {
-            let message = "the Redis URL cannot be used; it looks like redis://USER:PASSWORD@HOST:PORT/";
-            Error::new(Reason::InvalidArgument, message).because(error.details())
-        };
+        let message =
+            "the Redis URL cannot be used; it looks like redis://USER:PASSWORD@HOST:PORT/, or rediss://… with TLS";
+        let unusable =
+            |error: fred::error::Error| Error::new(Reason::InvalidArgument, message).because(error.details());
+        if !url.expose().starts_with("redis") {
+            return Err(Error::new(Reason::InvalidArgument, message)); // fred would take any scheme
+        }
         let config = Config::from_url(url.expose()).map_err(unusable)?;
         let client = Builder::from_config(config)
             .with_connection_config(|connection| connection.connection_timeout = Duration::from_secs(2))

@@ -13,7 +13,9 @@ const LONG: Duration = Duration::from_secs(10);
 fn redis() -> Option<Secret> {
     match std::env::var("SPROUT_TEST_REDIS") {
         Ok(url) => Some(Secret::new(url)),
-        Err(std::env::VarError::NotPresent) if std::env::var_os("SPROUT_TEST_REQUIRE").is_some() => panic!("SPROUT_TEST_REDIS is not set"),
+        Err(std::env::VarError::NotPresent) if std::env::var_os("SPROUT_TEST_REQUIRE").is_some() => {
+            panic!("SPROUT_TEST_REDIS is not set")
+        }
         Err(_) => {
             println!("skipped: SPROUT_TEST_REDIS is not set; see scripts/service.sh");
             None
