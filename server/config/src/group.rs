@@ -1,0 +1,207 @@
+//! Groups: product lines, which templates belong to them, and how their appliances prove ready.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::{Config, Mistakes, Time};
+
+/// One product line.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfig {
+    /// Regular expression for the whole name of a template, with the named part `version` and, if names have one, `date`.
+    pub template_pattern: Spanned<String>,
+    /// Lease where a request names none; default 60m.
+    #[serde(default = "default_lease")]
+    pub default_lease: Time,
+    /// Longest lease from now; default 24h.
+    #[serde(default = "max_lease")]
+    pub max_lease: Time,
+    /// Appliances of the newest template to keep warm; default 0.
+    #[serde(default)]
+    pub warm: u32,
+    /// Services its appliances offer, by name.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, EndpointConfig>,
+    /// What an appliance must pass to be ready; none: it is ready as soon as it runs and has an address.
+    #[serde(default)]
+    pub probes: Vec<ProbeConfig>,
+}
+
+/// A service that appliances offer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// TCP port inside the appliance.
+    pub port: Spanned<u16>,
+    /// URL scheme, e.g. `http`; none: no URL is shown.
+    pub scheme: Option<String>,
+}
+
+/// One proof of readiness: an endpoint and one of `http`, `tcp`, `ssh`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeConfig {
+    /// Name of the endpoint to connect to.
+    pub endpoint: Spanned<String>,
+    /// All tries together; default 10m.
+    #[serde(default = "deadline")]
+    pub deadline: Time,
+    /// One try; default 5s.
+    #[serde(default = "timeout")]
+    pub timeout: Time,
+    /// A web server answers.
+    pub http: Option<HttpConfig>,
+    /// A connection is accepted.
+    pub tcp: Option<NothingToSet>,
+    /// An SSH server introduces itself.
+    pub ssh: Option<NothingToSet>,
+}
+
+/// What a web server must answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Path with query; default `/`.
+    pub path: String,
+    /// Statuses that are accepted; default: 200 to 399.
+    pub statuses: Vec<u16>,
+    /// Text the body must contain.
+    pub body_contains: String,
+    /// Use TLS, without verifying the certificate.
+    pub tls: bool,
+}
+
+/// A check without settings: `{}`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NothingToSet {}
+
+/// What a probe does.
+#[derive(Debug, Clone)]
+pub enum CheckConfig<'a> {
+    /// See [`HttpConfig`].
+    Http(&'a HttpConfig),
+    /// A connection is accepted.
+    Tcp,
+    /// An SSH server introduces itself.
+    Ssh,
+}
+
+fn default_lease() -> Time {
+    Time::seconds(60 * 60)
+}
+
+fn max_lease() -> Time {
+    Time::seconds(24 * 60 * 60)
+}
+
+fn deadline() -> Time {
+    Time::seconds(10 * 60)
+}
+
+fn timeout() -> Time {
+    Time::seconds(5)
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { path: "/".to_owned(), statuses: Vec::new(), body_contains: String::new(), tls: false }
+    }
+}
+
+impl ProbeConfig {
+    /// What it does; `None` if it names no check or more than one.
+    pub fn check(&self) -> Option<CheckConfig<'_>> {
+        match (&self.http, self.tcp, self.ssh) {
+            (Some(http), None, None) => Some(CheckConfig::Http(http)),
+            (None, Some(_), None) => Some(CheckConfig::Tcp),
+            (None, None, Some(_)) => Some(CheckConfig::Ssh),
+            _ => None,
+        }
+    }
+}
+
+impl GroupConfig {
+    pub(crate) fn check(&self, name: &str, config: &Config, mistakes: &mut Mistakes) {
+        let path = format!("groups.{name}");
+        if !is_name(name) {
+            config.mistake_at(
+                mistakes,
+                &self.template_pattern,
+                &path,
+                "a group's name has 1 to 64 letters, digits and ._-",
+            );
+        }
+        if self.default_lease.0.is_zero() {
+            config.mistake(mistakes, &format!("{path}.default_lease"), "a lease must have a length; use 60m");
+        }
+        if self.default_lease > self.max_lease {
+            let message = format!("{} is longer than max_lease, {}", self.default_lease, self.max_lease);
+            config.mistake(mistakes, &format!("{path}.default_lease"), message);
+        }
+        let mut ports = BTreeMap::new();
+        for (endpoint, EndpointConfig { port, scheme }) in &self.endpoints {
+            let path = format!("{path}.endpoints.{endpoint}");
+            if !is_name(endpoint) {
+                config.mistake_at(mistakes, port, &path, "an endpoint's name has 1 to 64 letters, digits and ._-");
+            }
+            if port.value == 0 {
+                config.mistake_at(mistakes, port, &format!("{path}.port"), "there is no port 0; use 1 to 65535");
+            }
+            if let Some(other) = ports.insert(port.value, endpoint) {
+                let message = format!("endpoint {other} has port {} already; remove one of them", port.value);
+                config.mistake_at(mistakes, port, &format!("{path}.port"), message);
+            }
+            if scheme
+                .as_deref()
+                .is_some_and(|s| s.is_empty() || !s.chars().all(|c| c.is_ascii_alphanumeric() || c == '+'))
+            {
+                config.mistake_at(
+                    mistakes,
+                    port,
+                    &format!("{path}.scheme"),
+                    "not a URL scheme; use http, https or ssh",
+                );
+            }
+        }
+        for (index, probe) in self.probes.iter().enumerate() {
+            self.check_probe(&format!("{path}.probes[{index}]"), probe, config, mistakes);
+        }
+    }
+
+    fn check_probe(&self, path: &str, probe: &ProbeConfig, config: &Config, mistakes: &mut Mistakes) {
+        let mut wrong = |key: &str, message: String| {
+            config.mistake_at(mistakes, &probe.endpoint, &format!("{path}{key}"), message);
+        };
+        let endpoint = &probe.endpoint.value;
+        if !self.endpoints.contains_key(endpoint) {
+            let known: Vec<_> = self.endpoints.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "the group has none".to_owned() } else { known.join(", ") };
+            wrong(".endpoint", format!("there is no endpoint `{endpoint}`; known endpoints: {known}"));
+        }
+        if probe.check().is_none() {
+            wrong("", "a probe has exactly one of `http: {…}`, `tcp: {}` and `ssh: {}`".to_owned());
+        }
+        if probe.timeout.0.is_zero() || probe.timeout > probe.deadline {
+            wrong(".timeout", format!("{} is not between 0s and the deadline, {}", probe.timeout, probe.deadline));
+        }
+        let Some(http) = &probe.http else { return };
+        if !http.path.starts_with('/') || http.path.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            wrong(
+                ".http.path",
+                format!("{:?} is not the path of a URL; begin it with / and write no spaces", http.path),
+            );
+        }
+        if let Some(status) = http.statuses.iter().find(|status| !(100..600).contains(*status)) {
+            wrong(".http.statuses", format!("{status} is not an HTTP status; use 100 to 599"));
+        }
+    }
+}
+
+/// Names that can be part of file names, URLs and environment variables.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}

@@ -1,0 +1,97 @@
+//! The section `server` itself.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use crate::{Config, DatabaseConfig, GroupConfig, Mistakes, Time, TlsConfig};
+
+/// Where a server keeps its data if nobody said otherwise.
+const DATA_DIR: &str = "/var/lib/sprout";
+
+/// The section `server`. Relative paths are relative to the file's directory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address to listen on; default `127.0.0.1:7600`. Port 0: any free one.
+    pub listen: SocketAddr,
+    /// TLS; required when others than this machine can connect.
+    pub tls: Option<TlsConfig>,
+    /// The database.
+    pub database: DatabaseConfig,
+    /// Directory for what the server keeps in files; default `/var/lib/sprout`.
+    pub data_dir: Option<PathBuf>,
+    /// Directory for logs; default: `logs` in the data directory.
+    pub logs: Option<PathBuf>,
+    /// File with the providers; default: `cfme_data.yaml` next to this file, if it is there.
+    pub providers_file: Option<PathBuf>,
+    /// How often providers are checked and their templates listed; default 10m.
+    pub check_interval: Time,
+    /// What the server logs: a level, or `tracing` directives; default `info`. `RUST_LOG` comes first.
+    pub log: String,
+    /// Product lines.
+    pub groups: BTreeMap<String, GroupConfig>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7600)),
+            tls: None,
+            database: DatabaseConfig::default(),
+            data_dir: None,
+            logs: None,
+            providers_file: None,
+            check_interval: Time::seconds(600),
+            log: "info".to_owned(),
+            groups: BTreeMap::new(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// Directory for what the server keeps in files.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(|| DATA_DIR.into())
+    }
+
+    /// Directory for logs.
+    pub fn logs(&self) -> PathBuf {
+        self.logs.clone().unwrap_or_else(|| self.data_dir().join("logs"))
+    }
+
+    /// Makes paths relative to the working directory, or absolute.
+    pub(crate) fn resolve(&mut self, base: &Path) {
+        let tls = self.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
+        for path in [&mut self.data_dir, &mut self.logs, &mut self.providers_file].into_iter().flatten().chain(tls) {
+            *path = base.join(&*path);
+        }
+        let data_dir = self.data_dir();
+        self.database.resolve(base, &data_dir);
+    }
+
+    pub(crate) fn check(&self, config: &Config, mistakes: &mut Mistakes) {
+        if self.tls.is_none() && !self.listen.ip().is_loopback() {
+            let message = format!(
+                "other machines can connect to {}, which needs TLS: set server.tls.cert and server.tls.key, or listen on \
+                 127.0.0.1",
+                self.listen
+            );
+            config.mistake(mistakes, "listen", message);
+        }
+        if let Some(message) = self.database.mistake() {
+            config.mistake(mistakes, "database.url", message);
+        }
+        if self.check_interval.0 < Duration::from_secs(1) {
+            config.mistake(mistakes, "check_interval", "shorter than a second; use 10m");
+        }
+        for (name, group) in &self.groups {
+            group.check(name, config, mistakes);
+        }
+    }
+}
