@@ -1,0 +1,202 @@
+//! The section `worker` of `sprout.yaml`, and how it, the flags and the defaults become [`Options`].
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use serde::Deserialize;
+use sprout_conf::{ConfigError, Secret};
+
+use crate::{Drivers, Options};
+
+/// Name of this section.
+const SECTION: &str = "worker";
+/// All sections `sprout.yaml` may have, one per process.
+const SECTIONS: &[&str] = &["server", SECTION, "web_gateway"];
+/// Where a server listens if nobody said otherwise.
+const SERVER: &str = "http://127.0.0.1:7600";
+/// Steps mostly wait for others: so many per core keep none idle.
+const SLOTS_PER_CORE: usize = 8;
+
+/// The section `worker`. Each key can be set by the environment, too: `SPROUT_WORKER__SERVER` sets `server`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerConfig {
+    /// URL of the server; default `http://127.0.0.1:7600`. Use `https://` beyond this machine.
+    pub server: Option<String>,
+    /// File with the certificates (PEM) that sign the server's, if the system does not trust them.
+    pub ca: Option<PathBuf>,
+    /// Id of this worker: unique, kept across restarts, 1 to 64 characters of letters, digits and `._-`; default: the host's name.
+    pub id: Option<String>,
+    /// Proves that this worker may join, from `sprout-server create-worker NAME`. `SPROUT_WORKER_TOKEN` comes first.
+    pub token: Option<Secret>,
+    /// File with the token, instead of `token`.
+    pub token_file: Option<PathBuf>,
+    /// Labels, for placement.
+    pub labels: HashMap<String, String>,
+    /// Steps to run at once; default: 8 per core.
+    pub slots: Option<NonZeroU32>,
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is wrong.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// There is no token.
+    #[error(
+        "this worker has no token: make one with `sprout-server create-worker {id}` where the server runs, and give it as \
+         SPROUT_WORKER_TOKEN, or in a file with --token-file or worker.token_file"
+    )]
+    NoToken {
+        /// Id of this worker.
+        id: String,
+    },
+    /// The token file cannot be used.
+    #[error("the token file {}: {message}; write the token that `sprout-server create-worker` prints into it", path.display())]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Two tokens.
+    #[error("worker.token and worker.token_file are both set; remove one of them")]
+    TwoTokens,
+    /// The id cannot be used.
+    #[error("{id:?} cannot be the id of a worker: use 1 to 64 letters, digits and ._- in worker.id or --id")]
+    Id {
+        /// The id.
+        id: String,
+    },
+    /// No id was given, and the host has no name.
+    #[error("the name of this host cannot be read ({0}); name the worker with worker.id or --id")]
+    HostName(io::Error),
+}
+
+impl WorkerConfig {
+    /// Reads the section from a file, with overrides from the environment.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Ok(sprout_conf::section(path, SECTION, SECTIONS)?)
+    }
+
+    /// Options for a worker with all drivers; `token` (from `SPROUT_WORKER_TOKEN`) comes before the section's.
+    pub fn into_options(self, token: Option<Secret>) -> Result<Options, Error> {
+        let id = self.id.map_or_else(host_name, Ok)?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
+            return Err(Error::Id { id });
+        }
+        let token = match (token.filter(|token| !token.expose().trim().is_empty()), self.token, self.token_file) {
+            (Some(token), _, _) | (None, Some(token), None) => token,
+            (None, Some(_), Some(_)) => return Err(Error::TwoTokens),
+            (None, None, Some(path)) => read_token(path)?,
+            (None, None, None) => return Err(Error::NoToken { id }),
+        };
+        let slots = self.slots.map_or_else(default_slots, NonZeroU32::get);
+        Ok(Options {
+            server: self.server.unwrap_or_else(|| SERVER.to_owned()),
+            ca: self.ca,
+            id,
+            token,
+            labels: self.labels,
+            slots,
+            drivers: Drivers::default(),
+        })
+    }
+}
+
+fn read_token(path: PathBuf) -> Result<Secret, Error> {
+    let text = fs::read_to_string(&path);
+    let text = text.map_err(|error| Error::TokenFile { path: path.clone(), message: error.to_string() })?;
+    let text = Secret::from(text);
+    match text.expose().trim() {
+        "" => Err(Error::TokenFile { path, message: "it is empty".to_owned() }),
+        token => Ok(Secret::from(token.to_owned())),
+    }
+}
+
+/// The name of this host, as the kernel gives it.
+fn host_name() -> Result<String, Error> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").map_err(Error::HostName)?;
+    Ok(name.trim().to_owned())
+}
+
+fn default_slots() -> u32 {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores * SLOTS_PER_CORE).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, text).unwrap();
+        (dir, path)
+    }
+
+    fn token(text: &str) -> Secret {
+        Secret::from(text.to_owned())
+    }
+
+    #[test]
+    fn all_keys() {
+        let (_dir, path) = file(
+            "worker:\n  server: https://sprout.example:7600\n  ca: /etc/sprout/ca.pem\n  id: lab-1\n  token: t\n  labels: {lab: brno}\n  slots: 3\n",
+        );
+        let options = WorkerConfig::read(&path).unwrap().into_options(None).unwrap();
+        assert_eq!(
+            (options.server.as_str(), options.id.as_str(), options.slots),
+            ("https://sprout.example:7600", "lab-1", 3)
+        );
+        assert_eq!((options.token.expose(), options.labels["lab"].as_str()), ("t", "brno"));
+        assert_eq!(options.ca.as_deref(), Some(Path::new("/etc/sprout/ca.pem")));
+    }
+
+    #[test]
+    fn defaults() {
+        let options = WorkerConfig::default().into_options(Some(token("t"))).unwrap();
+        assert_eq!((options.server.as_str(), options.id), (SERVER, host_name().unwrap()));
+        assert!(options.slots >= 8);
+    }
+
+    #[test]
+    fn unknown_keys_are_errors() {
+        let (_dir, path) = file("worker:\n  slot: 3\n");
+        let message = WorkerConfig::read(&path).unwrap_err().to_string();
+        assert!(message.contains(":2:") && message.contains("slot"), "{message}");
+    }
+
+    #[test]
+    fn a_token_is_needed() {
+        let config = || WorkerConfig { id: Some("lab-1".into()), ..Default::default() };
+        let message = config().into_options(Some(token(" "))).unwrap_err().to_string();
+        assert!(message.contains("sprout-server create-worker lab-1"), "{message}");
+        let (_dir, path) = file(" from-file\n");
+        let from_file = WorkerConfig { token_file: Some(path.clone()), ..config() };
+        assert_eq!(from_file.into_options(None).unwrap().token.expose(), "from-file");
+        let first = WorkerConfig { token_file: Some(path.clone()), ..config() };
+        assert_eq!(first.into_options(Some(token("from-env"))).unwrap().token.expose(), "from-env");
+        let two = WorkerConfig { token: Some(token("a")), token_file: Some(path), ..config() };
+        assert!(matches!(two.into_options(None), Err(Error::TwoTokens)));
+        let (_dir, empty) = file("\n");
+        let empty = WorkerConfig { token_file: Some(empty), ..config() };
+        assert!(matches!(empty.into_options(None), Err(Error::TokenFile { .. })));
+    }
+
+    #[test]
+    fn ids_are_checked() {
+        for id in ["", "a b", &"x".repeat(65)] {
+            let config = WorkerConfig { id: Some(id.to_owned()), ..Default::default() };
+            assert!(matches!(config.into_options(Some(token("t"))), Err(Error::Id { .. })), "{id:?}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The worker as a process of its own: flags, log and signals around [`sprout_worker::run`].
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Parser;
+use sprout_conf::Secret;
+use sprout_worker::{config::WorkerConfig, leave};
+use tracing_subscriber::EnvFilter;
+
+/// Runs Sprout's work on providers: connects to a server and does what it is assigned.
+///
+/// The token is made with `sprout-server create-worker NAME` and read from SPROUT_WORKER_TOKEN or a file. SIGTERM: takes
+/// nothing new and leaves when short steps ended. SIGINT: hands everything back and leaves; again: sooner. RUST_LOG sets how
+/// much is logged.
+#[derive(Debug, Parser)]
+#[command(version)]
+#[allow(clippy::doc_markdown)] // these comments are the help text
+struct Args {
+    /// Configuration; its section `worker` is read
+    #[arg(long, value_name = "FILE", env = "SPROUT_CONFIG")]
+    config: Option<PathBuf>,
+    /// URL of the server [default: http://127.0.0.1:7600]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Id of this worker, unique and kept across restarts [default: the host's name]
+    #[arg(long)]
+    id: Option<String>,
+    /// File with the token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let mut config = args.config.as_deref().map_or_else(|| Ok(WorkerConfig::default()), WorkerConfig::read)?;
+    config.server = args.server.or(config.server);
+    config.id = args.id.or(config.id);
+    let mut token = std::env::var("SPROUT_WORKER_TOKEN").ok().map(Secret::from);
+    if let Some(path) = args.token_file {
+        (config.token, config.token_file, token) = (None, Some(path), None);
+    }
+    let options = config.into_options(token)?;
+    let leave = leave::on_signals().context("signals cannot be listened to")?;
+    tracing::info!(server = options.server, id = options.id, slots = options.slots, "worker starts");
+    sprout_worker::run(options, leave).await?;
+    tracing::info!("worker has left");
+    Ok(())
+}

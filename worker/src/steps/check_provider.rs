@@ -1,0 +1,14 @@
+//! Does the provider answer, and which templates are there? May be repeated: it only looks.
+
+use sprout_proto::task::{CheckProviderOutput, StepOutput, step_output::Output};
+
+use super::StepContext;
+use crate::driver::Result;
+
+pub(super) async fn run(ctx: &StepContext) -> Result<StepOutput> {
+    ctx.status(None, "asking the provider");
+    let version = ctx.driver().check().await?.version;
+    let mut templates = ctx.driver().templates().await?;
+    templates.sort_unstable();
+    Ok(StepOutput { output: Some(Output::CheckProvider(CheckProviderOutput { version, templates })) })
+}

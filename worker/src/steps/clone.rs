@@ -1,0 +1,51 @@
+//! Clones a template.
+//!
+//! May be repeated: the name was decided and stored before the first try, so an earlier try that went through is found by its
+//! name and known by its marks. Where a try's outcome is not clear, a look decides; where that look cannot decide either, the
+//! try's error is reported, and the server knows that something may still turn up.
+
+use sprout_proto::task::{CloneStep, StepOutput};
+
+use super::{StepContext, done, invalid, look::Seen, named};
+use crate::driver::{CloneSpec, Driver, Reason, Result};
+
+pub(super) async fn run(ctx: &StepContext, step: &CloneStep) -> Result<StepOutput> {
+    let subject = named(step.appliance.as_ref())?;
+    if step.template.is_empty() {
+        return Err(invalid("the step names no template; this is a mistake of the server, report it"));
+    }
+    match subject.look(ctx).await? {
+        Seen::Ours(_) => {
+            ctx.info(format!("{} is there already, from an earlier try", subject.name));
+            return Ok(done());
+        }
+        Seen::Foreign(taken) => return Err(taken),
+        Seen::Absent => {}
+    }
+    ctx.status(None, format!("cloning {}", step.template));
+    let spec = CloneSpec {
+        template: step.template.clone(),
+        name: subject.name.to_owned(),
+        tags: subject.tags.clone(),
+        memory_mib: step.memory_mib,
+        cpus: step.cpus,
+        endpoints: step.endpoints.clone(),
+    };
+    match Driver::clone(ctx.driver(), &spec).await {
+        Ok(()) => {
+            ctx.info(format!("cloned {} as {}", step.template, subject.name));
+            Ok(done())
+        }
+        Err(error) if matches!(error.reason, Reason::Unreachable | Reason::NameTaken | Reason::ProviderError) => {
+            match subject.look(ctx).await {
+                Ok(Seen::Ours(_)) => {
+                    ctx.info(format!("cloning ended with \"{error}\", but {} is there", subject.name));
+                    Ok(done())
+                }
+                Ok(Seen::Foreign(taken)) => Err(taken),
+                Ok(Seen::Absent) | Err(_) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}

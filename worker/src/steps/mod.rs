@@ -1,0 +1,118 @@
+//! The steps a worker can run, one file each. Every step looks first, acts if needed and looks again, so that running it a
+//! second time, after it went through, failed or died at any point, does no harm; each file says why.
+
+mod check_provider;
+#[path = "clone.rs"]
+mod clone_step;
+mod context;
+mod delete;
+mod look;
+mod poll;
+mod start;
+mod stop;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod wait_address;
+mod wait_gone;
+mod wait_present;
+mod wait_ready;
+
+use sprout_proto::task::{
+    ApplianceRef, EmptyOutput, ObservedOutput, StepOutput, step_input::Step, step_output::Output,
+};
+
+pub(crate) use self::context::StepContext;
+use crate::driver::{DriverError, Reason, Result};
+
+/// What stopping a step in the middle costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// Nothing: it only waits, and anyone can go on with it.
+    Wait,
+    /// A repetition of something short.
+    Action,
+    /// The knowledge whether something was created.
+    Creation,
+}
+
+/// Runs a step to its end.
+pub(crate) async fn run(ctx: &StepContext, step: &Step) -> Result<StepOutput> {
+    match step {
+        Step::Clone(step) => clone_step::run(ctx, step).await,
+        Step::WaitPresent(step) => wait_present::run(ctx, step).await,
+        Step::Tag(step) => tag::run(ctx, step).await,
+        Step::Start(step) => start::run(ctx, step).await,
+        Step::WaitAddress(step) => wait_address::run(ctx, step).await,
+        Step::WaitReady(step) => wait_ready::run(ctx, step).await,
+        Step::Stop(step) => stop::run(ctx, step).await,
+        Step::Delete(step) => delete::run(ctx, step).await,
+        Step::WaitGone(step) => wait_gone::run(ctx, step).await,
+        Step::CheckProvider(_) => check_provider::run(ctx).await,
+    }
+}
+
+/// Name of a step, as in the proto.
+pub(crate) fn name(step: &Step) -> &'static str {
+    match step {
+        Step::Clone(_) => "clone",
+        Step::WaitPresent(_) => "wait_present",
+        Step::Tag(_) => "tag",
+        Step::Start(_) => "start",
+        Step::WaitAddress(_) => "wait_address",
+        Step::WaitReady(_) => "wait_ready",
+        Step::Stop(_) => "stop",
+        Step::Delete(_) => "delete",
+        Step::WaitGone(_) => "wait_gone",
+        Step::CheckProvider(_) => "check_provider",
+    }
+}
+
+/// What stopping this step in the middle costs.
+pub(crate) fn interrupt(step: &Step) -> Interrupt {
+    match step {
+        Step::Clone(_) => Interrupt::Creation,
+        Step::WaitPresent(_) | Step::WaitAddress(_) | Step::WaitReady(_) | Step::WaitGone(_) => Interrupt::Wait,
+        Step::Tag(_) | Step::Start(_) | Step::Stop(_) | Step::Delete(_) | Step::CheckProvider(_) => Interrupt::Action,
+    }
+}
+
+/// Name of the appliance a step works on.
+pub(crate) fn appliance(step: &Step) -> Option<&str> {
+    let appliance = match step {
+        Step::Clone(step) => &step.appliance,
+        Step::WaitPresent(step) => &step.appliance,
+        Step::Tag(step) => &step.appliance,
+        Step::Start(step) => &step.appliance,
+        Step::WaitAddress(step) => &step.appliance,
+        Step::WaitReady(step) => &step.appliance,
+        Step::Stop(step) => &step.appliance,
+        Step::Delete(step) => &step.appliance,
+        Step::WaitGone(step) => &step.appliance,
+        Step::CheckProvider(_) => &None,
+    };
+    appliance.as_ref().map(|appliance| appliance.name.as_str())
+}
+
+/// A step's wish turned out wrong: it can never be done as it is.
+fn invalid(message: impl Into<String>) -> DriverError {
+    DriverError::new(Reason::Invalid, message)
+}
+
+/// The appliance a step names, which must have a name and marks.
+fn named(appliance: Option<&ApplianceRef>) -> Result<look::Subject<'_>> {
+    match appliance {
+        Some(ApplianceRef { name, tags: Some(tags) }) if !name.is_empty() && !tags.installation_id.is_empty() => {
+            Ok(look::Subject { name, tags })
+        }
+        _ => Err(invalid("the step names no appliance with its marks; this is a mistake of the server, report it")),
+    }
+}
+
+fn done() -> StepOutput {
+    StepOutput { output: Some(Output::Empty(EmptyOutput {})) }
+}
+
+fn observed(observed: ObservedOutput) -> StepOutput {
+    StepOutput { output: Some(Output::Observed(observed)) }
+}
