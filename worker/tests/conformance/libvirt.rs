@@ -45,7 +45,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-fn settings(uri: &str) -> LibvirtSettings {
+pub(crate) fn settings(uri: &str) -> LibvirtSettings {
     LibvirtSettings {
         uri: uri.into(),
         storage_pool: variable("SPROUT_TEST_LIBVIRT_POOL"),

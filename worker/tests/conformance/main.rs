@@ -17,6 +17,7 @@
 
 mod cases;
 mod container;
+mod dead_daemon;
 mod dead_engine;
 mod libvirt;
 mod poll;
@@ -75,7 +76,7 @@ const SUITES: &[Suite] = &[
         variable: "SPROUT_TEST_LIBVIRT",
         required: true,
         target: libvirt::target,
-        own: libvirt::cases,
+        own: || [libvirt::cases(), dead_daemon::cases()].concat(),
     },
 ];
 

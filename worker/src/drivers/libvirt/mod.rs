@@ -38,11 +38,14 @@ use crate::driver::{Capabilities, CloneSpec, Driver, DriverError, Instance, Need
 const QUICK: Duration = Duration::from_secs(30);
 /// How long a call may take that writes memory or copies disks.
 const SLOW: Duration = Duration::from_mins(10);
+/// How many calls of each kind may be under way; a daemon handles 20.
+const QUICK_AT_ONCE: usize = 8;
+const SLOW_AT_ONCE: usize = 4;
 
 /// The driver of one libvirt daemon.
 pub struct LibvirtDriver {
     quick: Arc<Link>,
-    /// A connection of its own for what takes long, so that it never stands in the way of the rest.
+    /// For what takes long, so that it never stands in the way of the rest.
     slow: Arc<Link>,
     turns: Turns,
 }
@@ -54,7 +57,11 @@ impl LibvirtDriver {
     /// [`Reason::Invalid`] for settings that cannot be right.
     pub fn new(settings: &LibvirtSettings) -> Result<Self> {
         let settings = Arc::new(Settings::try_from(settings)?);
-        Ok(Self { quick: Link::new(settings.clone()), slow: Link::new(settings), turns: Turns::default() })
+        Ok(Self {
+            quick: Link::new(settings.clone(), QUICK_AT_ONCE),
+            slow: Link::new(settings, SLOW_AT_ONCE),
+            turns: Turns::default(),
+        })
     }
 
     async fn quick<T: Send + 'static>(&self, work: impl FnOnce(&Call) -> Result<T> + Send + 'static) -> Result<T> {
