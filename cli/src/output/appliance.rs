@@ -82,7 +82,7 @@ impl ApplianceView {
 impl Row for ApplianceView {
     const PLURAL: &'static str = "appliances";
     const COLUMNS: &'static [&'static str] =
-        &["ID", "NAME", "STATE", "POOL", "PROVIDER", "VERSION", "ADDRESS", "ENDPOINTS", "LEASE ENDS"];
+        &["ID", "NAME", "STATE", "POOL", "PROVIDER", "VERSION", "ADDRESS", "LEASE ENDS"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -92,10 +92,27 @@ impl Row for ApplianceView {
             self.pool_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
             self.provider.clone(),
             self.version.clone(),
-            self.address.clone().unwrap_or_else(|| "-".to_owned()),
-            self.services().unwrap_or_else(|| "-".to_owned()),
+            self.services().or_else(|| self.address.clone()).unwrap_or_else(|| "-".to_owned()),
             time::relative(self.leased_until.as_ref()).unwrap_or_else(|| "-".to_owned()),
         ]
+    }
+}
+
+/// An appliance among those of its pool, which says the rest.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct MemberView<'a>(pub(crate) &'a ApplianceView);
+
+impl Row for MemberView<'_> {
+    const PLURAL: &'static str = "appliances";
+    const COLUMNS: &'static [&'static str] = &["ID", "NAME", "STATE", "PROVIDER", "ADDRESS", "LEASE ENDS"];
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = self.0.cells();
+        // POOL and VERSION are the pool's.
+        cells.remove(5);
+        cells.remove(3);
+        cells
     }
 }
 

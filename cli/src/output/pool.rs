@@ -3,7 +3,11 @@
 use serde::Serialize;
 use sprout_client::proto::pool::{Pool, PoolState};
 
-use super::{Card, Row, appliance::ApplianceView, facts, lower, some, stdout_width, table, time};
+use super::{
+    Card, Row,
+    appliance::{ApplianceView, MemberView},
+    facts, lower, some, stdout_width, table, time,
+};
 
 /// One pool.
 #[derive(Debug, Serialize)]
@@ -109,7 +113,8 @@ impl Card for PoolView {
         ]);
         if let Some(appliances) = self.appliances.as_deref().filter(|appliances| !appliances.is_empty()) {
             text.push('\n');
-            text.push_str(&table::render(appliances, stdout_width()));
+            let members: Vec<_> = appliances.iter().map(MemberView).collect();
+            text.push_str(&table::render(&members, stdout_width()));
         }
         text
     }

@@ -104,7 +104,7 @@ impl Bars {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix:<28!} {elapsed:>5} [{bar:24}] {pos:>3} % {wide_msg}");
+    let style = ProgressStyle::with_template("{prefix:<20!} {elapsed:>4} [{bar:16}] {pos:>3} % {wide_msg}");
     ProgressBar::new(100).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
 }
 

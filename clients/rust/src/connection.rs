@@ -156,6 +156,10 @@ fn endpoint(settings: &Settings) -> Result<Endpoint, ClientError> {
                     let pem = fs::read(path).map_err(|e| {
                         ClientError::settings(format!("CA file {} cannot be read: {e}", path.display()))
                     })?;
+                    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+                        let message = format!("CA file {} has no certificate; it must be a PEM file", path.display());
+                        return Err(ClientError::settings(message));
+                    }
                     ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem))
                 }
             };

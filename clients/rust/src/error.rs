@@ -115,6 +115,9 @@ impl ClientError {
                  with --server or SPROUT_SERVER"
                     .to_owned(),
             ),
+            Self::Unreachable { cause, .. } if cause.contains("certificate") => {
+                Some("if your own CA signed the server's certificate, name it with --ca or SPROUT_CA".to_owned())
+            }
             Self::Unreachable { .. } => {
                 Some("check the address (--server or SPROUT_SERVER), the network, and the server's log".to_owned())
             }

@@ -14,22 +14,22 @@ use crate::{args::other::Check, context::Context, failure::Failure};
 pub(crate) async fn run(context: &Context<'_>, args: Check) -> Result<(), Failure> {
     let connection = context.connect()?;
     let key = args.key;
-    // The stream is open before the check begins, so its end cannot be missed.
     let mut watch = Watch::events(&connection, WatchRequest::default());
-    if args.wait {
-        next(context, &mut watch).await?;
-    }
-    let request = CheckProviderRequest { key: key.clone() };
-    let answer = connection.providers().check_provider(request).await;
-    let workflow_id = answer.map_err(|status| connection.explain(status))?.into_inner().workflow_id;
-    context.out.note(&format!("provider {key} is being checked (workflow {workflow_id})"));
-    if args.wait {
-        let checked = checked(context, &mut watch, &key, workflow_id);
-        tokio::time::timeout(args.timeout, checked).await.map_err(|_| Failure::TimedOut {
-            message: format!("the check of provider {key} has not ended yet; waiting timed out"),
-            hint: "is a worker for its type connected? `sproutctl worker list` shows them".to_owned(),
-        })??;
-    }
+    let check = async {
+        if args.wait {
+            // The stream is open before the check begins, so its end cannot be missed.
+            next(context, &mut watch).await?;
+        }
+        let request = CheckProviderRequest { key: key.clone() };
+        let answer = connection.providers().check_provider(request).await;
+        let workflow_id = answer.map_err(|status| connection.explain(status))?.into_inner().workflow_id;
+        context.out.note(&format!("provider {key} is being checked (workflow {workflow_id})"));
+        if args.wait { checked(context, &mut watch, &key, workflow_id).await } else { Ok(()) }
+    };
+    tokio::time::timeout(args.timeout, check).await.map_err(|_| Failure::TimedOut {
+        message: format!("the check of provider {key} has not ended yet; waiting timed out"),
+        hint: "is a worker for its type connected? `sproutctl worker list` shows them".to_owned(),
+    })??;
     outcome(context, &connection, key, args.wait).await
 }
 
