@@ -166,6 +166,20 @@ fn ctrl_c_leaves_the_pool_and_says_how_to_go_on() {
 }
 
 #[test]
+fn a_check_is_waited_for_by_its_own_event() {
+    let bed = Bed::new();
+    let working = bed.run(&["provider", "check", "docker", "--wait"]);
+    assert_eq!((working.code, working.stderr.as_str()), (0, "provider docker is being checked (workflow 7)\n"));
+    let broken = bed.run(&["provider", "check", "broken", "--wait"]);
+    assert!(broken.stderr.contains("error: provider broken does not work: engine 26.1\n"), "{}", broken.stderr);
+    assert_eq!(broken.code, 8);
+    let slow = bed.run(&["provider", "check", "slow", "--wait", "--timeout", "1s"]);
+    assert!(slow.stderr.contains("error: the check of provider slow has not ended yet"), "{}", slow.stderr);
+    assert_eq!(slow.code, 7);
+    assert_eq!(bed.run(&["provider", "get", "none"]).code, 3);
+}
+
+#[test]
 fn killing_needs_a_yes() {
     let bed = Bed::new();
     let unasked = bed.run(&["pool", "kill", "1"]);

@@ -8,6 +8,10 @@ use std::{
 use prost_types::{Duration, Timestamp};
 use sprout_client::proto::{
     appliance::{Appliance, ApplianceState, Endpoint, PowerState},
+    event::{
+        Event, EventKind, WatchRequest, WatchResponse,
+        event_service_server::{EventService, EventServiceServer},
+    },
     pool::{
         self, Pool, PoolState, WatchPoolResponse,
         pool_service_server::{PoolService, PoolServiceServer},
@@ -47,7 +51,8 @@ impl Fake {
             .add_service(PoolServiceServer::new(self.clone()))
             .add_service(ProviderServiceServer::new(self.clone()))
             .add_service(UserServiceServer::new(self.clone()))
-            .add_service(WorkerServiceServer::new(self))
+            .add_service(WorkerServiceServer::new(self.clone()))
+            .add_service(EventServiceServer::new(self))
             .serve_with_incoming(TcpListenerStream::new(listener))
             .await
             .unwrap();
@@ -213,31 +218,64 @@ impl ProviderService for Fake {
         &self,
         _: Request<provider::ListProvidersRequest>,
     ) -> Answer<provider::ListProvidersResponse> {
-        let docker = Provider {
-            key: "docker".into(),
-            name: "Docker here".into(),
-            r#type: "container".into(),
-            working: true,
-            status: "engine 26.1".into(),
-            provisioning_limit: 4,
-            provisioning_count: 1,
-            appliance_limit: Some(20),
-            appliance_count: 3,
-            template_count: 2,
-            ..Provider::default()
-        };
-        Ok(Response::new(provider::ListProvidersResponse { providers: vec![docker] }))
+        Ok(Response::new(provider::ListProvidersResponse { providers: vec![docker("docker")] }))
     }
 
-    async fn get_provider(&self, _: Request<provider::GetProviderRequest>) -> Answer<provider::GetProviderResponse> {
-        Err(Status::not_found("there is no provider `x`"))
+    async fn get_provider(
+        &self,
+        request: Request<provider::GetProviderRequest>,
+    ) -> Answer<provider::GetProviderResponse> {
+        match request.into_inner().key.as_str() {
+            key @ ("docker" | "broken") => {
+                Ok(Response::new(provider::GetProviderResponse { provider: Some(docker(key)) }))
+            }
+            key => Err(Status::not_found(format!("there is no provider `{key}`"))),
+        }
     }
 
     async fn check_provider(
         &self,
-        _: Request<provider::CheckProviderRequest>,
+        request: Request<provider::CheckProviderRequest>,
     ) -> Answer<provider::CheckProviderResponse> {
-        Err(Status::permission_denied("only staff may check providers"))
+        // Workflow 7 ends, 8 does not.
+        let workflow_id = if request.into_inner().key == "slow" { 8 } else { 7 };
+        Ok(Response::new(provider::CheckProviderResponse { workflow_id }))
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Fake {
+    type WatchStream = Stream_<WatchResponse>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Answer<Self::WatchStream> {
+        let event = |sequence, key: &str, workflow_id| Event {
+            sequence,
+            kind: EventKind::ProviderChecked.into(),
+            provider: Some(key.to_owned()),
+            workflow_id: Some(workflow_id),
+            happened_at: Some(at(1_700_000_000)),
+            message: format!("provider {key} was checked"),
+            ..Event::default()
+        };
+        let said = [None, Some(event(5, "docker", 6)), Some(event(6, "docker", 7)), Some(event(7, "broken", 7))];
+        let said = said.map(|event| Ok(WatchResponse { sequence: event.as_ref().map_or(4, |e| e.sequence), event }));
+        Ok(Response::new(Box::pin(tokio_stream::iter(said).chain(tokio_stream::pending()))))
+    }
+}
+
+fn docker(key: &str) -> Provider {
+    Provider {
+        key: key.into(),
+        name: "Docker here".into(),
+        r#type: "container".into(),
+        working: key == "docker",
+        status: "engine 26.1".into(),
+        provisioning_limit: 4,
+        provisioning_count: 1,
+        appliance_limit: Some(20),
+        appliance_count: 3,
+        template_count: 2,
+        ..Provider::default()
     }
 }
 
