@@ -1,0 +1,11 @@
+//! The API as clients meet it: real sockets, the real use cases, a real database of each kind.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access;
+mod drain;
+mod list;
+mod log;
+mod pool;
+mod support;
+mod user;
+mod watch;
