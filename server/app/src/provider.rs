@@ -6,7 +6,7 @@ use sprout_domain::{
     Error, ProviderKey, Reason, Result, WorkflowId,
     event::{EventKind, NewEvent},
     provider::Provider,
-    workflow::{Subject, WorkflowKind},
+    workflow::{Subject, Task, WorkflowKind},
 };
 
 use crate::{
@@ -85,7 +85,7 @@ impl App {
     pub(crate) async fn provider_seen(
         &self,
         work: &mut Work,
-        key: &ProviderKey,
+        task: &Task,
         version: &str,
         names: &[String],
     ) -> Result<()> {
@@ -99,28 +99,30 @@ impl App {
                 Some(FoundTemplate { name: name.clone(), group, version, date })
             })
             .collect();
-        let changed = work.tx.sync_templates(key, &found).await?;
+        let changed = work.tx.sync_templates(&task.provider, &found).await?;
         let status = format!("{version}, {} of {} templates belong to a group", found.len(), names.len());
-        work.tx.set_checked(key, true, &status).await?;
+        work.tx.set_checked(&task.provider, true, &status).await?;
         if changed > 0 {
             work.wake(Topic::Warm);
         }
-        emit_checked(work, key, true, status);
+        emit_checked(work, task, true, status);
         Ok(())
     }
 }
 
 /// Writes down that a check failed.
-pub(crate) async fn provider_failed(work: &mut Work, key: &ProviderKey, why: &str) -> Result<()> {
-    work.tx.set_checked(key, false, why).await?;
-    emit_checked(work, key, false, why.to_owned());
+pub(crate) async fn provider_failed(work: &mut Work, task: &Task, why: &str) -> Result<()> {
+    work.tx.set_checked(&task.provider, false, why).await?;
+    emit_checked(work, task, false, why.to_owned());
     Ok(())
 }
 
-fn emit_checked(work: &mut Work, key: &ProviderKey, working: bool, status: String) {
+fn emit_checked(work: &mut Work, task: &Task, working: bool, status: String) {
+    let key = &task.provider;
     let state = if working { "working" } else { "failing" };
     work.emit(NewEvent {
         provider: Some(key.clone()),
+        workflow_id: Some(task.workflow_id),
         state: Some(state.to_owned()),
         ..NewEvent::new(EventKind::ProviderChecked, format!("provider {key} is {state}: {status}"))
     });

@@ -166,7 +166,7 @@ impl App {
     async fn finish_check(&self, work: &mut Work, task: &Task, outcome: Outcome) -> Result<()> {
         let error = match outcome {
             Ok(StepOutput::Provider { version, templates }) => {
-                self.provider_seen(work, &task.provider, &version, &templates).await?;
+                self.provider_seen(work, task, &version, &templates).await?;
                 return succeed(work, task).await;
             }
             Ok(_) => StepError {
@@ -178,7 +178,7 @@ impl App {
         if after_failure(task.step, task.attempt, error.reason) == AfterFailure::Requeue {
             return work.tx.change_tasks(&[task.id], &TaskChange::to(TaskState::Ready).uncounted()).await;
         }
-        provider_failed(work, &task.provider, &error.message).await?;
+        provider_failed(work, task, &error.message).await?;
         work.tx.change_tasks(&[task.id], &TaskChange::to(TaskState::Failed).with_error(&error.message)).await?;
         work.tx.set_workflows(&[task.workflow_id], WorkflowState::Failed, &error.message).await
     }

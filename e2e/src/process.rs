@@ -1,0 +1,127 @@
+//! Processes of a test: found, started, watched, killed.
+
+use std::{
+    fs::File,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, Command},
+    sync::Mutex,
+    task::JoinHandle,
+};
+
+/// A binary of this build.
+pub fn binary(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let built = own.ancestors().skip(1).map(|dir| dir.join(name)).find(|path| path.is_file());
+    built.with_context(|| format!("{name} is not built; run `cargo build --workspace --bins`"))
+}
+
+/// Runs a program to its end, with this on its standard input.
+pub async fn run(command: &mut Command, input: &str) -> Result<Output> {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let mut stdin = child.stdin.take().context("standard input")?;
+    stdin.write_all(input.as_bytes()).await?;
+    drop(stdin);
+    Ok(child.wait_with_output().await?)
+}
+
+/// Moves logs to where they survive the test.
+pub(crate) fn keep_logs(directory: &Path) -> String {
+    let kept = std::env::temp_dir().join(format!("sprout-failed-{}", std::process::id()));
+    let _ = std::fs::create_dir_all(&kept);
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.path().is_file() {
+            let _ = std::fs::copy(entry.path(), kept.join(entry.file_name()));
+        }
+    }
+    kept.display().to_string()
+}
+
+/// A process that is started again whenever it was killed with SIGKILL, as an init system would do.
+pub struct Supervised {
+    name: String,
+    child: Arc<Mutex<Option<Child>>>,
+    stopping: Arc<AtomicBool>,
+    kills: Arc<AtomicU32>,
+    watch: JoinHandle<Result<()>>,
+}
+
+impl Supervised {
+    /// Starts it; what it prints goes to `NAME.log` in the directory.
+    pub fn start(name: &str, directory: &Path, make: impl Fn() -> Command + Send + 'static) -> Result<Self> {
+        let log = directory.join(format!("{name}.log"));
+        let spawn = move || -> Result<Child> {
+            let out = File::options().create(true).append(true).open(&log)?;
+            let error = out.try_clone()?;
+            Ok(make().stdin(Stdio::null()).stdout(out).stderr(error).kill_on_drop(true).spawn()?)
+        };
+        let child = Arc::new(Mutex::new(Some(spawn()?)));
+        let stopping = Arc::new(AtomicBool::new(false));
+        let kills = Arc::new(AtomicU32::new(0));
+        let watch = tokio::spawn(supervise(name.to_owned(), child.clone(), stopping.clone(), kills.clone(), spawn));
+        Ok(Self { name: name.to_owned(), child, stopping, kills, watch })
+    }
+
+    /// How often it was killed with SIGKILL so far.
+    pub fn kills(&self) -> u32 {
+        self.kills.load(Ordering::SeqCst)
+    }
+
+    /// Its process id, while it runs.
+    pub async fn pid(&self) -> Option<u32> {
+        self.child.lock().await.as_ref().and_then(Child::id)
+    }
+
+    /// Sends it a signal by name, e.g. "KILL".
+    pub async fn signal(&self, signal: &str) -> Result<()> {
+        let pid = self.pid().await.with_context(|| format!("{} does not run", self.name))?;
+        let status = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status().await?;
+        ensure!(status.success(), "kill -{signal} {pid} failed");
+        Ok(())
+    }
+
+    /// Lets it end with SIGTERM; it must exit with 0.
+    pub async fn stop(self) -> Result<()> {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.signal("TERM").await?;
+        self.watch.await?
+    }
+}
+
+async fn supervise(
+    name: String,
+    child: Arc<Mutex<Option<Child>>>,
+    stopping: Arc<AtomicBool>,
+    kills: Arc<AtomicU32>,
+    spawn: impl Fn() -> Result<Child>,
+) -> Result<()> {
+    loop {
+        let status = loop {
+            if let Some(status) = child.lock().await.as_mut().context("no child")?.try_wait()? {
+                break status;
+            }
+            // The child is shared with whoever signals it, so nobody may wait for it holding the lock.
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        };
+        if stopping.load(Ordering::SeqCst) {
+            ensure!(status.success(), "{name} ended with {status} when asked to stop");
+            return Ok(());
+        }
+        if status.signal() != Some(9) {
+            bail!("{name} ended by itself with {status}");
+        }
+        kills.fetch_add(1, Ordering::SeqCst);
+        *child.lock().await = Some(spawn()?);
+    }
+}

@@ -1,0 +1,55 @@
+//! Server and worker are killed with SIGKILL at every step of a deployment and of a kill, before and after each commit; restarted, they end where
+//! they would have ended anyway: exactly the wanted appliances, and after the kill nothing.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, ensure};
+use sprout_client::proto::pool::{KillPoolRequest, PoolState};
+use sprout_e2e::{Lab, LabOptions, on_everything};
+
+const DEPLOY: [&str; 6] = ["clone", "wait_present", "tag", "start", "wait_address", "wait_ready"];
+const KILL: [&str; 3] = ["stop", "delete", "wait_gone"];
+
+/// The worker before it acts and after it did; the server when it has given the step out, when it has the result, and when that is committed.
+fn every_point() -> Vec<String> {
+    let points = |step: &&str| {
+        [
+            format!("server.{step}.assigned"),
+            format!("worker.{step}.before"),
+            format!("worker.{step}.after"),
+            format!("server.{step}.before"),
+            format!("server.{step}.after"),
+        ]
+    };
+    DEPLOY.iter().chain(&KILL).flat_map(points).collect()
+}
+
+fn options() -> LabOptions {
+    LabOptions { crash_at: every_point(), ..LabOptions::default() }
+}
+
+async fn survives_a_kill_at_every_step(lab: Lab) -> Result<Lab> {
+    let pool = lab.request(2, None).await?;
+    let ready = lab.until_pool(pool.id, PoolState::Ready).await?;
+
+    let wanted: BTreeSet<_> = ready.appliances.iter().map(|appliance| appliance.name.clone()).collect();
+    let there: BTreeSet<_> =
+        lab.provider.ours(&lab.installation).await?.into_iter().map(|instance| instance.name).collect();
+    ensure!(wanted.len() == 2 && there == wanted, "wanted {wanted:?}, on the provider are {there:?}");
+    ensure!(ready.ready_count == 2, "{} are ready", ready.ready_count);
+
+    lab.retry(async || Ok(lab.client.pools().kill_pool(KillPoolRequest { id: pool.id }).await?)).await?;
+    lab.until_pool(pool.id, PoolState::Ended).await?;
+    let left = lab.provider.ours(&lab.installation).await?;
+    ensure!(left.is_empty(), "the pool has ended, and on the provider are still {left:?}");
+
+    let (planned, fired): (BTreeSet<_>, BTreeSet<_>) =
+        (every_point().into_iter().collect(), lab.crashed()?.into_iter().collect());
+    let missed: Vec<_> = planned.difference(&fired).collect();
+    ensure!(missed.is_empty(), "nobody was killed at {missed:?}");
+    let kills = lab.server.kills() + lab.worker.kills();
+    ensure!(kills as usize == planned.len(), "{kills} kills for {} points", planned.len());
+    Ok(lab)
+}
+
+on_everything!(options(); survives_a_kill_at_every_step);
