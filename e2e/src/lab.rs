@@ -27,9 +27,9 @@ use crate::{
 };
 
 /// Key of the one provider.
-pub const PROVIDER: &str = "lab";
+const PROVIDER: &str = "lab";
 /// Name of the one group.
-pub const GROUP: &str = "demo";
+const GROUP: &str = "demo";
 const PASSWORD: &str = "correct horse battery";
 
 /// What differs between labs.
@@ -285,9 +285,12 @@ worker:
         pattern = provider.template_pattern,
         warm = options.warm,
     );
-    let settings: String = provider.settings.iter().map(|line| format!("      {line}\n")).collect();
+    let settings = provider.settings.join(
+        "
+      ",
+    );
     let providers = format!(
-        "management_systems:\n  {PROVIDER}:\n    name: The lab\n    type: {}\n    use_for_sprout: true\n    sprout:\n{settings}",
+        "management_systems:\n  {PROVIDER}:\n    name: The lab\n    type: {}\n    use_for_sprout: true\n    sprout:\n      {settings}\n",
         provider.driver_type()
     );
     fs::write(dir.join("cfme_data.yaml"), providers)?;

@@ -1,7 +1,7 @@
 //! Real processes, real databases, real providers: a whole installation for one test.
 //!
 //! The binaries are those of the same build; `cargo build --workspace --bins` makes them.
-#![allow(clippy::print_stdout)] // why a test was skipped
+#![allow(clippy::print_stdout, clippy::expect_used)] // why a test was skipped; a test's frame
 
 mod lab;
 mod process;

@@ -52,4 +52,4 @@ async fn survives_a_kill_at_every_step(lab: Lab) -> Result<Lab> {
     Ok(lab)
 }
 
-on_everything!(options(); survives_a_kill_at_every_step);
+on_everything!(super::options(); survives_a_kill_at_every_step);

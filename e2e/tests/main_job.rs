@@ -8,7 +8,7 @@ use sprout_client::proto::{
     event::EventKind,
     pool::{KillPoolRequest, PoolState, RequestPoolRequest},
 };
-use sprout_e2e::{Lab, LabOptions, on_everything};
+use sprout_e2e::{Lab, on_everything};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -105,4 +105,4 @@ async fn killed_half_way(lab: Lab) -> Result<Lab> {
     Ok(lab)
 }
 
-on_everything!(LabOptions::default(); played_with_sproutctl, lease_ends_on_time, request_id_is_for_good, killed_half_way);
+on_everything!(sprout_e2e::LabOptions::default(); played_with_sproutctl, lease_ends_on_time, request_id_is_for_good, killed_half_way);
