@@ -38,6 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
         leftover_volume_is_replaced_or_deleted,
         renamed_one_keeps_its_disk,
         unfinished_template,
+        snapshots_and_the_extra_disk,
         guest_keeps_what_it_has,
         what_others_made_is_left_alone,
         names_are_not_markup,
@@ -222,6 +223,24 @@ async fn unfinished_template(target: &Target) {
     driver.delete(&spec.name, &spec.tags).await.expect("delete");
     driver.delete_template(&template).await.expect("delete the template");
     assert_eq!(daemon.volumes_of(&template), Vec::<String>::new());
+}
+
+async fn snapshots_and_the_extra_disk(target: &Target) {
+    let driver = target.driver();
+    let one = target.ready("one").await;
+    driver.snapshot(&one.name, "before").await.expect("snapshot");
+    driver.attach_disk(&one.name, 16).await.expect("attach");
+    driver.snapshot(&one.name, "with").await.expect("snapshot");
+    driver.reset(&one.name, "with").await.expect("reset, with its disk");
+    driver.detach_disk(&one.name).await.expect("detach");
+    assert_reason(driver.reset(&one.name, "with").await, Reason::Invalid);
+    assert_eq!(target.power(&one.name).await, PowerState::On, "untouched");
+    driver.attach_disk(&one.name, 16).await.expect("attach anew");
+    driver.reset(&one.name, "before").await.expect("reset to before it had the disk");
+    target.until_answers(&one.name).await;
+    driver.attach_disk(&one.name, 16).await.expect("attach once more");
+    driver.delete(&one.name, &one.tags).await.expect("delete");
+    assert_eq!(Daemon::new(target).volumes_of(&one.name), Vec::<String>::new());
 }
 
 /// What the other cases cannot see from outside the guest.

@@ -24,12 +24,22 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn parse(xml: &str) -> Result<Self> {
         let document = parse(xml)?;
-        let root = document.root_element();
+        Ok(Self::read(document.root_element()))
+    }
+
+    /// The domain as it was when this snapshot was taken.
+    pub(super) fn parse_snapshot(xml: &str) -> Result<Self> {
+        let document = parse(xml)?;
+        let domain = child(document.root_element(), "domain");
+        Ok(Self::read(domain.ok_or_else(|| unexpected("a snapshot without domain"))?))
+    }
+
+    fn read(root: Node) -> Self {
         let text = |name| child(root, name).and_then(|node| node.text()).unwrap_or_default().trim().to_owned();
         let devices: Vec<_> = child(root, "devices").into_iter().flat_map(|node| node.children()).collect();
         let all = |name: &'static str| devices.iter().copied().filter(move |node| node.has_tag_name(name));
         let path = |disk| child(disk, "source").and_then(|source| source.attribute("file").or(source.attribute("dev")));
-        Ok(Self {
+        Self {
             name: text("name"),
             uuid: text("uuid"),
             tags: child(root, "metadata").and_then(read_tags),
@@ -44,7 +54,7 @@ impl Seen {
             agent_connected: all("channel").filter_map(|channel| child(channel, "target")).any(|target| {
                 target.attribute("name") == Some(AGENT_CHANNEL) && target.attribute("state") == Some("connected")
             }),
-        })
+        }
     }
 
     /// Path of the file that is the disk at this target.

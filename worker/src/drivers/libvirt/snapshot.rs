@@ -8,6 +8,7 @@ use super::{
     life::mark,
     look,
     power::forget_memory,
+    seen::Seen,
     xml,
 };
 use crate::driver::{PowerState, Result};
@@ -38,14 +39,21 @@ pub(super) fn revert(call: &Call, name: &str, snapshot: &str) -> Result<()> {
     let Some(found) = find(&domain, snapshot)? else {
         return Err(invalid(format!("{name} has no snapshot {snapshot:?}: take it first")));
     };
-    let tags = look::config(&domain)?.tags;
+    let now = look::config(&domain)?;
+    let then = Seen::parse_snapshot(&found.xml_desc(0).doing("look at a snapshot")?)?;
+    // libvirt would power it off before it finds out.
+    if then.disk_paths().any(|path| !now.disk_paths().any(|disk| disk == path)) {
+        return Err(invalid(format!(
+            "the snapshot {snapshot:?} of {name} includes an extra disk that was detached since: take a new one"
+        )));
+    }
     call.in_time()?;
     // Memory saved later does not fit to the disks of then.
     forget_memory(&domain, name)?;
     found
         .revert(sys::VIR_DOMAIN_SNAPSHOT_REVERT_FORCE)
         .doing(format_args!("go back to the snapshot {snapshot:?} of {name}"))?;
-    match tags {
+    match now.tags {
         Some(tags) if look::config(&domain)?.tags.as_ref() != Some(&tags) => mark(&domain, &tags),
         _ => Ok(()),
     }
