@@ -1,0 +1,116 @@
+//! Leases: moments compare right whatever their fraction, and what expired comes in order.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use sprout_domain::{Timestamp, appliance::ApplianceState, lease};
+use sprout_test_support::{
+    database::{Kind, TestDatabase},
+    on_each_database,
+};
+
+use crate::world::{World, to};
+
+on_each_database!(
+    moments_compare_whatever_their_fraction,
+    what_expired_comes_in_order,
+    a_pool_lease_is_for_those_that_count,
+    moments_on_sqlite_have_one_width,
+);
+
+async fn moments_compare_whatever_their_fraction(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let moments = [
+        "0001-01-01T00:00:00Z",
+        "1999-12-31T23:59:59.999999Z",
+        "2020-01-01T00:00:00Z",
+        "2020-01-01T00:00:00.000001Z",
+        "2020-01-01T00:00:00.001Z",
+        "2020-01-01T00:00:00.1Z",
+        "2020-01-01T00:00:00.100001Z",
+        "2020-01-01T00:00:00.999Z",
+        "2020-01-01T00:00:01Z",
+        "2020-01-01T00:00:10Z",
+        "9999-12-31T23:59:59.999999Z",
+    ];
+    let moments: Vec<Timestamp> = moments.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let mut tx = world.write().await?;
+    let made = world.appliances(&mut tx, u32::try_from(moments.len())?, ApplianceState::Ready).await?;
+    // Set in another order than they are read.
+    for (appliance, moment) in made.iter().zip(&moments).rev() {
+        tx.set_lease(appliance.id, *moment).await?;
+    }
+    for (appliance, moment) in made.iter().zip(&moments) {
+        assert_eq!(tx.next_expiry().await?, Some(*moment));
+        tx.change_appliances(&[appliance.id], &to(ApplianceState::Killing)).await?;
+    }
+    assert_eq!(tx.next_expiry().await?, None);
+
+    // What no calendar has becomes what both databases have.
+    tx.change_appliances(&[made[0].id], &to(ApplianceState::Ready)).await?;
+    tx.set_lease(made[0].id, Timestamp::MAX_UTC).await?;
+    assert_eq!(tx.next_expiry().await?, moments.last().copied());
+    tx.set_lease(made[0].id, Timestamp::MIN_UTC).await?;
+    assert_eq!(tx.next_expiry().await?, moments.first().copied());
+    Ok(())
+}
+
+async fn what_expired_comes_in_order(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    let made = world.appliances(&mut tx, 8, ApplianceState::Ready).await?;
+    let now = tx.now();
+    let ago = |micros| lease::begin(now, Duration::from_micros(micros));
+    tx.set_lease(made[0].id, ago(1)).await?;
+    tx.set_lease(made[1].id, ago(1_000_000)).await?;
+    tx.set_lease(made[2].id, now).await?;
+    tx.set_lease(made[3].id, lease::end(now, Duration::from_micros(1))).await?;
+    for (appliance, state) in
+        made[4..].iter().zip([ApplianceState::Killing, ApplianceState::Failed, ApplianceState::Gone])
+    {
+        tx.set_lease(appliance.id, ago(5)).await?;
+        tx.change_appliances(&[appliance.id], &to(state)).await?;
+    }
+    assert_eq!(tx.expired(9).await?, [made[1].id, made[0].id, made[2].id]);
+    assert_eq!(tx.expired(1).await?, [made[1].id]);
+    assert_eq!(tx.next_expiry().await?, Some(ago(1_000_000)));
+    Ok(())
+}
+
+async fn a_pool_lease_is_for_those_that_count(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    let pool = world.pool(&mut tx, "r").await?.id;
+    world.appliances(&mut tx, 3, ApplianceState::Ready).await?;
+    let granted = tx.grant_warm(pool, &[world.template.id], 2).await?;
+    tx.change_appliances(&[granted[1].id], &to(ApplianceState::Failed)).await?;
+    tx.commit().await?;
+
+    let mut tx = world.write().await?;
+    let (now, until) = (tx.now(), lease::end(tx.now(), Duration::from_secs(60)));
+    tx.set_pool_lease(pool, true, until).await?;
+    let later = lease::end(until, Duration::from_secs(60));
+    tx.commit().await?;
+    let mut tx = world.write().await?;
+    tx.set_pool_lease(pool, false, later).await?;
+    let all = tx.appliances_of_pools(&[pool], true).await?;
+    assert_eq!((all[0].leased_at, all[0].leased_until), (Some(now), Some(later)));
+    assert_eq!((all[1].leased_at, all[1].leased_until), (None, None));
+    assert_eq!(tx.next_expiry().await?, Some(later));
+    Ok(())
+}
+
+async fn moments_on_sqlite_have_one_width(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    let made = world.appliances(&mut tx, 1, ApplianceState::Ready).await?;
+    tx.set_lease(made[0].id, "2020-01-01T00:00:00Z".parse()?).await?;
+    tx.commit().await?;
+    if world.db.kind() == Kind::Sqlite {
+        let file = Database::connect(world.db.url()).await?;
+        let sql = "select leased_until from appliances where length(created_at) = 32";
+        let row = file.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?.unwrap();
+        assert_eq!(row.try_get::<String>("", "leased_until")?, "2020-01-01T00:00:00.000000+00:00");
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! The store against real databases, each test on SQLite and on PostgreSQL.
+
+#![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
+
+mod appliances;
+mod catalogue;
+mod claims;
+mod events;
+mod grants;
+mod leases;
+mod opening;
+mod pools;
+mod transactions;
+mod users;
+mod workers;
+mod workflows;
+mod world;

@@ -1,0 +1,148 @@
+//! What most tests start from: a user, a provider, a template, and short ways to make more.
+
+use std::{sync::Arc, time::Duration};
+
+use sprout_app::ports::{
+    ApplianceChange, FoundTemplate, NewAppliance, NewPool, NewWorkflow, Store, TemplateFilter, Tx,
+};
+use sprout_domain::{
+    ProviderKey, Result,
+    appliance::{Appliance, ApplianceState},
+    pool::{Pool, PoolState},
+    provider::{ProviderSettings, ProviderSpec},
+    template::{BuildDate, Template},
+    user::{Role, User},
+    version::Version,
+    workflow::{Subject, WorkflowKind},
+};
+use sprout_store::SeaStore;
+use sprout_test_support::database::TestDatabase;
+
+pub(crate) struct World {
+    pub(crate) db: TestDatabase,
+    pub(crate) store: Arc<SeaStore>,
+    pub(crate) user: User,
+    pub(crate) template: Template,
+}
+
+impl World {
+    /// User "ann"; provider "p1" with 2 provisioning slots and no other limit; template "t1" of group "g" on it.
+    pub(crate) async fn new(db: TestDatabase) -> Result<Self> {
+        let store = db.store();
+        let mut tx = store.write().await?;
+        let user = tx.insert_user("ann", "hash", Role::User).await?;
+        tx.sync_providers(&[provider("p1", 2, None)]).await?;
+        tx.sync_templates(&"p1".into(), &[found("t1")]).await?;
+        let template = tx.templates(&TemplateFilter::default()).await?.remove(0);
+        tx.commit().await?;
+        Ok(Self { db, store, user, template })
+    }
+
+    pub(crate) async fn write(&self) -> Result<Box<dyn Tx>> {
+        self.store.write().await
+    }
+
+    pub(crate) async fn read(&self) -> Result<Box<dyn Tx>> {
+        self.store.read().await
+    }
+
+    pub(crate) fn new_pool(&self, request_id: &str) -> NewPool {
+        NewPool {
+            request_id: request_id.to_owned(),
+            fingerprint: "f".to_owned(),
+            owner: self.user.clone(),
+            group: "g".into(),
+            version: Version::new("5.11.0.1-rc2"),
+            date: date("2020-02-29"),
+            provider: None,
+            count: 2,
+            lease: Duration::from_millis(3_600_500),
+            description: "für Ann's \"test\"".to_owned(),
+            memory_mib: None,
+            cpus: Some(4),
+            state: PoolState::Waiting,
+        }
+    }
+
+    pub(crate) async fn pool(&self, tx: &mut Box<dyn Tx>, request_id: &str) -> Result<Pool> {
+        tx.insert_pool(self.new_pool(request_id)).await
+    }
+
+    pub(crate) fn new_appliance(&self, name: &str) -> NewAppliance {
+        NewAppliance {
+            name: name.to_owned(),
+            template: self.template.clone(),
+            pool_id: None,
+            memory_mib: None,
+            cpus: None,
+        }
+    }
+
+    /// Appliances "a0", "a1" … of no pool, in this state.
+    pub(crate) async fn appliances(
+        &self,
+        tx: &mut Box<dyn Tx>,
+        count: u32,
+        state: ApplianceState,
+    ) -> Result<Vec<Appliance>> {
+        let new = (0..count).map(|n| self.new_appliance(&format!("a{n}"))).collect();
+        let ids: Vec<_> = tx.insert_appliances(new).await?.iter().map(|appliance| appliance.id).collect();
+        tx.change_appliances(&ids, &to(state)).await?;
+        tx.appliances_by_id(&ids).await
+    }
+}
+
+pub(crate) fn provider(key: &str, provisioning_limit: u32, appliance_limit: Option<u32>) -> ProviderSpec {
+    ProviderSpec {
+        key: key.into(),
+        name: format!("Provider {key}"),
+        provisioning_limit,
+        appliance_limit,
+        disabled: false,
+        settings: ProviderSettings::Container {
+            socket: String::new(),
+            publish_address: String::new(),
+            memory_mib: 0,
+            cpus: 0,
+        },
+    }
+}
+
+pub(crate) fn found(name: &str) -> FoundTemplate {
+    FoundTemplate { name: name.to_owned(), group: "g".into(), version: Version::new("1"), date: date("2020-01-01") }
+}
+
+pub(crate) fn date(text: &str) -> BuildDate {
+    text.parse().unwrap()
+}
+
+/// A change to a state and nothing else.
+pub(crate) fn to(state: ApplianceState) -> ApplianceChange {
+    ApplianceChange { state: Some(state), ..ApplianceChange::default() }
+}
+
+pub(crate) fn workflow(kind: WorkflowKind, appliance: &Appliance) -> NewWorkflow {
+    NewWorkflow {
+        kind,
+        subject: Subject::Appliance(appliance.id),
+        provider: appliance.provider.clone(),
+        owner_id: None,
+        priority: 0,
+        wait: false,
+    }
+}
+
+pub(crate) fn check(provider: &str) -> NewWorkflow {
+    NewWorkflow {
+        kind: WorkflowKind::CheckProvider,
+        subject: Subject::Provider(provider.into()),
+        provider: provider.into(),
+        owner_id: None,
+        priority: 0,
+        wait: false,
+    }
+}
+
+pub(crate) fn keys(names: &[&str]) -> Vec<ProviderKey> {
+    names.iter().map(|name| (*name).into()).collect()
+}
