@@ -48,7 +48,33 @@ fn die() -> ! {
 
 #[cfg(all(test, debug_assertions))]
 mod tests {
-    use super::fires;
+    use std::{
+        os::unix::process::ExitStatusExt as _,
+        process::{Command, Stdio},
+    };
+
+    use super::{crash_point, fires};
+
+    /// Run by the next test, in a process of its own.
+    #[test]
+    #[ignore = "dies where the environment asks for it"]
+    fn victim() {
+        crash_point("worker.clone.before");
+        crash_point("worker.clone.after");
+    }
+
+    #[test]
+    fn the_process_is_killed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = || {
+            let mut victim = Command::new(std::env::current_exe().unwrap());
+            victim.args(["--exact", "--ignored", "crash::tests::victim"]).stdout(Stdio::null()).stderr(Stdio::null());
+            victim.env("SPROUT_CRASH_AT", "worker.clone.after").env("SPROUT_CRASH_ONCE_DIR", dir.path());
+            victim.status().unwrap()
+        };
+        assert_eq!(run().signal(), Some(9));
+        assert!(run().success(), "the second time it goes on");
+    }
 
     #[test]
     fn a_point_fires_when_it_is_named() {

@@ -67,7 +67,7 @@ struct Running {
     task: TaskRef,
     /// `None`: nothing runs, it is to be handed back.
     interrupt: Option<Interrupt>,
-    stop: watch::Sender<Option<Stop>>,
+    wishes: watch::Sender<Option<Stop>>,
     handle: JoinHandle<()>,
 }
 
@@ -114,7 +114,7 @@ impl Executor {
         let step = assign.input.as_ref().and_then(|input| input.step.as_ref());
         let leaving = *self.0.level.borrow() > Leave::Stay;
         let interrupt = (!leaving).then(|| step.map_or(Interrupt::Action, steps::interrupt));
-        let (stop, wish) = watch::channel(None);
+        let (wishes, wish) = watch::channel(None);
         let span = tracing::info_span!(
             "step",
             task.task_id,
@@ -133,7 +133,7 @@ impl Executor {
             executor.finish(task, result);
         };
         let handle = tokio::spawn(work.instrument(span));
-        tasks.running.insert(task.task_id, Running { task, interrupt, stop, handle });
+        tasks.running.insert(task.task_id, Running { task, interrupt, wishes, handle });
         self.count(&tasks);
     }
 
@@ -295,7 +295,7 @@ const LEAVING: &str = "handed back: the worker is leaving";
 
 impl Running {
     fn stop(&self, reason: String, grace: Duration) {
-        self.stop.send_replace(Some(Stop { reason, grace }));
+        self.wishes.send_replace(Some(Stop { reason, grace }));
     }
 }
 

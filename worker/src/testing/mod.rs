@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::driver::{Capabilities, CloneSpec, Driver, DriverError, Instance, PowerState, Reason, Report, Result, Tags};
 
@@ -19,8 +19,8 @@ pub(crate) enum Fault {
     ActsAndFails(Reason),
     /// Nothing is done, and success comes back.
     Lies,
-    /// It never ends.
-    Hangs,
+    /// It is done after this was told.
+    Waits(Arc<Notify>),
     /// It panics.
     Panics,
     /// Nothing is done now, this comes back, and it is done after so many looks.
@@ -100,7 +100,10 @@ impl FakeDriver {
             Some(Fault::Fails(reason) | Fault::ActsLate(reason, _)) => fail(reason),
             Some(Fault::ActsAndFails(reason)) => act(&mut self.state()).and(fail(reason)),
             Some(Fault::Lies) => Ok(T::default()),
-            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::Waits(told)) => {
+                told.notified().await;
+                act(&mut self.state())
+            }
             Some(Fault::Panics) => panic!("scripted panic"),
         }
     }
