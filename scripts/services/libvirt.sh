@@ -17,10 +17,11 @@ service_start() {
   ip netns add "$netns"
   nsenter --net="/run/netns/$netns" ip link set lo up
   private_directories "$home"
-  launch "$home" virtlogd "${PRIVATE[@]}" virtlogd
+  # /run/libvirtd.pid and its like belong to the libvirt that the system runs.
+  launch "$home" virtlogd "${PRIVATE[@]}" virtlogd --pid-file "$home/run/virtlogd.pid"
   # Machines that end become children of tini, which buries them at once: destroying one takes 0.25 s instead of 1.5 s.
   ! have tini || reaper=(tini -s --)
-  launch "$home" libvirt "${reaper[@]}" nsenter --net="/run/netns/$netns" "${PRIVATE[@]}" libvirtd
+  launch "$home" libvirt "${reaper[@]}" nsenter --net="/run/netns/$netns" "${PRIVATE[@]}" libvirtd --pid-file "$home/run/libvirtd.pid"
   uri="qemu+unix:///system?socket=$home/run/libvirt-sock"
   # The first answer waits for libvirt to try out every emulator.
   until_true 120 answers_or_dead "$home" || true
