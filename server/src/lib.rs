@@ -1,1 +1,19 @@
-//! (to be written)
+//! The server put together: configuration in, ports wired to what implements them, served until it is told to stop. The binary
+//! `sprout-server` and the all-in-one `sprout` are both this.
+
+mod catalogue;
+pub mod command;
+mod error;
+pub mod report;
+mod service;
+mod settings;
+mod signal;
+mod wiring;
+
+pub use self::{
+    error::Error,
+    service::{Options, Server},
+    settings::{Settings, log_filter},
+    signal::stop_signal,
+    wiring::make_data_dir,
+};

@@ -99,6 +99,6 @@ async fn the_same_failure_is_told_once() {
     assert!(failures.note(failure("a")).is_err());
     assert_eq!(failures.message.as_deref(), Some("a"));
     assert_eq!(failures.note(failure("a")).unwrap_err(), BACKOFF * 2);
-    failures.note(Ok(None)).unwrap();
+    failures.note(Ok(())).unwrap();
     assert_eq!((failures.message.as_deref(), failures.backoff), (None, BACKOFF));
 }

@@ -1,0 +1,88 @@
+//! From configuration to the domain's catalogue.
+
+use sprout_config::{CheckConfig, Config, DriverConfig, GroupConfig, Mistakes, ProviderConfig};
+use sprout_domain::{
+    Catalogue, GroupName, ProviderKey,
+    group::{EndpointSpec, Group, Probe, ProbeCheck, TemplatePattern},
+    provider::{ProviderSettings, ProviderSpec},
+};
+
+/// The catalogue; what of it cannot be made is in `mistakes`.
+pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for (name, group) in &config.server.groups {
+        match TemplatePattern::new(&group.template_pattern.value) {
+            Ok(pattern) => {
+                let group = self::group(name, group, pattern);
+                catalogue.groups.insert(group.name.clone(), group);
+            }
+            Err(error) => {
+                // A regular expression's error is drawn over several lines; the last one says it.
+                let message = error.to_string();
+                let message = message.lines().last().unwrap_or_default().trim();
+                let path = format!("groups.{name}.template_pattern");
+                config.mistake_at(mistakes, &group.template_pattern, &path, message);
+            }
+        }
+    }
+    catalogue.providers = config.providers.iter().map(|p| (ProviderKey(p.key.clone()), provider(p))).collect();
+    catalogue
+}
+
+fn group(name: &str, group: &GroupConfig, pattern: TemplatePattern) -> Group {
+    let endpoint = |(name, endpoint): (&String, &sprout_config::EndpointConfig)| EndpointSpec {
+        name: name.clone(),
+        port: endpoint.port.value,
+        scheme: endpoint.scheme.clone(),
+    };
+    let probes = group.probes.iter().filter_map(|probe| {
+        let check = match probe.check()? {
+            CheckConfig::Tcp => ProbeCheck::Tcp,
+            CheckConfig::Ssh => ProbeCheck::Ssh,
+            CheckConfig::Http(http) => ProbeCheck::Http {
+                tls: http.tls,
+                path: http.path.clone(),
+                statuses: http.statuses.clone(),
+                body_contains: http.body_contains.clone(),
+            },
+        };
+        let endpoint = probe.endpoint.value.clone();
+        Some(Probe { endpoint, deadline: probe.deadline.0, timeout: probe.timeout.0, check })
+    });
+    Group {
+        name: GroupName(name.to_owned()),
+        pattern,
+        default_lease: group.default_lease.0,
+        max_lease: group.max_lease.0,
+        warm_count: group.warm,
+        endpoints: group.endpoints.iter().map(endpoint).collect(),
+        probes: probes.collect(),
+    }
+}
+
+fn provider(provider: &ProviderConfig) -> ProviderSpec {
+    let settings = match provider.driver.clone() {
+        DriverConfig::Container(container) => ProviderSettings::Container {
+            socket: container.socket,
+            publish_address: container.publish_address,
+            memory_mib: container.memory_mib,
+            cpus: container.cpus,
+        },
+        DriverConfig::Libvirt(libvirt) => ProviderSettings::Libvirt {
+            uri: libvirt.uri,
+            storage_pool: libvirt.storage_pool,
+            network: libvirt.network,
+            domain_type: libvirt.domain_type,
+            memory_mib: libvirt.memory_mib,
+            cpus: libvirt.cpus,
+        },
+    };
+    ProviderSpec {
+        key: ProviderKey(provider.key.clone()),
+        name: provider.name.clone(),
+        provisioning_limit: provider.provisioning_limit,
+        appliance_limit: provider.appliance_limit,
+        disabled: provider.disabled,
+        settings,
+    }
+}

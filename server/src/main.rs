@@ -1,0 +1,62 @@
+//! The server as a process of its own: flags, log and signals around [`sprout_server::Server`].
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use sprout_server::{
+    Error, Options, Server, Settings,
+    command::{self, CreateSuperuser},
+    log_filter, report, stop_signal,
+};
+
+/// Sprout's server: the API, the scheduler, and the only writer of the database.
+///
+/// SIGTERM or SIGINT: takes nothing new, finishes calls under way (10 s at most) and exits with 0. Each key of the
+/// configuration can be set by the environment: `SPROUT_SERVER__LISTEN` sets `server.listen`.
+#[derive(Debug, Parser)]
+#[command(name = "sprout-server", version)]
+struct Cli {
+    /// Configuration; its section `server` is read
+    #[arg(long, global = true, value_name = "FILE", env = "SPROUT_CONFIG", default_value = "/etc/sprout/sprout.yaml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve; what happens if no command is given
+    Run,
+    /// Make the schema of the database current; makes the database if there is none yet
+    Migrate,
+    /// Create a user who may do everything
+    CreateSuperuser(CreateSuperuser),
+    /// Make a token for a worker, and print it
+    CreateWorker {
+        /// Id of the worker
+        name: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::failure(&error, error.hint()),
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Error> {
+    let settings = Settings::read(&cli.config)?;
+    tracing_subscriber::fmt().with_env_filter(log_filter(&settings.server.log)).with_writer(io::stderr).init();
+    match cli.command.unwrap_or(Command::Run) {
+        Command::Run => {
+            let shutdown = stop_signal()?;
+            let options = Options { settings, migrate: false, version: env!("CARGO_PKG_VERSION") };
+            Server::open(options).await?.run(shutdown).await
+        }
+        Command::Migrate => command::migrate(settings).await,
+        Command::CreateSuperuser(superuser) => superuser.run(settings, false).await,
+        Command::CreateWorker { name } => command::create_worker(settings, name).await,
+    }
+}

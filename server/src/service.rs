@@ -1,0 +1,154 @@
+//! The server as a service: opened with options, then run until it is told to stop.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use sprout_api::{Api, api};
+use sprout_app::App;
+use sprout_config::TlsConfig;
+use sprout_fleet::Fleet;
+use sprout_reconcile::{self as reconcile, Options as Periods};
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{
+    Identity, ServerTlsConfig,
+    server::{Server as Transport, TcpIncoming},
+};
+
+use crate::{
+    Error, Settings,
+    wiring::{self, FleetSessions, Wired},
+};
+
+/// Calls under way when the server is told to stop may take this long.
+const GRACE: Duration = Duration::from_secs(10);
+/// A client unheard of for this long is asked whether it lives, and given this long to answer.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+
+/// How a server is to run.
+#[derive(Debug)]
+pub struct Options {
+    /// Configuration.
+    pub settings: Settings,
+    /// Make the schema of the database current first. Only where no other server can be using it.
+    pub migrate: bool,
+    /// Version of the program, told to workers and clients.
+    pub version: &'static str,
+}
+
+/// A server that has its port and its database, and does not serve yet.
+pub struct Server {
+    listener: TcpListener,
+    transport: Transport,
+    wired: Wired,
+    address: SocketAddr,
+    encrypted: bool,
+    periods: Periods,
+    version: &'static str,
+}
+
+impl Server {
+    /// Takes the port, then opens the database and the logs. What fails leaves nothing behind.
+    ///
+    /// # Errors
+    /// If one of them cannot be had; the error says which and what to do.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let Settings { server, catalogue } = options.settings;
+        let transport = transport(server.tls.as_ref()).await?;
+        let listen = |source| Error::Listen { address: server.listen, source };
+        let listener = TcpListener::bind(server.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        if options.migrate {
+            let applied = wiring::migrate(&server).await?;
+            if !applied.is_empty() {
+                tracing::info!(changes = applied.len(), "the schema of the database is current now");
+            }
+        }
+        let wired = Wired::open(&server, catalogue).await?;
+        let periods = Periods { check_interval: server.check_interval.0 };
+        let encrypted = server.tls.is_some();
+        Ok(Self { listener, transport, wired, address, encrypted, periods, version: options.version })
+    }
+
+    /// The address it listens on, with the port it really has.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The use cases, for whoever runs in the same process.
+    pub fn app(&self) -> &Arc<App> {
+        &self.wired.app
+    }
+
+    /// Serves until `shutdown`; then takes nothing new, ends streams (clients and workers reconnect elsewhere, or here after a
+    /// restart), and lets calls under way finish.
+    ///
+    /// # Errors
+    /// If a part of it fails that it cannot do without.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
+        let app = self.wired.app.clone();
+        let fleet = Fleet::new(app.clone(), self.version);
+        let Api { routes, drain } = api(app.clone(), FleetSessions(fleet.clone()), self.version)
+            .await
+            .map_err(|e| Error::Api(e.to_string()))?;
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        let stop_accepting = CancellationToken::new();
+        let mut transport = self.transport;
+        let serving = transport
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(incoming, stop_accepting.clone().cancelled_owned());
+        let mut serving = tokio::spawn(serving);
+        let background = CancellationToken::new();
+        let mut activities = tokio::spawn(reconcile::run(app, self.periods, background.clone()));
+        let mut dispatcher = tokio::spawn(fleet.clone().run());
+        let scheme = if self.encrypted { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{}", self.address);
+
+        let result = tokio::select! {
+            () = shutdown.cancelled() => Ok(()),
+            ended = &mut serving => Err(Error::Ended(format!("the server stopped serving: {}", told(ended)))),
+            ended = &mut activities => Err(Error::Ended(told(ended))),
+            ended = &mut dispatcher => Err(Error::Ended(format!("the dispatcher ended: {}", told(ended.map(Ok::<_, Error>))))),
+        };
+        tracing::info!("stopping");
+        stop_accepting.cancel();
+        drain.begin().await;
+        fleet.close();
+        if !serving.is_finished() && timeout(GRACE, &mut serving).await.is_err() {
+            tracing::warn!("calls did not end within {} s and are cut off", GRACE.as_secs());
+            serving.abort();
+        }
+        dispatcher.abort();
+        background.cancel();
+        if !activities.is_finished() {
+            // Each drops what it is doing at once; an error would be one that was reported before.
+            let _ = timeout(GRACE, activities).await;
+        }
+        self.wired.close().await;
+        tracing::info!("stopped");
+        result
+    }
+}
+
+/// Why a task ended that should not have.
+fn told<T, E: std::fmt::Display>(ended: Result<Result<T, E>, tokio::task::JoinError>) -> String {
+    match ended {
+        Ok(Ok(_)) => "without an error".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// HTTP/2, with TLS where it is configured.
+async fn transport(tls: Option<&TlsConfig>) -> Result<Transport, Error> {
+    let transport =
+        Transport::builder().http2_keepalive_interval(Some(KEEPALIVE.0)).http2_keepalive_timeout(Some(KEEPALIVE.1));
+    let Some(TlsConfig { cert, key }) = tls else { return Ok(transport) };
+    let read = async |path: &std::path::PathBuf| {
+        tokio::fs::read(path).await.map_err(|source| Error::File { path: path.clone(), source })
+    };
+    let identity = Identity::from_pem(read(cert).await?, read(key).await?);
+    transport.tls_config(ServerTlsConfig::new().identity(identity)).map_err(|error| {
+        let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        Error::Tls { cert: cert.clone(), key: key.clone(), reason }
+    })
+}

@@ -1,0 +1,52 @@
+//! Configuration that is right: read, checked, and turned into what the domain knows.
+
+use std::path::Path;
+
+use sprout_config::{Config, Mistakes, ServerConfig};
+use sprout_domain::Catalogue;
+use tracing_subscriber::EnvFilter;
+
+use crate::{Error, catalogue::catalogue};
+
+/// What a server runs with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The section `server`.
+    pub server: ServerConfig,
+    /// Groups and providers.
+    pub catalogue: Catalogue,
+}
+
+impl Settings {
+    /// From `sprout.yaml` and what it names. The error tells all mistakes.
+    pub fn read(file: &Path) -> Result<Self, Error> {
+        let mut mistakes = Mistakes::default();
+        let config = sprout_config::read(file, &mut mistakes);
+        Self::checked(config, mistakes)
+    }
+
+    /// Defaults, with all data in one directory, and its `cfme_data.yaml` if there is one.
+    pub fn in_directory(data_dir: &Path) -> Result<Self, Error> {
+        let mut mistakes = Mistakes::default();
+        let config = Config::in_directory(data_dir, &mut mistakes);
+        Self::checked(Some(config), mistakes)
+    }
+
+    fn checked(config: Option<Config>, mut mistakes: Mistakes) -> Result<Self, Error> {
+        let settings = config.map(|config| {
+            if let Err(error) = EnvFilter::try_new(&config.server.log) {
+                let message =
+                    format!("{error}; write a level such as info, or directives such as info,sprout_store=debug");
+                config.mistake(&mut mistakes, "log", message);
+            }
+            let catalogue = catalogue(&config, &mut mistakes);
+            Self { server: config.server, catalogue }
+        });
+        Ok(mistakes.or_some(settings)?)
+    }
+}
+
+/// What is logged: `RUST_LOG`, else what the configuration says.
+pub fn log_filter(configured: &str) -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(configured))
+}
