@@ -1,44 +1,40 @@
-//! The SQLite file before SQLite sees it: made with an owner only, and refused with the reason the system gives, which SQLite would not tell.
+//! The SQLite file as the system sees it: made for its owner only, and refused with the reason the system gives, which SQLite would not tell.
 
 use std::{
+    fs::{self, OpenOptions},
     io::{Error as IoError, ErrorKind},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
 use sprout_domain::{Error, Result};
-use tokio::fs::OpenOptions;
 
 use crate::error::unavailable;
 
-/// Checks that the file can be written; makes it if `create`. Returns whether it was made.
-pub(crate) async fn prepare(file: &Path, create: bool) -> Result<bool> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    match options.open(file).await {
-        Ok(opened) => {
-            let kind = opened.metadata().await.map_err(|error| refused(file, &error))?;
-            if kind.is_file() { Ok(false) } else { Err(refused(file, &IoError::from(ErrorKind::IsADirectory))) }
-        }
+/// Checks that there is a file; makes it if `create`. It does not open a file that is there: closing that again would take SQLite's
+/// locks from every connection of this process.
+pub(crate) fn prepare(file: &Path, create: bool) -> Result<()> {
+    match fs::metadata(file) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(refused(file, &IoError::from(ErrorKind::IsADirectory))),
         Err(error) if error.kind() == ErrorKind::NotFound && create => {
-            // What is in it is for the server alone: password hashes and token hashes.
-            options.create(true).mode(0o600).open(file).await.map_err(|error| refused(file, &error))?;
-            Ok(true)
+            // What is in it is for the server alone: hashes of passwords and tokens.
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(refused(file, &error)),
+                _ => Ok(()),
+            }
         }
         Err(error) => Err(refused(file, &error)),
     }
 }
 
-/// Removes a file that [`prepare`] made and what SQLite put beside it, after nothing came of it.
-pub(crate) async fn discard(file: &Path) {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        if let Err(error) = tokio::fs::remove_file(&name).await
-            && error.kind() != ErrorKind::NotFound
-        {
-            tracing::warn!(file = %name.display(), %error, "a file of a database that could not be made is left");
-        }
+/// Adds to what SQLite says of a file that it cannot use which file it is, or replaces it by what the system says.
+pub(crate) fn explain(file: &Path, mut error: Error) -> Error {
+    if let Err(reason) = OpenOptions::new().read(true).write(true).open(file) {
+        return refused(file, &reason);
     }
+    error.message = format!("database {}: {}", file.display(), error.message);
+    error
 }
 
 fn refused(file: &Path, error: &IoError) -> Error {

@@ -14,6 +14,8 @@ mod open;
 mod pool;
 mod provider;
 mod template;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod user;
 mod worker;

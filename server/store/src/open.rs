@@ -1,20 +1,25 @@
 //! Opening and migrating a database, with an answer for everything that can be wrong with it.
 
-use std::{collections::BTreeSet, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, IsolationLevel,
     SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
-        ConnectOptions as _, Connection as _,
+        self, ConnectOptions as _, Connection as _,
         postgres::{PgConnectOptions, PgPoolOptions},
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 use sprout_app::ports::{Store, Tx};
-use sprout_domain::{Error, Result, Secret};
+use sprout_domain::{Error, Reason, Result, Secret};
 use sprout_migrations::Migrator;
 
 use crate::{
@@ -65,28 +70,26 @@ pub struct SeaStore {
     deadline: Duration,
 }
 
-/// Makes the schema current. Creates a SQLite file that is missing.
+/// Makes the schema current, in one transaction. Creates a SQLite file that is missing.
 pub async fn migrate(options: &StoreOptions) -> Result<MigrationReport> {
     let place = Place::read(options)?;
-    let made = match &place {
-        Place::File(file) => files::prepare(file, true).await?,
-        Place::Server(_) => false,
-    };
-    let result = migrate_at(&place, options).await;
-    if let (Err(_), true, Place::File(file)) = (&result, made, &place) {
-        files::discard(file).await;
+    if let Place::File(file) = &place {
+        files::prepare(file, true)?;
     }
-    result
+    let database = place.connect(options, 1, Use::Migrate).await?;
+    let result = apply(&database).await;
+    close(&database).await;
+    result.map_err(|error| place.explain(error))
 }
 
 /// Names of the changes that the database lacks, in order. Changes nothing.
 pub async fn pending(options: &StoreOptions) -> Result<Vec<String>> {
     let place = Place::read(options)?;
     if let Place::File(file) = &place {
-        files::prepare(file, false).await?;
+        files::prepare(file, false)?;
     }
-    let database = place.connect(options, 1, MIGRATION_TIMEOUT).await?;
-    let missing = missing(&database).await;
+    let database = place.connect(options, 1, Use::Read).await?;
+    let missing = missing(&SchemaManager::new(&database)).await;
     close(&database).await;
     missing
 }
@@ -98,31 +101,33 @@ impl SeaStore {
         let most = options.max_connections.max(1);
         let (writer, reader) = match &place {
             Place::File(file) => {
-                files::prepare(file, false).await?;
-                let writer = place.connect(options, 1, options.statement_timeout).await?;
-                (writer, place.connect(options, most, options.statement_timeout).await?)
+                files::prepare(file, false)?;
+                let writer = place.connect(options, 1, Use::Write).await?;
+                (writer, place.connect(options, most, Use::Read).await?)
             }
             Place::Server(_) => {
-                let pool = place.connect(options, most, options.statement_timeout).await?;
+                let pool = place.connect(options, most, Use::Write).await?;
                 (pool.clone(), pool)
             }
         };
         let store = Self { writer, reader, deadline: options.statement_timeout + Duration::from_secs(2) };
-        match missing(&store.writer).await {
-            Ok(missing) if missing.is_empty() => Ok(store),
-            Ok(missing) => {
-                store.close().await;
-                Err(unavailable(format!(
-                    "the database lacks {} change(s) of its schema, from {} on; run: sprout-server migrate, with the same configuration",
-                    missing.len(),
-                    missing[0]
-                )))
-            }
-            Err(error) => {
-                store.close().await;
-                Err(error)
-            }
+        if let Err(error) = store.check().await {
+            store.close().await;
+            return Err(place.explain(error));
         }
+        Ok(store)
+    }
+
+    /// The schema is the one this program knows, and it can be written to.
+    async fn check(&self) -> Result<()> {
+        let missing = missing(&SchemaManager::new(&self.writer)).await?;
+        if let Some(first) = missing.first() {
+            return Err(unavailable(format!(
+                "the database lacks {} change(s) of its schema, from {first} on; run: sprout-server migrate, with the same configuration",
+                missing.len(),
+            )));
+        }
+        self.write().await.map(drop)
     }
 
     /// Closes all connections, after those in use were given back.
@@ -179,6 +184,14 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// Held on PostgreSQL while migrating, so that two that migrate follow one another.
 const MIGRATION_LOCK: i64 = 0x5350_524f_5554;
 
+/// What connections are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+    Migrate,
+}
+
 enum Place {
     File(PathBuf),
     Server(Box<PgConnectOptions>),
@@ -205,112 +218,133 @@ impl Place {
         ))
     }
 
-    async fn connect(
-        &self,
-        options: &StoreOptions,
-        most: u32,
-        statement_timeout: Duration,
-    ) -> Result<DatabaseConnection> {
+    async fn connect(&self, options: &StoreOptions, most: u32, purpose: Use) -> Result<DatabaseConnection> {
         match self {
             Self::File(file) => {
-                let connect = SqliteConnectOptions::new()
-                    .filename(file)
-                    .create_if_missing(false)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .foreign_keys(true)
-                    .busy_timeout(options.acquire_timeout)
-                    .disable_statement_logging();
-                // A rollback that failed (full disk) leaves a connection unfit for the next transaction.
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(most)
-                    .acquire_timeout(options.acquire_timeout)
-                    .idle_timeout(None)
-                    .max_lifetime(None)
-                    .test_before_acquire(false)
-                    .before_acquire(|connection, _| {
-                        let fit = !connection.is_in_transaction();
-                        Box::pin(async move { Ok(fit) })
-                    })
-                    .connect_with(connect)
-                    .await
-                    .map_err(|error| from_sqlx(&error))?;
-                Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+                sqlite(file, options, most, purpose).await.map_err(|error| self.explain(from_sqlx(&error)))
             }
             Self::Server(server) => {
-                let connect = server
-                    .as_ref()
-                    .clone()
-                    .application_name("sprout-server")
-                    .options([
-                        ("statement_timeout", statement_timeout.as_millis().to_string()),
-                        // A server that vanished in the middle of a transaction must not keep its locks.
-                        ("idle_in_transaction_session_timeout", "30s".to_owned()),
-                    ])
-                    .disable_statement_logging();
+                let connect = postgres(server, options, purpose);
                 // The pool would try again and again and forget why; this one connection says what is wrong.
                 let probe = tokio::time::timeout(options.acquire_timeout, connect.connect()).await;
-                probe
-                    .map_err(|_| at(server, late()))?
-                    .map_err(|error| at(server, from_sqlx(&error)))?
-                    .close()
-                    .await
-                    .ok();
-                let pool = PgPoolOptions::new()
-                    .max_connections(most)
-                    .acquire_timeout(options.acquire_timeout)
-                    .test_before_acquire(false)
-                    .before_acquire(|connection, meta| {
-                        Box::pin(async move {
-                            // In use a moment ago, it is not worth a round trip.
-                            if meta.idle_for > Duration::from_secs(1) {
-                                connection.ping().await?;
-                            }
-                            Ok(true)
-                        })
-                    })
-                    .connect_lazy_with(connect);
-                Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(pool))
+                let probe = probe.map_err(|_| self.explain(late()))?;
+                let probe = probe.map_err(|error| self.explain(from_sqlx(&error)))?;
+                if let Err(error) = probe.close().await {
+                    tracing::debug!(%error, "the first connection to the database did not close cleanly");
+                }
+                Ok(postgres_pool(connect, options, most))
+            }
+        }
+    }
+
+    /// Adds to an error which database it is about; user and password stay out.
+    fn explain(&self, mut error: Error) -> Error {
+        match self {
+            _ if error.reason != Reason::DatabaseUnavailable => error,
+            Self::File(file) => files::explain(file, error),
+            Self::Server(server) => {
+                let place = match server.get_socket() {
+                    Some(socket) => socket.display().to_string(),
+                    None => format!("{}:{}", server.get_host(), server.get_port()),
+                };
+                error.message = format!("PostgreSQL at {place}: {}", error.message);
+                error
             }
         }
     }
 }
 
-/// Adds which server it is; user and password stay out.
-fn at(server: &PgConnectOptions, mut error: Error) -> Error {
-    let host = match server.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", server.get_host(), server.get_port()),
-    };
-    error.message = format!("PostgreSQL at {host}: {}", error.message);
-    error
+async fn sqlite(
+    file: &Path,
+    options: &StoreOptions,
+    most: u32,
+    purpose: Use,
+) -> Result<DatabaseConnection, sqlx::Error> {
+    let mut connect = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(options.acquire_timeout)
+        .disable_statement_logging();
+    if purpose == Use::Read {
+        connect = connect.pragma("query_only", "on");
+    }
+    let pool = SqlitePoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            // A rollback that failed (full disk) leaves a connection unfit for the next transaction.
+            let fit = !connection.is_in_transaction();
+            Box::pin(async move { Ok(fit) })
+        })
+        .connect_with(connect)
+        .await?;
+    Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
-async fn migrate_at(place: &Place, options: &StoreOptions) -> Result<MigrationReport> {
-    let database = place.connect(options, 1, MIGRATION_TIMEOUT).await?;
-    let result = apply(&database).await;
-    close(&database).await; // and with the connection the lock
-    result
+fn postgres(server: &PgConnectOptions, options: &StoreOptions, purpose: Use) -> PgConnectOptions {
+    let statement_timeout = if purpose == Use::Migrate { MIGRATION_TIMEOUT } else { options.statement_timeout };
+    server
+        .clone()
+        .application_name("sprout-server")
+        .options([
+            ("statement_timeout", format!("{}ms", statement_timeout.as_millis())),
+            // A server that vanished in the middle of a transaction must not keep its locks.
+            ("idle_in_transaction_session_timeout", "30s".to_owned()),
+        ])
+        .disable_statement_logging()
+}
+
+fn postgres_pool(connect: PgConnectOptions, options: &StoreOptions, most: u32) -> DatabaseConnection {
+    let pool = PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                // In use a moment ago, it is not worth a round trip.
+                if meta.idle_for > Duration::from_secs(1) {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(connect);
+    SqlxPostgresConnector::from_sqlx_postgres_pool(pool)
 }
 
 async fn apply(database: &DatabaseConnection) -> Result<MigrationReport> {
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = database.begin_with_options(immediate).await.map_err(from_db)?;
     if database.get_database_backend() == DbBackend::Postgres {
-        let lock = format!("select pg_advisory_lock({MIGRATION_LOCK})");
-        database.execute_unprepared(&lock).await.map_err(from_db)?;
+        let lock = format!("select pg_advisory_xact_lock({MIGRATION_LOCK})");
+        transaction.execute_unprepared(&lock).await.map_err(from_db)?;
     }
-    let applied = missing(database).await?;
-    Migrator::up(database, None).await.map_err(from_db)?;
+    let applied = missing(&SchemaManager::new(&transaction)).await?;
+    if !applied.is_empty() {
+        Migrator::up(&transaction, None).await.map_err(from_db)?;
+    }
+    transaction.commit().await.map_err(from_db)?;
     Ok(MigrationReport { applied })
 }
 
 /// Names of changes not applied; an error if changes were applied that this program does not know.
-async fn missing(database: &DatabaseConnection) -> Result<Vec<String>> {
+async fn missing(schema: &SchemaManager<'_>) -> Result<Vec<String>> {
     #[derive(FromQueryResult)]
     struct Applied {
         version: String,
     }
     let table = Migrator::migration_table_name().to_string();
-    let applied = if SchemaManager::new(database).has_table(&table).await.map_err(from_db)? {
+    let applied = if schema.has_table(&table).await.map_err(from_db)? {
+        let database = schema.get_connection();
         let select = Statement::from_string(database.get_database_backend(), format!("select version from {table}"));
         let rows = database.query_all_raw(select).await.map_err(from_db)?;
         let rows: Result<Vec<Applied>, DbErr> = rows.iter().map(|row| Applied::from_query_result(row, "")).collect();
