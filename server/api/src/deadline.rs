@@ -7,10 +7,14 @@ use http::HeaderMap;
 /// A call must begin to answer within this time. (The answer of a stream begins at once.)
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A call ends this much before its client gives up: the answer has a way to go, and tonic, which watches the same
+/// header, would call it cancelled.
+const MARGIN: Duration = Duration::from_millis(3);
+
 /// The time a call with these headers has. A `grpc-timeout` that cannot be read counts as none.
 pub(crate) fn of(headers: &HeaderMap) -> Duration {
     let asked = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
-    asked.map_or(LIMIT, |asked| asked.min(LIMIT))
+    asked.map_or(LIMIT, |asked| asked.saturating_sub(MARGIN).min(LIMIT))
 }
 
 /// At most eight digits and a unit, as in the gRPC specification ("gRPC over HTTP2", Timeout).
@@ -39,8 +43,9 @@ mod tests {
     #[test]
     fn the_shorter_of_both_limits_holds() {
         for (header, limit) in [
-            ("250m", Duration::from_millis(250)),
-            ("5S", Duration::from_secs(5)),
+            ("250m", Duration::from_millis(247)),
+            ("5u", Duration::ZERO),
+            ("5S", Duration::from_millis(4997)),
             ("1H", LIMIT),
             ("99999999H", LIMIT),
             ("", LIMIT),

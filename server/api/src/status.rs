@@ -113,6 +113,11 @@ fn cut(text: &str, max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
     use super::*;
 
     #[test]
@@ -125,6 +130,34 @@ mod tests {
         assert_eq!(info.metadata["field"], "count");
         assert_eq!(details.bad_request().unwrap().field_violations[0].field, "count");
         assert!(!format!("{status:?}{}", String::from_utf8_lossy(status.details())).contains("secret"));
+    }
+
+    #[test]
+    fn the_operator_reads_once_what_the_caller_does_not() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let _span = tracing::info_span!("rpc", method = "/a/b").entered();
+            status(Error::new(Reason::NoTemplate, "nothing hidden"));
+            status(Error::internal("the hidden detail"));
+        });
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("ERROR rpc{method=\"/a/b\"}") && text.contains("the hidden detail"), "{text}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use sprout_app::{App, ports::TemplateFilter};
-use sprout_domain::template::{Template, TemplateState};
+use sprout_domain::{
+    Error,
+    template::{Template, TemplateState},
+};
 use sprout_proto::template::{self as proto, template_service_server::TemplateService};
 use tonic::{Request, Response, Status, async_trait};
 
@@ -26,7 +29,7 @@ impl TemplateService for TemplateApi {
         // The template a page ended with may be gone meanwhile, but keeps its place in the order.
         let all = TemplateFilter { with_gone: true, ..filter.clone() };
         let found = self.app.templates(&all).await.map_err(status)?;
-        let (mut templates, with_gone) = (after(found, page), filter.with_gone);
+        let (mut templates, with_gone) = (after(found, page).map_err(status)?, filter.with_gone);
         templates.retain(|template| with_gone || template.state != TemplateState::Gone);
         let next_page_token = page.cut(&mut templates, |template| template.id.0);
         let templates = templates.into_iter().map(|template| Wire(template).into()).collect();
@@ -35,12 +38,10 @@ impl TemplateService for TemplateApi {
 }
 
 /// What follows the last template of the page before.
-fn after(mut sorted: Vec<Template>, page: PageRequest) -> Vec<Template> {
-    let last = page.after.map(|id| sorted.iter().position(|template| template.id.0 == id));
-    match last {
-        None => sorted,
-        Some(Some(at)) => sorted.split_off(at + 1),
-        // Not of this list: nothing follows it.
-        Some(None) => Vec::new(),
+fn after(mut sorted: Vec<Template>, page: PageRequest) -> Result<Vec<Template>, Error> {
+    let Some(last) = page.after else { return Ok(sorted) };
+    match sorted.iter().position(|template| template.id.0 == last) {
+        Some(at) => Ok(sorted.split_off(at + 1)),
+        None => Err(Error::invalid("page_token", "the page before is not of this list; begin again without a token")),
     }
 }

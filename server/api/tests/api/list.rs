@@ -63,8 +63,11 @@ async fn templates_are_paged_in_their_order(database: TestDatabase) -> anyhow::R
     // The template the page ended with goes; the next page goes on from its place nevertheless.
     find_templates(&served.database, &["1.0", "1.1", "1.10"]).await?;
     let next = ListTemplatesRequest { page_token: first.next_page_token, ..request };
-    let second = client.list_templates(next).await?.into_inner();
+    let second = client.list_templates(next.clone()).await?.into_inner();
     assert_eq!((versions(&second.templates), second.next_page_token.as_str()), (vec!["1.1".into(), "1.0".into()], ""));
+    let elsewhere = ListTemplatesRequest { provider: Some("broken".to_owned()), ..next };
+    let refused = client.list_templates(elsewhere).await;
+    assert_refused(refused, Code::InvalidArgument, "INVALID_ARGUMENT", "begin again");
     let all = client.list_templates(ListTemplatesRequest { include_gone: true, ..Default::default() }).await?;
     assert_eq!(all.into_inner().templates.len(), 4);
     Ok(())

@@ -1,5 +1,6 @@
 //! Logs of appliances, whole and followed.
 
+use futures::FutureExt as _;
 use sprout_app::ports::{LogOf, LogStore as _};
 use sprout_domain::ApplianceId;
 use sprout_proto::appliance::{GetApplianceRequest, KillApplianceRequest, WatchApplianceLogsRequest};
@@ -8,7 +9,7 @@ use tonic::Code;
 
 use crate::support::{Served, assert_refused, field, soon};
 
-on_each_database!(a_log_ends_or_is_followed, appliances_of_others_do_not_exist);
+on_each_database!(a_log_ends_or_is_followed, who_leaves_is_forgotten, appliances_of_others_do_not_exist);
 
 async fn a_log_ends_or_is_followed(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
@@ -39,6 +40,18 @@ async fn a_log_ends_or_is_followed(database: TestDatabase) -> anyhow::Result<()>
     }
     assert_eq!(count, 601, "all of it is read, then it ends");
     Ok(())
+}
+
+async fn who_leaves_is_forgotten(database: TestDatabase) -> anyhow::Result<()> {
+    let served = Served::new(database).await?;
+    let id = served.pool("ann").await?.appliances[0].id;
+    served.logs.append(&LogOf::Appliance(ApplianceId(id.try_into()?)), vec!["line".to_owned()]).await;
+    let mut client = served.appliances("ann").await?;
+    let mut lines = client.watch_appliance_logs(WatchApplianceLogsRequest { id, follow: true }).await?.into_inner();
+    assert!(soon(lines.message()).await??.is_some());
+    assert!(soon(served.logs.unwatched()).now_or_never().is_none(), "it is followed");
+    drop(lines);
+    soon(served.logs.unwatched()).await
 }
 
 async fn appliances_of_others_do_not_exist(database: TestDatabase) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ mod access;
 mod drain;
 mod list;
 mod log;
+mod outage;
 mod pool;
 mod support;
 mod user;

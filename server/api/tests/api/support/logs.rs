@@ -17,6 +17,11 @@ pub(crate) struct MemoryLogs {
 }
 
 impl MemoryLogs {
+    /// Ends when nobody follows any log any more.
+    pub(crate) async fn unwatched(&self) {
+        self.grown.closed().await;
+    }
+
     fn lines(&self) -> MutexGuard<'_, HashMap<LogOf, Vec<String>>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
