@@ -170,10 +170,14 @@ impl App {
                 }
             }
         }
-        let (sequence, behind) = match after {
-            Some(sequence) => (sequence, true),
-            None => (tx.last_sequence().await?, false),
-        };
+        let last = tx.last_sequence().await?;
+        if let Some(ahead) = after.filter(|after| *after > last) {
+            let message = format!(
+                "the last event is {last}, there is no {ahead} to resume after; is this another installation, or was its database restored?"
+            );
+            return Err(Error::invalid("after_sequence", message));
+        }
+        let (sequence, behind) = after.map_or((last, false), |after| (after, true));
         Ok(EventStream { ports: self.ports.clone(), filter, tail, sequence, behind, ready: VecDeque::new() })
     }
 }

@@ -39,6 +39,8 @@ pub struct App {
     installation_id: String,
     feed: Feed,
     started_at: std::time::Instant,
+    /// Turns for hashing passwords.
+    hashing: tokio::sync::Semaphore,
 }
 
 impl App {
@@ -46,12 +48,14 @@ impl App {
     pub async fn new(ports: Ports, catalogue: Catalogue) -> Result<Arc<Self>> {
         let installation_id = ports.store.installation_id().await?;
         let feed = Feed::new(ports.clone());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let app = Arc::new(Self {
             ports,
             catalogue: RwLock::default(),
             installation_id,
             feed,
             started_at: std::time::Instant::now(),
+            hashing: tokio::sync::Semaphore::new(cores),
         });
         app.set_catalogue(catalogue).await?;
         Ok(app)

@@ -41,7 +41,7 @@ impl App {
     pub async fn create_user(&self, name: &str, password: Secret, role: Role) -> Result<User> {
         user::check_name(name)?;
         user::check_password(&password)?;
-        let hash = blocking(move || hash_password(&password)).await?;
+        let hash = self.hashing(move || hash_password(&password)).await?;
         let mut work = self.work().await?;
         let user = work.tx.insert_user(name, &hash, role).await?;
         work.commit().await?;
@@ -56,7 +56,7 @@ impl App {
         }
         let known = self.ports.store.read().await?.user_by_name(name).await?;
         let (user, hash) = known.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
-        let matches = blocking(move || Ok(verify_password(&password, hash.as_deref()))).await?;
+        let matches = self.hashing(move || Ok(verify_password(&password, hash.as_deref()))).await?;
         let Some(user) = user.filter(|_| matches) else {
             return Err(Error::new(Reason::WrongPassword, "name and password do not match; check both and try again"));
         };
@@ -91,6 +91,12 @@ impl App {
         })
     }
 
+    /// Runs what takes a core and 19 MiB for a while, no more of them at once than there are cores: the rest waits, however many strangers try passwords.
+    async fn hashing<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let _turn = self.hashing.acquire().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    }
+
     /// Makes a token invalid.
     pub async fn logout(&self, token: &Secret) -> Result<()> {
         let mut work = self.work().await?;
@@ -107,10 +113,6 @@ fn new_token(prefix: &str) -> Result<Secret> {
     let mut bytes = [0_u8; 32];
     rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(Error::internal)?;
     Ok(Secret::new(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))))
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }
 
 fn hash_password(password: &Secret) -> Result<String> {
