@@ -42,6 +42,8 @@ scripts/demo-image.sh 1.0.0 "$SPROUT_TEST_DOCKER" >"$dir/image.env"
 scripts/vm-image.sh 1.0.0 "$dir/image" >>"$dir/image.env"
 # shellcheck source=/dev/null
 . "$dir/image.env"
+cp "$SPROUT_TEST_VM_IMAGE" "$dir/libvirt/pool/"
+virsh --quiet --connect "$SPROUT_TEST_LIBVIRT" pool-refresh "$SPROUT_TEST_LIBVIRT_POOL" >&2
 export SPROUT_TEST_REQUIRE=1 # a test that finds its provider or database missing fails instead of passing quietly
 
 # What talks to virtual machines runs inside their network, all else outside; the two side by side.
