@@ -1,6 +1,6 @@
 //! Giving tasks out: in order, within slots, and each to one worker only, however many ask at once.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::future::join_all;
 use sprout_app::ports::{Claim, NewAppliance, NewWorkflow, TemplateFilter, Tx};
@@ -25,6 +25,7 @@ on_each_database!(
     only_asked_providers,
     each_task_goes_to_one_worker,
     limits_hold_however_many_ask,
+    who_asks_meanwhile_gets_the_rest,
 );
 
 /// Asks for tasks and, as the use case does, moves the appliances of clones on.
@@ -121,7 +122,7 @@ async fn a_repeated_clone_needs_no_second_slot(db: TestDatabase) -> anyhow::Resu
     let tasks = dispatch(&mut tx, "w", &["p1"], 9).await?;
     let again = sprout_app::ports::TaskChange {
         state: sprout_domain::workflow::TaskState::Retrying,
-        due_in: std::time::Duration::ZERO,
+        due_in: Duration::ZERO,
         error: "no answer".to_owned(),
         uncount_attempt: false,
     };
@@ -225,5 +226,30 @@ async fn limits_hold_however_many_ask(db: TestDatabase) -> anyhow::Result<()> {
     }));
     let claimed: Vec<usize> = claims.await.into_iter().collect::<Result<_>>()?;
     assert_eq!(claimed.iter().sum::<usize>(), 5);
+    Ok(())
+}
+
+async fn who_asks_meanwhile_gets_the_rest(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    connect(&mut tx, "w", "s").await?;
+    tx.sync_providers(&[provider("p1", 5, None)]).await?;
+    let made = world.appliances(&mut tx, 9, ApplianceState::Requested).await?;
+    tx.insert_workflows(made.iter().map(|appliance| workflow(WorkflowKind::Deploy, appliance)).collect()).await?;
+    tx.commit().await?;
+
+    let mut first = world.write().await?;
+    assert_eq!(dispatch(&mut first, "w", &["p1"], 3).await?.len(), 3);
+    let second = async {
+        let mut tx = world.write().await?;
+        let tasks = dispatch(&mut tx, "w", &["p1"], 3).await?;
+        tx.commit().await?;
+        Ok::<_, sprout_domain::Error>(tasks)
+    };
+    let mut second = std::pin::pin!(second);
+    let meanwhile = tokio::time::timeout(Duration::from_millis(100), &mut second).await;
+    assert!(meanwhile.is_err(), "slots were counted while others were being given out");
+    first.commit().await?;
+    assert_eq!(subjects(&second.await?), [3, 4].map(|n| subject(&made[n])).iter().collect::<Vec<_>>());
     Ok(())
 }
