@@ -8,6 +8,7 @@ use sprout_domain::{
     Reason, Secret,
     event::{EventKind, NewEvent},
 };
+use sprout_migrations::{Migrator, MigratorTrait as _};
 use sprout_test_support::{
     database::{Kind, TestDatabase},
     on_each_database,
@@ -15,7 +16,7 @@ use sprout_test_support::{
 
 use crate::{SeaStore, StoreOptions, entities};
 
-on_each_database!(entities_are_the_schema);
+on_each_database!(entities_are_the_schema, every_change_can_be_undone);
 
 /// The store of this build on a test's database.
 async fn open(db: &TestDatabase) -> anyhow::Result<SeaStore> {
@@ -73,6 +74,16 @@ async fn entities_are_the_schema(db: TestDatabase) -> anyhow::Result<()> {
     }
     assert_eq!(entities, schema);
     store.close().await;
+    Ok(())
+}
+
+async fn every_change_can_be_undone(db: TestDatabase) -> anyhow::Result<()> {
+    let store = open(&db).await?;
+    Migrator::down(&store.writer, None).await?;
+    store.close().await;
+    let options = StoreOptions::new(Secret::new(db.url()));
+    assert_eq!(crate::pending(&options).await?.len(), Migrator::migrations().len());
+    assert_eq!(crate::migrate(&options).await?.applied.len(), Migrator::migrations().len());
     Ok(())
 }
 
