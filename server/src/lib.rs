@@ -13,7 +13,6 @@ mod wiring;
 pub use self::{
     error::Error,
     service::{Options, Server},
-    settings::{Settings, log_filter},
+    settings::{Settings, start_log},
     signal::stop_signal,
-    wiring::make_data_dir,
 };

@@ -1,12 +1,12 @@
 //! The server as a process of its own: flags, log and signals around [`sprout_server::Server`].
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use sprout_server::{
     Error, Options, Server, Settings,
     command::{self, CreateSuperuser},
-    log_filter, report, stop_signal,
+    report, start_log, stop_signal,
 };
 
 /// Sprout's server: the API, the scheduler, and the only writer of the database.
@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Error> {
     let settings = Settings::read(&cli.config)?;
-    tracing_subscriber::fmt().with_env_filter(log_filter(&settings.server.log)).with_writer(io::stderr).init();
+    start_log(&settings.server.log);
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => {
             let shutdown = stop_signal()?;

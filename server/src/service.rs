@@ -98,10 +98,11 @@ impl Server {
             .serve_with_incoming_shutdown(incoming, stop_accepting.clone().cancelled_owned());
         let mut serving = tokio::spawn(serving);
         let background = CancellationToken::new();
-        let mut activities = tokio::spawn(reconcile::run(app, self.periods, background.clone()));
+        let mut activities = tokio::spawn(reconcile::run(app.clone(), self.periods, background.clone()));
         let mut dispatcher = tokio::spawn(fleet.clone().run());
         let scheme = if self.encrypted { "https" } else { "http" };
-        tracing::info!("listening on {scheme}://{}", self.address);
+        // Whoever looks at a provider knows ours by the id.
+        tracing::info!(installation_id = self.wired.app.installation_id(), "listening on {scheme}://{}", self.address);
 
         let result = tokio::select! {
             () = shutdown.cancelled() => Ok(()),

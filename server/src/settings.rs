@@ -1,6 +1,9 @@
 //! Configuration that is right: read, checked, and turned into what the domain knows.
 
-use std::path::Path;
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+};
 
 use sprout_config::{Config, Mistakes, ServerConfig};
 use sprout_domain::Catalogue;
@@ -46,7 +49,11 @@ impl Settings {
     }
 }
 
-/// What is logged: `RUST_LOG`, else what the configuration says.
-pub fn log_filter(configured: &str) -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(configured))
+/// Logs to stderr what `RUST_LOG` says, else what the configuration says.
+pub fn start_log(configured: &str) {
+    // Each change of a migration is told by us; the configuration can ask for more.
+    let filter = || EnvFilter::new(format!("sea_orm_migration=warn,{configured}"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter());
+    let ansi = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(io::stderr).init();
 }

@@ -68,7 +68,7 @@ pub(crate) async fn migrate(server: &ServerConfig) -> Result<Vec<String>, Error>
 }
 
 /// Makes the data directory, for this user only. Whether it was made now.
-pub fn make_data_dir(path: &Path) -> Result<bool, Error> {
+fn make_data_dir(path: &Path) -> Result<bool, Error> {
     let made = |source| Error::DataDir { path: path.to_owned(), source };
     if path.is_dir() {
         return Ok(false);

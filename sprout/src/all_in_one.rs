@@ -50,7 +50,13 @@ pub(crate) async fn run(settings: Settings, migrate: bool, worker: WorkerConfig)
     leave.send_replace(Leave::Finish);
     let left = match ended {
         Some(ended) => ended,
-        None => timeout(LEAVE, &mut worker).await.map_or_else(|_| Ok(late(&worker)), worker_ended),
+        None => timeout(LEAVE, &mut worker).await.map_or_else(
+            |_| {
+                late(&worker);
+                Ok(())
+            },
+            worker_ended,
+        ),
     };
     if let Err(error) = app.logout(&token).await {
         tracing::warn!(%error, "the worker's token is left in the database; nobody has it");

@@ -5,13 +5,13 @@ mod all_in_one;
 mod error;
 
 use std::{
-    env, io,
+    env,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
-use sprout_server::{Settings, command::CreateSuperuser, log_filter, report};
+use sprout_server::{Settings, command::CreateSuperuser, report, start_log};
 use sprout_worker::config::WorkerConfig;
 
 use self::error::Error;
@@ -56,7 +56,7 @@ async fn run(cli: Cli) -> Result<(), Error> {
         let data_dir = cli.data_dir.map_or_else(default_data_dir, Ok)?;
         (Settings::in_directory(&data_dir)?, WorkerConfig::default(), data_dir.join("cfme_data.yaml"))
     };
-    tracing_subscriber::fmt().with_env_filter(log_filter(&settings.server.log)).with_writer(io::stderr).init();
+    start_log(&settings.server.log);
     // Nobody else can be using an embedded database; one on a server may have other replicas on it.
     let migrate = settings.server.database.is_embedded();
     match cli.command.unwrap_or(Command::Run) {
