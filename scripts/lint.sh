@@ -12,7 +12,8 @@ say "lint: protos"
 buf lint
 if have shellcheck; then
   say "lint: scripts"
-  shellcheck -x scripts/*.sh scripts/services/*.sh .ci/run
+  # What is sourced is read with what sources it.
+  find scripts .ci -type f -perm -u+x -print0 | xargs -0 shellcheck --external-sources --severity=warning
 fi
 say "lint: clippy"
 cargo clippy --locked --workspace --all-targets --quiet -- --deny warnings
