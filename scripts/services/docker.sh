@@ -7,7 +7,9 @@ service_start() {
   need container dockerd curl ip
   id=$(short_id "$home")
   subnet=$(free_subnet "$id")
-  ip link add "spr$id" type bridge
+  # Without an address of its own a bridge takes over those of the containers that come and go, and those that knew the
+  # last one are cut off for many seconds.
+  ip link add "spr$id" address "02:42:${id:0:2}:${id:2:2}:${id:4:2}:${id:6:2}" type bridge
   ip address add "$subnet.1/24" dev "spr$id"
   ip link set "spr$id" up
   # In a process and mount namespace of their own, containers and their mounts cannot outlive the engine, however it ends.
