@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sprout_client::proto::template::{Template, TemplateState};
 
-use super::{Row, lower, time};
+use super::{Row, lower, some, time};
 
 /// One template.
 #[derive(Debug, Serialize)]
@@ -42,7 +42,7 @@ impl Row for TemplateView {
             self.id.to_string(),
             self.group.clone(),
             self.version.clone(),
-            self.date.clone(),
+            some(self.date.clone()).unwrap_or_else(|| "-".to_owned()),
             self.state.clone(),
             self.provider.clone(),
             self.name.clone(),

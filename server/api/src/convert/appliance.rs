@@ -50,7 +50,7 @@ impl From<Wire<Appliance>> for proto::Appliance {
             template: appliance.template,
             template_id: appliance.template_id.into(),
             version: appliance.version.to_string(),
-            date: appliance.date.to_string(),
+            date: super::build_date(appliance.date),
             pool_id: appliance.pool_id.map(Into::into),
             address: appliance.address,
             endpoints: appliance.endpoints.into_iter().map(|endpoint| Wire(endpoint).into()).collect(),

@@ -12,7 +12,7 @@ mod worker;
 use std::time::Duration;
 
 use prost_types::{Duration as WireDuration, Timestamp as WireTimestamp};
-use sprout_domain::{Error, Result, Timestamp};
+use sprout_domain::{Error, Result, Timestamp, template::BuildDate};
 
 /// A value about to be converted; ours, because neither side of the conversion is.
 pub(crate) struct Wire<T>(pub(crate) T);
@@ -28,6 +28,11 @@ pub(crate) fn id(field: &'static str, id: u64) -> Result<i64> {
 /// An optional id as the database knows it.
 fn optional_id(field: &'static str, value: Option<u64>) -> Result<Option<i64>> {
     value.map(|value| id(field, value)).transpose()
+}
+
+/// A build date; a name without one has the oldest, which is nothing to tell.
+fn build_date(date: BuildDate) -> String {
+    if date == BuildDate::default() { String::new() } else { date.to_string() }
 }
 
 /// A text that must be there.

@@ -59,7 +59,7 @@ impl From<Wire<PoolView>> for proto::Pool {
             owner: pool.owner,
             group: pool.group.0,
             version: pool.version.to_string(),
-            date: pool.date.to_string(),
+            date: super::build_date(pool.date),
             provider: pool.provider.map(|key| key.0),
             count: pool.count,
             lease: Some(span(pool.lease)),

@@ -30,7 +30,7 @@ impl From<Wire<Template>> for proto::Template {
             provider: template.provider.0,
             group: template.group.0,
             version: template.version.to_string(),
-            date: template.date.to_string(),
+            date: super::build_date(template.date),
             state: match template.state {
                 TemplateState::Ready => proto::TemplateState::Ready,
                 TemplateState::Gone => proto::TemplateState::Gone,
