@@ -20,7 +20,7 @@ pub(crate) fn to_proto(duration: std::time::Duration) -> Duration {
     Duration { seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX), nanos: 0 }
 }
 
-/// How far an RFC 3339 time is away: "in 59 min", "3 h ago".
+/// How far an RFC 3339 time is away: "in 60 min", "3 h ago".
 pub(crate) fn relative(time: Option<&String>) -> Option<String> {
     let time = DateTime::parse_from_rfc3339(time?).ok()?;
     Some(distance((time.with_timezone(&Utc) - Utc::now()).num_seconds()))
@@ -41,11 +41,13 @@ fn distance(seconds: i64) -> String {
 
 /// A duration in the largest unit that says enough: 90 s, 90 min, 36 h, 3 d.
 pub(crate) fn rough(seconds: u64) -> String {
+    // To the nearest: who asks for 2 h is told "in 2 h" a moment later, not "in 119 min".
+    let nearest = |unit: u64| (seconds + unit / 2) / unit;
     match seconds {
         0..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
+        120..=7_169 => format!("{} min", nearest(60)),
+        7_170..=170_999 => format!("{} h", nearest(3_600)),
+        _ => format!("{} d", nearest(86_400)),
     }
 }
 
@@ -59,7 +61,9 @@ mod tests {
             (0, "now"),
             (1, "in 1 s"),
             (-119, "119 s ago"),
-            (3_599, "in 59 min"),
+            (3_599, "in 60 min"),
+            (7_199, "in 2 h"),
+            (12 * 3_600 - 1, "in 12 h"),
             (-7_200, "2 h ago"),
             (259_200, "in 3 d"),
         ];

@@ -323,7 +323,7 @@ pub(crate) async fn place(
 /// The pool (locked) has all it wanted: it is ready, and its lease starts.
 pub(crate) async fn fulfil(work: &mut Work, pool: &mut Pool) -> Result<()> {
     let until = lease::end(work.tx.now(), pool.lease);
-    if advance_pool(work, pool, PoolEvent::Fulfilled, &format!("ready, leased until {until:.0}")).await? {
+    if advance_pool(work, pool, PoolEvent::Fulfilled, &format!("ready, leased until {}", until.format("%F %T UTC"))).await? {
         work.tx.set_pool_lease(pool.id, true, until).await?;
         pool.fulfilled_at = Some(work.tx.now());
         work.wake(Topic::Leases);
