@@ -97,7 +97,8 @@ impl Bars {
         for appliance in appliances {
             let bar = self.appliances.entry(appliance.id).or_insert_with(|| self.all.add(bar()));
             bar.set_position(appliance.progress_percent.into());
-            bar.set_prefix(format!("  {}", appliance.name));
+            // Lists have the name to it; names that differ at their ends alone look the same where room is short.
+            bar.set_prefix(format!("  appliance {}", appliance.id));
             bar.set_message(clip(&status(appliance)));
         }
     }
