@@ -65,12 +65,13 @@ find_engine() {
     done
   fi
   if [ -z "$socket" ]; then
-    [ "$(id -u)" = 0 ] || say "no container engine to use is running; starting one for the demo, which needs root: sudo may ask for your password"
+    [ "$(id -u)" = 0 ] || say "no container engine that you may use is running; starting one for the demo, which needs root (sudo)"
     # Sockets are in there, whose paths must be short.
     home=$(mktemp -d /tmp/sprout.XXXX)
     chmod 755 "$home"
     echo "$home" >"$work/engine-home"
-    "$here/service.sh" start "$(engine_service)" "$home" >"$work/engine.env" || fail "no container engine could be started"
+    "$here/service.sh" start "$(engine_service)" "$home" >"$work/engine.env" ||
+      fail "no container engine could be started; start Docker or Podman yourself, or become a member of its group, and repeat"
     socket=$(sed -n 's|^export DOCKER_HOST=unix://||p' "$work/engine.env")
     fact engine "$socket, a private one for the demo"
   else

@@ -15,7 +15,12 @@ action=$1 name=$2
 
 # What sets up networks and namespaces is root's; the others run as whoever starts them.
 case $name in
-  docker | podman | libvirt) [ "$(id -u)" = 0 ] || exec sudo "$0" "$@" ;;
+  docker | podman | libvirt)
+    if [ "$(id -u)" != 0 ]; then
+      have sudo || die "a private $name needs root, and sudo is not installed" "run this as root"
+      exec sudo "$0" "$@"
+    fi
+    ;;
 esac
 
 # load NAME: brings service_start HOME, service_alive HOME and service_stop HOME
