@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 use sprout_client::proto::pool::{PoolState, RequestPoolRequest};
+use sprout_test_support::database::{EmptyDatabase, Kind};
 
 use crate::{
     installation::Installation,
@@ -20,24 +21,17 @@ pub(crate) struct Arguments {
     /// Checkouts to measure.
     #[arg(long, default_value_t = 1000)]
     samples: u32,
-    /// Server on which a database may be created: `postgres://USER:PASSWORD@HOST/postgres`. Without it only SQLite is measured.
-    #[arg(long, env = "SPROUT_TEST_POSTGRES", hide_env_values = true)]
-    postgres: Option<String>,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     println!("One client, one request at a time, every answer durable. {}", machine());
-    let directory = tempfile::tempdir()?;
-    let url = format!("sqlite:{}", directory.path().join("sprout.db").display());
-    measure("SQLite (WAL, synchronous=FULL)", &url, arguments.samples).await?;
-    let Some(server) = &arguments.postgres else { return Ok(()) };
-    let name = format!("sprout_bench_{}", std::process::id());
-    let admin = Database::connect(quiet(server)).await?;
-    admin.execute_unprepared(&format!("create database {name}")).await?;
-    let (head, _) = server.rsplit_once('/').context("the PostgreSQL URL names no database")?;
-    let measured = measure("PostgreSQL (fsync on)", &format!("{head}/{name}"), arguments.samples).await;
-    admin.execute_unprepared(&format!("drop database {name} with (force)")).await?;
-    measured
+    for (title, kind) in [("SQLite (WAL, synchronous=FULL)", Kind::Sqlite), ("PostgreSQL (fsync on)", Kind::Postgres)] {
+        match EmptyDatabase::new(kind).await? {
+            Some(database) => measure(title, database.url(), arguments.samples).await?,
+            None => println!("\n{title}: not measured, SPROUT_TEST_POSTGRES names no server"),
+        }
+    }
+    Ok(())
 }
 
 async fn measure(title: &str, url: &str, samples: u32) -> Result<()> {

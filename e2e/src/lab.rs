@@ -39,6 +39,8 @@ pub struct LabOptions {
     pub crash_at: Vec<String>,
     /// Appliances to keep warm.
     pub warm: u32,
+    /// Rule for the templates, instead of the provider's usual one.
+    pub template_pattern: Option<String>,
 }
 
 /// A running installation.
@@ -55,6 +57,7 @@ pub struct Lab {
     pub worker: Supervised,
     /// Environment for `sproutctl`.
     pub environment: Vec<(String, String)>,
+    warm: u32,
     directory: tempfile::TempDir,
     _database: EmptyDatabase,
 }
@@ -109,6 +112,7 @@ impl Lab {
             server,
             worker,
             environment,
+            warm: options.warm,
             directory,
             _database: database,
         };
@@ -229,11 +233,17 @@ impl Lab {
         .await
     }
 
-    /// Ends the processes in an orderly way; nothing of this installation may be left on the provider.
+    /// Ends the processes in an orderly way; nothing of this installation may be left on the provider, but for what it was told to keep warm.
     pub async fn stop(self) -> Result<()> {
-        self.until_nothing_is_left().await?;
+        if self.warm == 0 {
+            self.until_nothing_is_left().await?;
+        }
         self.worker.stop().await?;
-        self.server.stop().await
+        self.server.stop().await?;
+        for instance in self.provider.ours(&self.installation).await? {
+            self.provider.driver().delete(&instance.name, &instance.tags.context("tags")?).await?;
+        }
+        Ok(())
     }
 }
 
@@ -282,7 +292,7 @@ worker:
   token_file: {dir}/worker.token
 ",
         dir = dir.display(),
-        pattern = provider.template_pattern,
+        pattern = options.template_pattern.as_ref().unwrap_or(&provider.template_pattern),
         warm = options.warm,
     );
     let settings = provider.settings.join(

@@ -23,7 +23,8 @@ END
   launch "$home" postgres "${AS_USER[@]}" "$bin/postgres" -D "$home/data"
   until_true 60 accepts_or_dead "$home" || true
   service_alive "$home" || give_up "$home" postgres "PostgreSQL does not answer on port $port"
-  echo "export SPROUT_TEST_POSTGRES=postgres://sprout:$password@127.0.0.1:$port/postgres"
+  # Through the socket, which is reached from every network namespace.
+  echo "export SPROUT_TEST_POSTGRES='postgres://sprout:$password@127.0.0.1:$port/postgres?host=$home'"
 }
 
 accepts_or_dead() { service_alive "$1" || ! running "$1/postgres.pid"; }

@@ -3,7 +3,11 @@
 use std::{fs::DirBuilder, io::ErrorKind, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc};
 
 use sprout_api::{SessionHandler, SessionRequests, SessionResponses};
-use sprout_app::{App, LocalBus, ports::Ports};
+use sprout_app::{
+    App, LocalBus,
+    ports::{Bus, Ports, Store as _},
+};
+use sprout_bus::RedisBus;
 use sprout_config::ServerConfig;
 use sprout_domain::{Catalogue, Secret, WorkerId};
 use sprout_fleet::Fleet;
@@ -31,7 +35,7 @@ impl Wired {
                 return Err(Error::Logs(error));
             }
         };
-        let ports = Ports { store: Arc::new(store.clone()), bus: Arc::new(LocalBus::default()), logs: logs.clone() };
+        let ports = Ports { bus: bus(server, &store).await?, store: Arc::new(store.clone()), logs: logs.clone() };
         Ok(Self { app: App::new(ports, catalogue).await?, store, logs })
     }
 
@@ -40,6 +44,14 @@ impl Wired {
         self.logs.flush().await;
         self.store.close().await;
     }
+}
+
+/// Wake-ups: within this process, or also to and from other servers.
+async fn bus(server: &ServerConfig, store: &SeaStore) -> Result<Arc<dyn Bus>, Error> {
+    Ok(match &server.redis {
+        Some(url) => Arc::new(RedisBus::connect(&Secret::new(url.expose()), &store.installation_id().await?)?),
+        None => Arc::new(LocalBus::default()),
+    })
 }
 
 /// How the store is opened.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use sprout_conf::Secret;
 
 use crate::{Config, DatabaseConfig, GroupConfig, Mistakes, Time, TlsConfig};
 
@@ -24,6 +25,8 @@ pub struct ServerConfig {
     pub tls: Option<TlsConfig>,
     /// The database.
     pub database: DatabaseConfig,
+    /// Redis that carries wake-ups between several servers on one PostgreSQL: `redis://USER:PASSWORD@HOST:PORT/`; default: none, for one server.
+    pub redis: Option<Secret>,
     /// Directory for what the server keeps in files; default `/var/lib/sprout`.
     pub data_dir: Option<PathBuf>,
     /// Directory for logs; default: `logs` in the data directory.
@@ -44,6 +47,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7600)),
             tls: None,
             database: DatabaseConfig::default(),
+            redis: None,
             data_dir: None,
             logs: None,
             providers_file: None,
@@ -86,6 +90,13 @@ impl ServerConfig {
         }
         if let Some(message) = self.database.mistake() {
             config.mistake(mistakes, "database.url", message);
+        }
+        if self.redis.as_ref().is_some_and(|url| !url.expose().starts_with("redis")) {
+            config.mistake(
+                mistakes,
+                "redis",
+                "not a Redis URL; write redis://USER:PASSWORD@HOST:PORT/, or rediss://… with TLS",
+            );
         }
         if self.check_interval.0 < Duration::from_secs(1) {
             config.mistake(mistakes, "check_interval", "shorter than a second; use 10m");
