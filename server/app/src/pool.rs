@@ -10,7 +10,7 @@ use sprout_domain::{
     event::{EventKind, NewEvent},
     lease, placement,
     pool::{self, Pool, PoolEvent, PoolRequest, PoolState},
-    template::Template,
+    template::{BuildDate, Template},
     user::{Role, User},
 };
 
@@ -255,7 +255,7 @@ async fn why_no_template(work: &mut Work, request: &PoolRequest, filter: Templat
     }
     let mut known = work.tx.templates(&TemplateFilter { version: None, date: None, ..filter }).await?;
     known.sort_by(|a, b| (&b.version, b.date).cmp(&(&a.version, a.date)));
-    let mut versions: Vec<_> = known.iter().map(|t| format!("{} of {}", t.version, t.date)).collect();
+    let mut versions: Vec<_> = known.iter().map(build_of).collect();
     versions.dedup();
     let wanted = match (&request.version, request.date) {
         (Some(version), Some(date)) => format!(" of version {version} and date {date}"),
@@ -320,10 +320,18 @@ pub(crate) async fn place(
     Ok(placement::place(count, templates, &room, avoid).into_iter().cloned().collect())
 }
 
+/// "5.11.7.3 of 2020-09-10", or the version alone where names have no date.
+fn build_of(template: &Template) -> String {
+    let Template { version, date, .. } = template;
+    if *date == BuildDate::default() { version.to_string() } else { format!("{version} of {date}") }
+}
+
 /// The pool (locked) has all it wanted: it is ready, and its lease starts.
 pub(crate) async fn fulfil(work: &mut Work, pool: &mut Pool) -> Result<()> {
     let until = lease::end(work.tx.now(), pool.lease);
-    if advance_pool(work, pool, PoolEvent::Fulfilled, &format!("ready, leased until {}", until.format("%F %T UTC"))).await? {
+    if advance_pool(work, pool, PoolEvent::Fulfilled, &format!("ready, leased until {}", until.format("%F %T UTC")))
+        .await?
+    {
         work.tx.set_pool_lease(pool.id, true, until).await?;
         pool.fulfilled_at = Some(work.tx.now());
         work.wake(Topic::Leases);
