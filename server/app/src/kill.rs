@@ -36,6 +36,15 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
 }
 
 async fn lock_pools(work: &mut Work, appliances: &[Appliance]) -> Result<BTreeMap<PoolId, Pool>> {
+/// Locks appliances with all that belongs to them, in the order in which everyone does.
+pub(crate) async fn lock(work: &mut Work, ids: &[ApplianceId]) -> Result<Vec<Appliance>> {
+    let subjects: Vec<_> = ids.iter().copied().map(Subject::Appliance).collect();
+    work.tx.live_workflows(&subjects).await?;
+    let unlocked = work.tx.appliances_by_id(ids).await?;
+    lock_pools(work, &unlocked).await?;
+    work.tx.lock_appliances(ids).await
+}
+
     let ids: BTreeSet<_> = appliances.iter().filter_map(|a| a.pool_id).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     Ok(work.tx.lock_pools(&ids).await?.into_iter().map(|pool| (pool.id, pool)).collect())

@@ -10,7 +10,7 @@ use sprout_domain::{
 use crate::{
     App, PoolView,
     appliance::visible,
-    kill::kill_appliances,
+    kill::{kill_appliances, lock},
     pool::{owned, view},
     ports::{ApplianceBy, Topic},
 };
@@ -38,7 +38,7 @@ impl App {
         work.emit_pool(
             EventKind::PoolExtended,
             &pool,
-            format!("{} extended the lease of pool {id} until {until:.0}", caller.name),
+            format!("{} extended the lease of pool {id} until {}", caller.name, until.format("%F %T UTC")),
         );
         work.wake(Topic::Leases);
         let view = view(work.tx.as_mut(), pool).await?;
@@ -62,7 +62,8 @@ impl App {
         }
         let until = lease::end(work.tx.now(), lease);
         work.tx.set_lease(id, until).await?;
-        let message = format!("{} extended the lease of {} until {until:.0}", caller.name, appliance.name);
+        let message =
+            format!("{} extended the lease of {} until {}", caller.name, appliance.name, until.format("%F %T UTC"));
         work.emit_appliance(EventKind::PoolExtended, &appliance, message);
         work.wake(Topic::Leases);
         let appliance = visible(work.tx.as_mut(), caller, &by).await?;
@@ -78,8 +79,12 @@ impl App {
             let (now, next) = (work.tx.now(), work.tx.next_expiry().await?);
             return Ok(next.map(|at| (at - now).to_std().unwrap_or_default()));
         }
-        let appliances = work.tx.appliances_by_id(&expired).await?;
-        for appliance in &appliances {
+        // Someone may have extended it since the look: what counts is the lease as it is once nobody else can change it.
+        let now = work.tx.now();
+        let mut appliances = lock(&mut work, &expired).await?;
+        appliances.retain(|appliance| appliance.leased_until.is_some_and(|until| until <= now));
+        let expired: Vec<_> = appliances.iter().map(|appliance| appliance.id).collect();
+        for appliance in appliances.iter().filter(|appliance| appliance.state.counts()) {
             work.emit_appliance(EventKind::LeaseExpired, appliance, format!("the lease of {} ended", appliance.name));
         }
         kill_appliances(&mut work, &expired, "its lease ended").await?;
