@@ -11,6 +11,7 @@ use sprout_domain::{
 };
 
 use crate::{
+    pool::fulfil,
     ports::{ApplianceChange, LiveWorkflow, NewWorkflow, PoolChange, Topic},
     work::Work,
 };
@@ -35,7 +36,6 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
     Ok(())
 }
 
-async fn lock_pools(work: &mut Work, appliances: &[Appliance]) -> Result<BTreeMap<PoolId, Pool>> {
 /// Locks appliances with all that belongs to them, in the order in which everyone does.
 pub(crate) async fn lock(work: &mut Work, ids: &[ApplianceId]) -> Result<Vec<Appliance>> {
     let subjects: Vec<_> = ids.iter().copied().map(Subject::Appliance).collect();
@@ -45,6 +45,7 @@ pub(crate) async fn lock(work: &mut Work, ids: &[ApplianceId]) -> Result<Vec<App
     work.tx.lock_appliances(ids).await
 }
 
+async fn lock_pools(work: &mut Work, appliances: &[Appliance]) -> Result<BTreeMap<PoolId, Pool>> {
     let ids: BTreeSet<_> = appliances.iter().filter_map(|a| a.pool_id).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     Ok(work.tx.lock_pools(&ids).await?.into_iter().map(|pool| (pool.id, pool)).collect())
@@ -97,13 +98,21 @@ async fn mark_killed(
     Ok(())
 }
 
-/// Brings pools (locked) to the state their appliances are in: ending when none of them counts any more, ended when none is left.
+/// Brings pools (locked) to the state their appliances are in: ready when all that count are, ending when none of them counts any more, ended
+/// when none is left. A deployment that failed is replaced in the transaction that says so; an appliance that was killed by request is not, and
+/// its pool does not wait for it.
 pub(crate) async fn settle_pools(work: &mut Work, pools: &mut BTreeMap<PoolId, Pool>) -> Result<()> {
     let ids: Vec<_> = pools.keys().copied().collect();
     if ids.is_empty() {
         return Ok(());
     }
     let left = work.tx.appliances_of_pools(&ids, false).await?;
+    for pool in pools.values_mut() {
+        let wanted: Vec<_> = left.iter().filter(|a| a.pool_id == Some(pool.id) && a.state.counts()).collect();
+        if !wanted.is_empty() && wanted.iter().all(|a| a.state == ApplianceState::Ready) {
+            fulfil(work, pool).await?;
+        }
+    }
     for (what, pool_event, message) in [
         (PoolState::Ending, PoolEvent::Kill, "ending: its appliances are being killed"),
         (PoolState::Ended, PoolEvent::Empty, "ended: nothing of it is left"),

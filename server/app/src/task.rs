@@ -25,7 +25,7 @@ use crate::{
     App,
     appliance::{For, deploy},
     kill::{kill_appliances, settle_pools},
-    pool::{advance_pool, fulfil, place},
+    pool::{advance_pool, place},
     ports::{ApplianceBy, ApplianceChange, Claim, PoolChange, TaskChange, TemplateFilter, Topic},
     provider::provider_failed,
     work::Work,
@@ -332,8 +332,9 @@ async fn succeeded(
     }
     succeed(work, task).await?;
     match (appliance.state, pool) {
-        (ApplianceState::Ready, Some(pool)) => fulfil_if_complete(work, pool).await,
-        (ApplianceState::Gone, Some(pool)) => settle_pools(work, &mut [(pool.id, pool.clone())].into()).await,
+        (ApplianceState::Ready | ApplianceState::Gone, Some(pool)) => {
+            settle_pools(work, &mut [(pool.id, pool.clone())].into()).await
+        }
         _ => Ok(()),
     }
 }
@@ -349,16 +350,6 @@ fn observed(output: StepOutput) -> ApplianceChange {
         },
         StepOutput::Empty | StepOutput::Provider { .. } => ApplianceChange::default(),
     }
-}
-
-/// The pool is locked, so of two appliances that get ready at once the later one sees the earlier.
-async fn fulfil_if_complete(work: &mut Work, pool: &mut Pool) -> Result<()> {
-    let appliances = work.tx.appliances_of_pools(&[pool.id], false).await?;
-    let ready = appliances.iter().filter(|a| a.state == ApplianceState::Ready).count();
-    if u32::try_from(ready).is_ok_and(|ready| ready >= pool.count) {
-        fulfil(work, pool).await?;
-    }
-    Ok(())
 }
 
 async fn failed(
