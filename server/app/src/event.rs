@@ -27,18 +27,20 @@ const SWEEP: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Feed {
     ports: Ports,
+    /// Where it begins: streams that begin before its first look must not miss what happens until then.
+    start: i64,
     tail: broadcast::Sender<Arc<Event>>,
 }
 
 impl Feed {
-    pub(crate) fn new(ports: Ports) -> Self {
-        Self { ports, tail: broadcast::Sender::new(KEPT) }
+    pub(crate) fn after(start: i64, ports: Ports) -> Self {
+        Self { ports, start, tail: broadcast::Sender::new(KEPT) }
     }
 
     /// Reads the tail until dropped. Run once per process.
     pub async fn run(&self) {
         let mut changed = self.ports.bus.subscribe(Topic::Events);
-        let mut sequence = None;
+        let mut sequence = self.start;
         loop {
             if let Err(error) = self.read_on(&mut sequence).await {
                 tracing::warn!(%error, "reading events failed; trying again");
@@ -50,18 +52,12 @@ impl Feed {
         }
     }
 
-    async fn read_on(&self, sequence: &mut Option<i64>) -> Result<()> {
+    async fn read_on(&self, sequence: &mut i64) -> Result<()> {
         let mut tx = self.ports.store.read().await?;
-        let mut after = match *sequence {
-            Some(sequence) => sequence,
-            None => tx.last_sequence().await?,
-        };
-        *sequence = Some(after);
         loop {
-            let events = tx.events_after(after, &EventFilter::default(), BATCH).await?;
+            let events = tx.events_after(*sequence, &EventFilter::default(), BATCH).await?;
             let Some(last) = events.last() else { return Ok(()) };
-            after = last.sequence;
-            *sequence = Some(after);
+            *sequence = last.sequence;
             for event in events {
                 // No receiver is no error: nobody watches.
                 let _ = self.tail.send(Arc::new(event));
@@ -117,15 +113,20 @@ impl EventStream {
     /// At least one event, and all that are there already; for watchers that only need the latest state.
     pub async fn next_many(&mut self) -> Result<Vec<Event>> {
         let mut batch = vec![self.next().await?];
-        while let Ok(event) = self.tail.try_recv() {
-            if event.sequence > self.sequence {
-                self.sequence = event.sequence;
-                if self.matches(&event) {
-                    batch.push((*event).clone());
+        batch.extend(self.ready.drain(..));
+        while !self.behind {
+            match self.tail.try_recv() {
+                Ok(event) if event.sequence > self.sequence => {
+                    self.sequence = event.sequence;
+                    if self.matches(&event) {
+                        batch.push((*event).clone());
+                    }
                 }
+                Ok(_) => {}
+                Err(broadcast::error::TryRecvError::Lagged(_)) => self.behind = true,
+                Err(_) => break, // that it is closed, the next call finds out
             }
         }
-        batch.extend(self.ready.drain(..));
         Ok(batch)
     }
 

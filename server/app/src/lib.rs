@@ -47,7 +47,7 @@ impl App {
     /// Makes the configured catalogue known to the database and is then ready to serve.
     pub async fn new(ports: Ports, catalogue: Catalogue) -> Result<Arc<Self>> {
         let installation_id = ports.store.installation_id().await?;
-        let feed = Feed::new(ports.clone());
+        let feed = Feed::after(ports.store.read().await?.last_sequence().await?, ports.clone());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let app = Arc::new(Self {
             ports,
