@@ -129,11 +129,17 @@ impl App {
     /// Takes the result of a step. `false`: it came from an assignment that is no longer current, and changed nothing.
     pub async fn finish_task(&self, worker: &WorkerId, key: TaskKey, outcome: Outcome) -> Result<bool> {
         let mut work = self.work().await?;
-        let Some(task) = work.tx.lock_task(key.id).await? else { return Ok(false) };
-        let current =
-            task.state == TaskState::Running && task.epoch == key.epoch && task.worker.as_ref() == Some(worker);
-        if !current {
-            return Ok(false);
+        let Some(mut task) = current_task(&mut work, worker, key).await? else { return Ok(false) };
+        if ends_deployment(&task, &outcome) {
+            // The pool may fail with it, and all others of the pool are killed then: their tasks are locked first, in the same order by
+            // everyone. What holds one of them waits for the pool.
+            drop(work);
+            work = self.work().await?;
+            lock_siblings(&mut work, &task).await?;
+            task = match current_task(&mut work, worker, key).await? {
+                Some(task) => task,
+                None => return Ok(false),
+            };
         }
         match appliance_of(&task) {
             Some(id) => self.finish_appliance_step(&mut work, &task, id, outcome).await?,
@@ -209,6 +215,32 @@ impl App {
             Err(error) => failed(work, task, appliance, pool, error).await,
         }
     }
+}
+
+/// The task, locked, if this is its current assignment.
+async fn current_task(work: &mut Work, worker: &WorkerId, key: TaskKey) -> Result<Option<Task>> {
+    let task = work.tx.lock_task(key.id).await?;
+    Ok(task.filter(|task| {
+        task.state == TaskState::Running && task.epoch == key.epoch && task.worker.as_ref() == Some(worker)
+    }))
+}
+
+/// A deployment fails for good with this result, unless it was to be stopped anyway.
+fn ends_deployment(task: &Task, outcome: &Outcome) -> bool {
+    let gives_up = |error: &StepError| after_failure(task.step, task.attempt, error.reason) == AfterFailure::GiveUp;
+    task.workflow == WorkflowKind::Deploy && !task.cancel_requested && outcome.as_ref().is_err_and(gives_up)
+}
+
+/// Locks the unfinished tasks of all appliances of the pool that the task's appliance belongs to.
+async fn lock_siblings(work: &mut Work, task: &Task) -> Result<()> {
+    let Some(id) = appliance_of(task) else { return Ok(()) };
+    let pool = work.tx.appliance(&ApplianceBy::Id(id)).await?.and_then(|appliance| appliance.pool_id);
+    let siblings = match pool {
+        Some(pool) => work.tx.appliances_of_pools(&[pool], false).await?,
+        None => Vec::new(),
+    };
+    let subjects: Vec<_> = siblings.iter().map(|sibling| Subject::Appliance(sibling.id)).collect();
+    work.tx.live_workflows(&subjects).await.map(drop)
 }
 
 fn appliance_of(task: &Task) -> Option<ApplianceId> {
