@@ -14,6 +14,7 @@ scripts/install.sh test
 # Short, because sockets live in it; open, because daemons that run as their own users must get in.
 dir=$(mktemp -d /tmp/sprout.XXXX)
 chmod 755 "$dir"
+# shellcheck disable=SC2317 # the trap reaches it
 finish() {
   local status=$?
   trap - ERR EXIT
