@@ -18,7 +18,7 @@ mod warm;
 mod work;
 mod worker;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sprout_domain::{Catalogue, Result};
 
@@ -38,7 +38,7 @@ pub struct App {
     catalogue: RwLock<Arc<Catalogue>>,
     installation_id: String,
     feed: Feed,
-    started_at: std::time::Instant,
+    listening: Mutex<worker::Listening>,
     /// Turns for hashing passwords.
     hashing: tokio::sync::Semaphore,
 }
@@ -54,7 +54,7 @@ impl App {
             catalogue: RwLock::default(),
             installation_id,
             feed,
-            started_at: std::time::Instant::now(),
+            listening: Mutex::default(),
             hashing: tokio::sync::Semaphore::new(cores),
         });
         app.set_catalogue(catalogue).await?;

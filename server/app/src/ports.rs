@@ -465,6 +465,12 @@ pub trait WorkerRows: Send {
     /// Inserts or updates a worker whose session `session` opens now; last heard now.
     async fn worker_connected(&mut self, hello: &WorkerHello, session: &str) -> Result<()>;
 
+    /// Whether `session` is still this worker's; if so, it stays that until the transaction ends. Before its tasks are locked, always.
+    async fn hold_session(&mut self, worker: &WorkerId, session: &str) -> Result<bool>;
+
+    /// Whether this worker was not heard for this long; if so, it stays unheard until the transaction ends. Before its tasks are locked, always.
+    async fn hold_silent(&mut self, worker: &WorkerId, unheard_for: Duration) -> Result<bool>;
+
     /// Notes that these workers were heard, each if `session` is still its session.
     async fn workers_heard(&mut self, sessions: &[(WorkerId, String)]) -> Result<()>;
 

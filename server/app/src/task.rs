@@ -80,8 +80,15 @@ impl TaskChange {
 }
 
 impl App {
-    /// Gives up to `limit` tasks that this worker can run to it.
-    pub async fn claim_tasks(&self, worker: &WorkerId, drivers: &[String], limit: u64) -> Result<Vec<Assignment>> {
+    /// Gives up to `limit` tasks that this worker can run to it; none if `session` is no longer its session, through which it would never
+    /// hear of them.
+    pub async fn claim_tasks(
+        &self,
+        worker: &WorkerId,
+        session: &str,
+        drivers: &[String],
+        limit: u64,
+    ) -> Result<Vec<Assignment>> {
         let catalogue = self.catalogue();
         let serves = |spec: &&ProviderSpec| drivers.iter().any(|driver| driver == spec.settings.driver());
         let providers: Vec<_> = catalogue.providers.values().filter(serves).map(|spec| spec.key.clone()).collect();
@@ -89,6 +96,9 @@ impl App {
             return Ok(Vec::new());
         }
         let mut work = self.work().await?;
+        if !work.tx.hold_session(worker, session).await? {
+            return Ok(Vec::new());
+        }
         let tasks = work.tx.claim_tasks(&Claim { worker: worker.clone(), providers, limit }).await?;
         if tasks.is_empty() {
             return Ok(Vec::new());

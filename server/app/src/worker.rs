@@ -1,9 +1,9 @@
 //! Workers: sessions opening and closing, and what becomes of their tasks.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use sprout_domain::{
-    Result, WorkerId,
+    Result, Timestamp, WorkerId,
     worker::Worker,
     workflow::{Subject, Task, TaskState},
 };
@@ -26,6 +26,25 @@ pub struct Reconnected {
     pub revoked: Vec<TaskKey>,
 }
 
+/// A longer pause between two looks is a break: what workers said meanwhile may not have been written down.
+const BREAK: Duration = Duration::from_secs(5);
+
+/// Since when this process has listened without a break, by the database's clock, which also goes on while a machine sleeps.
+#[derive(Debug, Default)]
+pub(crate) struct Listening(Option<(Timestamp, Timestamp)>);
+
+impl Listening {
+    /// The database answered just now; returns for how long it has done so without a break.
+    fn look(&mut self, now: Timestamp) -> Duration {
+        let since = match self.0 {
+            Some((since, last)) if (now - last).to_std().is_ok_and(|pause| pause <= BREAK) => since,
+            _ => now, // also where the clock went back
+        };
+        self.0 = Some((since, now));
+        (now - since).to_std().unwrap_or_default()
+    }
+}
+
 impl App {
     /// All workers, by id.
     pub async fn workers(&self) -> Result<Vec<Worker>> {
@@ -40,8 +59,9 @@ impl App {
         running: &[TaskKey],
     ) -> Result<Reconnected> {
         let mut work = self.work().await?;
-        let mine = work.tx.tasks_of_worker(&hello.id).await?;
+        // The session first: what its predecessor is being given just now is then seen below, and after that it is given nothing.
         work.tx.worker_connected(hello, session).await?;
+        let mine = work.tx.tasks_of_worker(&hello.id).await?;
         let key = |task: &Task| TaskKey { id: task.id, epoch: task.epoch };
         let revoked = running.iter().filter(|r| !mine.iter().any(|task| key(task) == **r)).copied().collect();
         let (kept, lost) = mine.into_iter().partition(|task| running.contains(&key(task)));
@@ -66,15 +86,21 @@ impl App {
         work.commit().await
     }
 
-    /// Gives the tasks of workers that were silent for too long to others. Not before this process has listened for as long itself: after a
-    /// restart everyone has been silent, and is about to reconnect.
+    /// Gives the tasks of workers that were silent for too long to others. Not before this process has listened for as long itself without a
+    /// break: after a restart, and after an outage of the database, everyone has been silent, and is about to be heard.
     pub async fn release_silent(&self) -> Result<()> {
-        if self.started_at.elapsed() < SILENCE {
+        let mut tx = self.ports.store.read().await?;
+        let silent = tx.silent_workers(SILENCE).await?;
+        let listened = self.listening.lock().unwrap_or_else(PoisonError::into_inner).look(tx.now());
+        drop(tx);
+        if listened < SILENCE {
             return Ok(());
         }
-        let silent = self.ports.store.read().await?.silent_workers(SILENCE).await?;
         for worker in silent {
             let mut work = self.work().await?;
+            if !work.tx.hold_silent(&worker, SILENCE).await? {
+                continue; // it is back
+            }
             let tasks = work.tx.tasks_of_worker(&worker).await?;
             tracing::warn!(%worker, tasks = tasks.len(), "worker is silent; its tasks are given to others");
             release(&mut work, tasks).await?;
@@ -115,4 +141,18 @@ pub(crate) async fn unblock(work: &mut Work, subjects: &[Subject]) -> Result<()>
         work.wake(Topic::Tasks);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_during_a_break_proves_nothing() {
+        let mut listening = Listening::default();
+        let mut look = |second: i64| listening.look(Timestamp::from_timestamp(second, 0).unwrap()).as_secs();
+        assert_eq!([look(100), look(101), look(105), look(110)], [0, 1, 5, 10]);
+        assert_eq!([look(130), look(131)], [0, 1], "the database was away for twenty seconds");
+        assert_eq!([look(50), look(52)], [0, 2], "its clock was set back");
+    }
 }

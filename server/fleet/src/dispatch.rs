@@ -5,14 +5,24 @@ use std::{sync::Arc, time::Duration};
 use sprout_app::{Assignment, TaskKey, ports::Topic};
 use sprout_domain::WorkerId;
 use sprout_proto::worker::{Cancel, SessionResponse, session_response::Message as Say};
-use tokio::time::timeout;
+use tokio::{sync::mpsc::error::TrySendError, time::timeout};
 
 use crate::{Fleet, Running, convert, crash_point};
 
 /// Tasks are looked for this often even if no wake-up came.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Tasks to stop are looked for this often even if no wake-up came.
+const CANCEL_SWEEP: Duration = Duration::from_secs(5);
 /// Tasks given to one worker at once, so that several workers share what there is.
 const SHARE: usize = 16;
+
+/// A session with room for tasks.
+struct Free {
+    worker: WorkerId,
+    session: String,
+    drivers: Vec<String>,
+    room: usize,
+}
 
 impl Fleet {
     /// Gives out tasks, and tells workers to stop tasks, until dropped. Run once per process.
@@ -20,11 +30,15 @@ impl Fleet {
         let mut tasks = self.app.bus().subscribe(Topic::Tasks);
         let mut cancels = self.app.bus().subscribe(Topic::Cancels);
         let mut wait = SWEEP;
+        // A cancellation that could not be read or sent, or whose wake-up got lost, is told at the next sweep.
+        let mut sweep = tokio::time::interval(CANCEL_SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = tasks.changed() => {}
                 () = self.room.notified() => {}
                 _ = cancels.changed() => self.cancel().await,
+                _ = sweep.tick() => self.cancel().await,
                 () = tokio::time::sleep(wait) => {}
             }
             wait = self.dispatch().await;
@@ -39,11 +53,11 @@ impl Fleet {
                 return SWEEP;
             }
             let mut given = 0;
-            for (worker, drivers, room) in free {
-                match self.app.claim_tasks(&worker, &drivers, room as u64).await {
+            for Free { worker, session, drivers, room } in free {
+                match self.app.claim_tasks(&worker, &session, &drivers, room as u64).await {
                     Ok(assignments) => {
                         given += assignments.len();
-                        self.assign(&worker, assignments).await;
+                        self.assign(&worker, &session, assignments).await;
                     }
                     Err(error) => {
                         tracing::warn!(%worker, %error, "looking for tasks failed; trying again");
@@ -61,34 +75,46 @@ impl Fleet {
     }
 
     /// Workers with room, the emptiest first.
-    fn free(&self) -> Vec<(WorkerId, Vec<String>, usize)> {
+    fn free(&self) -> Vec<Free> {
         let sessions = self.sessions();
         let mut free: Vec<_> = sessions
             .iter()
             .filter(|(_, session)| !session.outgoing.is_closed() && session.outgoing.capacity() > SHARE)
-            .map(|(worker, session)| {
-                let room = session.slots.saturating_sub(session.running.len());
-                (worker.clone(), session.drivers.clone(), room)
+            .map(|(worker, session)| Free {
+                worker: worker.clone(),
+                session: session.id.clone(),
+                drivers: session.drivers.clone(),
+                room: session.slots.saturating_sub(session.running.len()),
             })
-            .filter(|(_, _, room)| *room > 0)
+            .filter(|free| free.room > 0)
             .collect();
-        free.sort_by_key(|(_, _, room)| std::cmp::Reverse(*room));
-        free.into_iter().map(|(worker, drivers, room)| (worker, drivers, room.min(SHARE))).collect()
+        free.sort_by_key(|free| std::cmp::Reverse(free.room));
+        for free in &mut free {
+            free.room = free.room.min(SHARE);
+        }
+        free
     }
 
-    async fn assign(&self, worker: &WorkerId, assignments: Vec<Assignment>) {
+    async fn assign(&self, worker: &WorkerId, session: &str, assignments: Vec<Assignment>) {
         for assignment in assignments {
             let (key, running) = Running::of(&assignment.task);
             crash_point(&format!("server.{}.assigned", running.step));
-            let outgoing = self.sessions().get_mut(worker).map(|session| {
-                session.running.insert(key, running.clone());
-                session.outgoing.clone()
+            let log = running.log();
+            let step = running.step;
+            let outgoing = self.sessions().get_mut(worker).filter(|open| open.id == session).map(|open| {
+                open.running.insert(key, running);
+                open.outgoing.clone()
             });
             // Should the session be gone: the tasks are the worker's, and are given to others when it is back without them, or silent for too long.
+            // A newer session is not told: they were taken back when it was opened.
             let Some(outgoing) = outgoing else { return };
-            self.log_assigned(&running.log(), running.step, key, worker).await;
+            self.log_assigned(&log, step, key, worker).await;
             let message = Say::Assign(convert::assign(assignment));
-            let _ = outgoing.send(Ok(SessionResponse { message: Some(message) })).await;
+            if let Err(TrySendError::Full(_)) = outgoing.try_send(Ok(SessionResponse { message: Some(message) })) {
+                // Nobody else waits for a worker that does not read; it starts over, and what it was not told is given out again.
+                tracing::warn!(%worker, "worker does not take what it is given; its session is ended");
+                return self.end(worker, session);
+            }
         }
     }
 
@@ -100,15 +126,16 @@ impl Fleet {
             Err(_) => return tracing::warn!("looking for tasks to stop took too long"),
         };
         for (worker, key) in cancels {
-            self.send_cancel(&worker, key).await;
+            self.send_cancel(&worker, key);
         }
     }
 
-    async fn send_cancel(&self, worker: &WorkerId, key: TaskKey) {
+    fn send_cancel(&self, worker: &WorkerId, key: TaskKey) {
         let outgoing = self.sessions().get(worker).map(|session| session.outgoing.clone());
         if let Some(outgoing) = outgoing {
             let cancel = Cancel { task: Some(convert::task_ref(key)), reason: "its workflow was ended".to_owned() };
-            let _ = outgoing.send(Ok(SessionResponse { message: Some(Say::Cancel(cancel)) })).await;
+            // No room, or a session that has just ended: the next sweep tells it.
+            let _ = outgoing.try_send(Ok(SessionResponse { message: Some(Say::Cancel(cancel)) }));
         }
     }
 }

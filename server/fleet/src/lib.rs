@@ -82,6 +82,14 @@ impl Fleet {
         self.sessions().keys().cloned().collect()
     }
 
+    /// Ends a session, unless a newer one took its place.
+    fn end(&self, worker: &WorkerId, session: &str) {
+        let mut sessions = self.sessions();
+        if sessions.get(worker).is_some_and(|open| open.id == session) {
+            sessions.remove(worker);
+        }
+    }
+
     fn sessions(&self) -> MutexGuard<'_, HashMap<WorkerId, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,7 +12,10 @@ use sprout_proto::worker::{
     Ack, Done, Hello, Log, Progress, SessionRequest, SessionResponse, TaskRef, Welcome,
     session_request::Message as Said, session_response::Message as Say,
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -90,51 +93,53 @@ impl Fleet {
     {
         let mut heard = tokio::time::interval(HEARTBEAT);
         let mut statuses = HashMap::new();
+        // By when something must be said, and whether something was since it was last noted that the worker lives: only what the worker says
+        // proves that.
+        let (mut silent_at, mut spoke) = (Instant::now() + SILENCE, true);
         let why = loop {
-            tokio::select! {
-                said = timeout(SILENCE, incoming.next()) => match said {
-                    Err(_) => break "it was silent for too long".to_owned(),
-                    Ok(None) => break "it left".to_owned(),
-                    Ok(Some(Err(status))) => break format!("the stream broke: {}", status.message()),
-                    Ok(Some(Ok(request))) => match request.message {
-                        Some(Said::Hello(_)) => break "it said Hello twice".to_owned(),
-                        Some(Said::Heartbeat(_)) | None => {}
-                        Some(Said::Progress(progress)) => self.progress(&worker, progress, &mut statuses),
-                        Some(Said::Log(line)) => self.log(&worker, line).await,
-                        Some(Said::Done(done)) => self.done(&worker, done),
-                    },
-                },
-                _ = heard.tick() => if !self.note(&worker, &id, &mut statuses).await {
-                    break "a newer session replaced it".to_owned();
+            let said = tokio::select! {
+                said = timeout_at(silent_at, incoming.next()) => said,
+                _ = heard.tick() => {
+                    if !self.note(&worker, &id, &mut statuses, std::mem::take(&mut spoke)).await {
+                        break "a newer session replaced it".to_owned();
+                    }
+                    continue;
+                }
+            };
+            (silent_at, spoke) = (Instant::now() + SILENCE, true);
+            match said {
+                Err(_) => break "it was silent for too long".to_owned(),
+                Ok(None) => break "it left".to_owned(),
+                Ok(Some(Err(status))) => break format!("the stream broke: {}", status.message()),
+                Ok(Some(Ok(request))) => match request.message {
+                    Some(Said::Hello(_)) => break "it said Hello twice".to_owned(),
+                    Some(Said::Heartbeat(_)) | None => {}
+                    Some(Said::Progress(progress)) => self.progress(&worker, progress, &mut statuses),
+                    Some(Said::Log(line)) => self.log(&worker, line).await,
+                    Some(Said::Done(done)) => self.done(&worker, done),
                 },
             }
         };
         tracing::info!(%worker, session = id, why, "worker session ended");
-        let mine = |session: &Session| session.id == id;
-        if self.sessions().get(&worker).is_some_and(mine) {
-            self.sessions().remove(&worker);
-        }
+        self.end(&worker, &id);
         if let Err(error) = self.app.worker_disconnected(&worker, &id).await {
             tracing::warn!(%worker, %error, "could not note that a worker left");
         }
     }
 
-    /// Writes down that the worker lives and what its steps do just now; `false` if this session is no longer the worker's.
-    async fn note(
-        &self,
-        worker: &WorkerId,
-        id: &str,
-        statuses: &mut HashMap<sprout_domain::ApplianceId, String>,
-    ) -> bool {
+    /// Writes down that the worker lives, if it `spoke`, and what its steps do just now; `false` if this session is no longer the worker's.
+    async fn note(&self, worker: &WorkerId, id: &str, statuses: &mut HashMap<TaskKey, String>, spoke: bool) -> bool {
         if self.sessions().get(worker).is_none_or(|session| session.id != id) {
             return false;
         }
-        let lines: Vec<_> = statuses.drain().collect();
+        // What a step said before it ended must not cover what it ended with.
+        let running = |(task, line)| Some((self.running(worker, task)?.appliance()?, line));
+        let lines: Vec<_> = statuses.drain().filter_map(running).collect();
         let noted = async {
-            if !lines.is_empty() {
-                self.app.report_progress(&lines).await?;
+            if spoke {
+                self.app.workers_heard(&[(worker.clone(), id.to_owned())]).await?;
             }
-            self.app.workers_heard(&[(worker.clone(), id.to_owned())]).await
+            if lines.is_empty() { Ok(()) } else { self.app.report_progress(&lines).await }
         };
         if let Err(error) = noted.await {
             tracing::warn!(%worker, %error, "could not note that a worker lives");
@@ -142,16 +147,11 @@ impl Fleet {
         true
     }
 
-    fn progress(
-        &self,
-        worker: &WorkerId,
-        progress: Progress,
-        statuses: &mut HashMap<sprout_domain::ApplianceId, String>,
-    ) {
-        let appliance = progress.task.as_ref().and_then(|task| self.running(worker, convert::key(task))?.appliance());
-        if let Some(appliance) = appliance {
+    fn progress(&self, worker: &WorkerId, progress: Progress, statuses: &mut HashMap<TaskKey, String>) {
+        let task = progress.task.as_ref().map(convert::key);
+        if let Some(task) = task.filter(|task| self.running(worker, *task).is_some()) {
             let status: String = progress.status.chars().filter(|c| !c.is_control()).take(500).collect();
-            statuses.insert(appliance, status);
+            statuses.insert(task, status);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{DbErr, FromQueryResult, QueryResult};
+use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::{WorkerHello, WorkerRows};
 use sprout_domain::{Result, WorkerId, lease, worker::Worker};
 
@@ -28,6 +28,19 @@ impl FromQueryResult for Row {
     }
 }
 
+impl SeaTx {
+    /// Locks a worker if the condition, with its one value, holds for it.
+    async fn hold(&self, condition: &str, worker: &WorkerId, value: Value) -> Result<bool> {
+        #[derive(FromQueryResult)]
+        struct Held {
+            #[allow(dead_code, reason = "whether there is a row is the answer")]
+            id: String,
+        }
+        let sql = format!("select id from workers where id = $1 and {condition}{}", self.locked());
+        Ok(self.row::<Held>(&sql, [worker.0.as_str().into(), value]).await?.is_some())
+    }
+}
+
 #[async_trait]
 impl WorkerRows for SeaTx {
     async fn worker_connected(&mut self, hello: &WorkerHello, session: &str) -> Result<()> {
@@ -46,6 +59,14 @@ impl WorkerRows for SeaTx {
         let target = "workers (id, version, drivers, slots, session, connected, last_heard_at)";
         self.insert(target, vec![row], rest).await?;
         Ok(())
+    }
+
+    async fn hold_session(&mut self, worker: &WorkerId, session: &str) -> Result<bool> {
+        self.hold("session = $2", worker, session.into()).await
+    }
+
+    async fn hold_silent(&mut self, worker: &WorkerId, unheard_for: Duration) -> Result<bool> {
+        self.hold("last_heard_at <= $2", worker, self.time(lease::begin(self.now, unheard_for))).await
     }
 
     async fn workers_heard(&mut self, sessions: &[(WorkerId, String)]) -> Result<()> {

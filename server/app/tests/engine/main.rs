@@ -1,0 +1,10 @@
+//! The engine as a worker and a caller meet it: the use cases on a real database of each kind, driven step by step so that
+//! what rarely happens at the same time does.
+
+#![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
+
+mod lease;
+mod pool;
+mod task;
+mod worker;
+mod world;

@@ -1,0 +1,180 @@
+//! An engine with one group, one provider and its template, and a worker that does what a test tells it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sprout_app::{
+    App, Assignment, LocalBus, Outcome, PoolView, TaskKey,
+    ports::{FoundTemplate, LogOf, LogStore, Ports, Store as _, WorkerHello},
+};
+use sprout_domain::{
+    Catalogue, PoolId, Result, Secret, WorkerId,
+    appliance::PowerState,
+    group::{Group, TemplatePattern},
+    pool::PoolRequest,
+    provider::{ProviderSettings, ProviderSpec},
+    user::{Role, User},
+    version::Version,
+    workflow::{StepError, StepErrorReason, StepKind, StepOutput},
+};
+use sprout_test_support::database::TestDatabase;
+use tokio::sync::watch;
+
+/// Drivers of every worker here.
+pub(crate) const DRIVER: &str = "container";
+/// A test that waits longer has found something that hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The engine, and someone who uses it.
+pub(crate) struct World {
+    pub(crate) app: Arc<App>,
+    pub(crate) user: User,
+    /// Gone when dropped.
+    _database: TestDatabase,
+}
+
+/// Tests of the engine read no logs.
+struct NoLogs(watch::Sender<u64>);
+
+#[async_trait]
+impl LogStore for NoLogs {
+    async fn append(&self, _: &LogOf, _: Vec<String>) {}
+
+    async fn read(&self, _: &LogOf, position: u64, _: usize) -> Result<(Vec<String>, u64)> {
+        Ok((Vec::new(), position))
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+}
+
+impl World {
+    pub(crate) async fn new(database: TestDatabase) -> anyhow::Result<Self> {
+        let logs = Arc::new(NoLogs(watch::Sender::new(0)));
+        let ports = Ports { store: database.store(), bus: Arc::new(LocalBus::default()), logs };
+        let app = App::new(ports, catalogue()?).await?;
+        let user = app.create_user("ann", Secret::new("correct horse"), Role::User).await?;
+        let found = FoundTemplate {
+            name: "app-1.0".to_owned(),
+            group: "app".into(),
+            version: Version::new("1.0"),
+            date: TemplatePattern::new("app-(?<version>.*)")?.read("app-1.0").unwrap().1,
+        };
+        let mut tx = database.store().write().await?;
+        tx.sync_templates(&"lab".into(), &[found]).await?;
+        tx.set_checked(&"lab".into(), true, "fine").await?;
+        tx.commit().await?;
+        Ok(Self { app, user, _database: database })
+    }
+
+    pub(crate) async fn request(&self, count: u32, lease: Duration) -> Result<PoolId> {
+        let request = PoolRequest {
+            request_id: format!("{:x}", rand::random::<u64>()),
+            group: "app".into(),
+            count,
+            version: None,
+            date: None,
+            provider: None,
+            lease: Some(lease),
+            description: String::new(),
+            memory_mib: None,
+            cpus: None,
+        };
+        Ok(self.app.request_pool(&self.user, request).await?.view.pool.id)
+    }
+
+    pub(crate) async fn pool(&self, id: PoolId) -> Result<PoolView> {
+        self.app.pool(&self.user, id).await
+    }
+
+    /// A session of a worker that runs what it says it runs.
+    pub(crate) async fn worker(&self, id: &str, running: &[TaskKey]) -> Result<Worker> {
+        let session = format!("{:016x}", rand::random::<u64>());
+        let hello =
+            WorkerHello { id: id.into(), version: "1".to_owned(), drivers: vec![DRIVER.to_owned()], slots: 100 };
+        self.app.worker_connected(&hello, &session, running).await?;
+        Ok(Worker { app: self.app.clone(), id: id.into(), session })
+    }
+}
+
+/// One session of a worker.
+pub(crate) struct Worker {
+    pub(crate) app: Arc<App>,
+    pub(crate) id: WorkerId,
+    pub(crate) session: String,
+}
+
+impl Worker {
+    pub(crate) async fn claim(&self) -> Result<Vec<Assignment>> {
+        self.app.claim_tasks(&self.id, &self.session, &[DRIVER.to_owned()], 100).await
+    }
+
+    pub(crate) async fn finish(&self, task: TaskKey, outcome: Outcome) -> Result<bool> {
+        self.app.finish_task(&self.id, task, outcome).await
+    }
+
+    /// Takes and ends steps well until there are none.
+    pub(crate) async fn work(&self) -> Result<Vec<StepKind>> {
+        let mut steps = Vec::new();
+        loop {
+            let claimed = self.claim().await?;
+            if claimed.is_empty() {
+                return Ok(steps);
+            }
+            for assignment in claimed {
+                steps.push(assignment.task.step);
+                assert!(self.finish(key(&assignment), well(assignment.task.step)).await?);
+            }
+        }
+    }
+}
+
+pub(crate) fn key(assignment: &Assignment) -> TaskKey {
+    TaskKey { id: assignment.task.id, epoch: assignment.task.epoch }
+}
+
+/// What a step that went well says.
+#[expect(clippy::unnecessary_wraps, reason = "it is one of two outcomes")]
+pub(crate) fn well(step: StepKind) -> Outcome {
+    Ok(match step {
+        StepKind::WaitAddress => StepOutput::Observed {
+            provider_ref: "ref".to_owned(),
+            power: PowerState::On,
+            address: Some("192.0.2.1".to_owned()),
+            endpoints: Vec::new(),
+        },
+        _ => StepOutput::Empty,
+    })
+}
+
+/// What a step that went wrong says.
+pub(crate) fn badly(reason: StepErrorReason) -> Outcome {
+    Err(StepError { reason, message: "as the test wants".to_owned() })
+}
+
+fn catalogue() -> anyhow::Result<Catalogue> {
+    let group = Group {
+        name: "app".into(),
+        pattern: TemplatePattern::new("app-(?<version>.*)")?,
+        default_lease: Duration::from_secs(3600),
+        max_lease: Duration::from_secs(7200),
+        warm_count: 0,
+        endpoints: Vec::new(),
+        probes: Vec::new(),
+    };
+    let provider = ProviderSpec {
+        key: "lab".into(),
+        name: "lab".to_owned(),
+        provisioning_limit: 100,
+        appliance_limit: None,
+        disabled: false,
+        settings: ProviderSettings::Container {
+            socket: "unix:///nowhere".to_owned(),
+            publish_address: "127.0.0.1".to_owned(),
+            memory_mib: 0,
+            cpus: 0,
+        },
+    };
+    Ok(Catalogue { groups: [(group.name.clone(), group)].into(), providers: [(provider.key.clone(), provider)].into() })
+}
