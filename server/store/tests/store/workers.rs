@@ -53,6 +53,8 @@ async fn silence_matters_with_tasks(db: TestDatabase) -> anyhow::Result<()> {
     tx.claim_tasks(&Claim { worker: "w1".into(), providers: keys(&["p1"]), limit: 1 }).await?;
     assert_eq!(tx.silent_workers(Duration::ZERO).await?, ["w1".into()]);
     assert!(tx.silent_workers(Duration::from_secs(10)).await?.is_empty());
+    assert!(tx.hold_silent(&"w1".into(), Duration::ZERO).await?);
+    assert!(!tx.hold_silent(&"w1".into(), Duration::from_secs(10)).await?, "it was heard");
     assert_eq!(tx.workers().await?.iter().map(|worker| worker.running_count).collect::<Vec<_>>(), [0, 1]);
     Ok(())
 }
