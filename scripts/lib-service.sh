@@ -5,11 +5,12 @@
 launch() {
   local home=$1 name=$2
   shift 2
-  (
-    cd "$home" || exit
-    exec setsid "$@" </dev/null >"$home/$name.log" 2>&1
-  ) &
+  # In its directory from its first moment on, which is how `running` knows it.
+  local back=$PWD
+  cd "$home"
+  setsid "$@" </dev/null >"$home/$name.log" 2>&1 &
   echo $! >"$home/$name.pid"
+  cd "$back"
 }
 
 # running PIDFILE: is that process alive and still ours? Its directory tells it from a later one with the same pid.

@@ -81,7 +81,7 @@ fn refusal_hint(code: Code, noun: &str) -> Option<String> {
         }
         Code::NotFound => format!("`sproutctl {noun} list` shows what there is"),
         Code::FailedPrecondition if noun == "request" => {
-            "`sproutctl template list` shows what can be requested".to_owned()
+            "`sproutctl provider list` shows what works, `sproutctl template list` what can be requested".to_owned()
         }
         Code::AlreadyExists if noun == "request" => "leave --request-id away to make a new request".to_owned(),
         Code::ResourceExhausted => "`sproutctl pool list` shows what you have; kill what you no longer need".to_owned(),

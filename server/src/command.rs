@@ -31,7 +31,8 @@ impl CreateSuperuser {
         let wired = Wired::open(&settings.server, settings.catalogue).await?;
         let created = wired.app.create_user(&self.name, password, Role::Superuser).await;
         wired.close().await;
-        say(&format!("superuser {} is created; sign in with: sproutctl login", created?.name));
+        let name = created?.name;
+        say(&format!("superuser {name} is created; sign in with: sproutctl login {name}"));
         Ok(())
     }
 }

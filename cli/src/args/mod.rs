@@ -55,7 +55,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, global = true)]
     pub(crate) insecure: bool,
     /// Configuration file.
-    #[arg(long, global = true, env = "SPROUT_CONFIG", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, global = true, env = "SPROUTCTL_CONFIG", hide_env_values = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn visible(tx: &mut dyn Tx, caller: &User, by: &ApplianceBy) ->
             ApplianceBy::Name(name) => format!("appliance named {name}"),
             ApplianceBy::Address(address) => format!("appliance at {address}"),
         };
-        Error::new(Reason::ApplianceNotFound, format!("you have no {what}; see `sproutctl appliance list`"))
+        Error::new(Reason::ApplianceNotFound, format!("you have no {what}"))
     };
     let appliance = tx.appliance(by).await?.ok_or_else(missing)?;
     if caller.role >= Role::Staff {

@@ -206,7 +206,7 @@ async fn end_pool(work: &mut Work, pool: &Pool, why: &str) -> Result<()> {
 pub(crate) async fn owned(tx: &mut dyn Tx, caller: &User, id: PoolId) -> Result<Pool> {
     match tx.pool(id).await? {
         Some(pool) if pool.owner_id == caller.id || caller.role >= Role::Staff => Ok(pool),
-        _ => Err(Error::new(Reason::PoolNotFound, format!("you have no pool {id}; see `sproutctl pool list`"))),
+        _ => Err(Error::new(Reason::PoolNotFound, format!("you have no pool {id}"))),
     }
 }
 

@@ -12,7 +12,7 @@ use sprout_domain::{
     appliance::{Appliance, ApplianceEvent, ApplianceState, PowerState},
     event::{EventKind, NewEvent},
     group::{EndpointSpec, Probe},
-    pool::{FAILURES_TOLERATED, Pool, PoolEvent, PoolState},
+    pool::{Pool, PoolEvent, PoolState, failures_tolerated},
     provider::ProviderSpec,
     template::Template,
     workflow::{
@@ -421,6 +421,11 @@ async fn failed(
             let change = TaskChange { due_in: delay, ..TaskChange::to(TaskState::Retrying).with_error(&error.message) };
             work.tx.change_tasks(&[task.id], &change).await?;
         }
+        // What cannot be stopped can still be deleted: drivers delete in any power state.
+        AfterFailure::GiveUp if task.step == StepKind::Stop => {
+            emit_step(work, EventKind::StepFailed, task, Some(&appliance), format!("{why}; it is deleted as it is"));
+            succeed(work, task).await?;
+        }
         AfterFailure::GiveUp => {
             emit_step(work, EventKind::StepFailed, task, Some(&appliance), why.clone());
             work.tx.change_tasks(&[task.id], &TaskChange::to(TaskState::Failed).with_error(&error.message)).await?;
@@ -456,7 +461,7 @@ async fn deployment_failed(
     work.emit_appliance(EventKind::ApplianceState, &broken, format!("{} failed: {}", broken.name, error.message));
     if let Some(mut pool) = pool.filter(|pool| matches!(pool.state, PoolState::Waiting | PoolState::Provisioning)) {
         work.tx.change_pools(&[pool.id], &PoolChange { add_failures: 1, ..PoolChange::default() }).await?;
-        let again = if pool.failure_count < FAILURES_TOLERATED {
+        let again = if pool.failure_count < failures_tolerated(pool.count) {
             replacement(work, &pool, &broken, error).await?
         } else {
             Vec::new()

@@ -58,7 +58,7 @@ impl App {
         let (user, hash) = known.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
         let matches = self.hashing(move || Ok(verify_password(&password, hash.as_deref()))).await?;
         let Some(user) = user.filter(|_| matches) else {
-            return Err(Error::new(Reason::WrongPassword, "name and password do not match; check both and try again"));
+            return Err(Error::new(Reason::WrongPassword, "name and password do not match"));
         };
         let token = new_token("spr_")?;
         let mut work = self.work().await?;

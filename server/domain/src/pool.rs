@@ -91,8 +91,10 @@ impl fmt::Display for PoolState {
 /// Appliances one pool may have where no quota says less.
 pub const MAX_COUNT: u32 = 1000;
 
-/// Deployments of a pool that may fail before it is given up.
-pub const FAILURES_TOLERATED: u32 = 3;
+/// Deployments of a pool of this many appliances that may fail before it is given up: a few, and one in ten of a large one.
+pub fn failures_tolerated(count: u32) -> u32 {
+    3 + count / 10
+}
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]

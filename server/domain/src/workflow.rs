@@ -144,15 +144,15 @@ pub struct Policy {
 }
 
 impl StepKind {
-    /// How the step is tried. Kill steps are tried for ever: nothing may be left behind. Waiting for readiness is bounded by the probes instead.
+    /// How the step is tried. Deleting is tried for ever: nothing may be left behind; stopping before it only for a while. Waiting for readiness is bounded by the probes instead.
     pub fn policy(self) -> Policy {
         let seconds = Duration::from_secs;
         let (attempts, deadline) = match self {
             Self::Clone => (Some(3), seconds(15 * 60)),
             Self::WaitPresent | Self::WaitAddress => (Some(2), seconds(10 * 60)),
-            Self::Tag | Self::Start => (Some(4), seconds(2 * 60)),
+            Self::Tag | Self::Start | Self::Stop => (Some(4), seconds(2 * 60)),
             Self::WaitReady => (Some(1), seconds(60 * 60)),
-            Self::Stop | Self::Delete | Self::WaitGone => (None, seconds(10 * 60)),
+            Self::Delete | Self::WaitGone => (None, seconds(10 * 60)),
             Self::CheckProvider => (Some(1), seconds(60)),
         };
         Policy { attempts, backoff: Duration::from_millis(500), backoff_max: seconds(60), deadline }
@@ -329,8 +329,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn killing_never_gives_up() {
-        for step in WorkflowKind::Kill.steps() {
+    fn deleting_never_gives_up() {
+        for step in WorkflowKind::Kill.steps().iter().filter(|step| **step != StepKind::Stop) {
             for attempt in [1, 2, 50, u32::MAX] {
                 assert!(matches!(after_failure(*step, attempt, StepErrorReason::AccessDenied), AfterFailure::Retry(_)));
             }

@@ -187,9 +187,9 @@ impl Fleet {
                     tokio::time::sleep(RETRY.mul_f64(rand::random_range(0.2..1.0))).await;
                 }
                 Err(error) => {
-                    // A defect. The task stays with the worker until it loses it; nothing is acknowledged that was not committed.
-                    tracing::error!(%worker, task = %key.id, %error, "a result could not be written down");
-                    return;
+                    // A defect, or something the database had never said before. Nothing is acknowledged that was not committed.
+                    tracing::error!(%worker, task = %key.id, %error, "a result could not be written down; trying again");
+                    tokio::time::sleep(RETRY * 20).await;
                 }
             }
             if self.sessions().get(worker).is_none() {

@@ -405,10 +405,18 @@ async fn gone_is_proven_not_guessed() {
     bench.driver.script("find", vec![Fault::Fails(Reason::Unreachable); 3]);
     let step = gone_step(false);
     let mut waiting = std::pin::pin!(bench.run(&step));
-    timeout(Duration::from_secs(60), &mut waiting).await.unwrap_err();
+    timeout(Duration::from_secs(20), &mut waiting).await.unwrap_err();
     bench.driver.take(NAME);
     waiting.await.unwrap();
     assert_eq!(bench.driver.count("delete"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_should_be_gone_and_is_not_is_deleted_again() {
+    let bench = bench();
+    bench.driver.put(ours(PowerState::Off));
+    bench.run(&gone_step(false)).await.unwrap();
+    assert_eq!((bench.driver.get(NAME), bench.driver.count("delete")), (None, 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Waits until the appliance is proven absent.
 //!
-//! May be repeated: it only looks, but for a clone whose outcome was never learnt. There whatever of ours turns up is stopped
-//! and deleted, which can be done any number of times.
+//! May be repeated: it only looks, and deletes again what should have been gone by now: a late clone at once, and anything that
+//! the provider took in for deletion and still has after a while. Deleting can be done any number of times.
 
 use sprout_proto::task::{StepOutput, WaitGoneStep};
 use tokio::time::{Duration, Instant};
@@ -19,10 +19,14 @@ use crate::driver::{Reason, Result};
 /// 0.1 s, both idle), with room for a loaded provider.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// A provider that accepted a deletion and still has the appliance after this long is asked again.
+const DELETE_AGAIN: Duration = Duration::from_secs(30);
+
 pub(super) async fn run(ctx: &StepContext, step: &WaitGoneStep) -> Result<StepOutput> {
     let subject = named(step.appliance.as_ref())?;
     let (mut pauses, mut patience) = (Pauses::up_to(poll::LOOKS), Patience::default());
     let mut absent_since = None;
+    let mut deleted_at = Instant::now();
     loop {
         match patience.forgive(ctx, subject.look(ctx).await)? {
             Some(Seen::Absent | Seen::Foreign(_)) if !step.clone_unconfirmed => return Ok(done()),
@@ -39,8 +43,9 @@ pub(super) async fn run(ctx: &StepContext, step: &WaitGoneStep) -> Result<StepOu
             }
             Some(Seen::Ours(_)) => {
                 absent_since = None;
-                if step.clone_unconfirmed {
-                    ctx.info(format!("{} turned up late; deleting it", subject.name));
+                if step.clone_unconfirmed || deleted_at.elapsed() >= DELETE_AGAIN {
+                    ctx.info(format!("{} is there; deleting it", subject.name));
+                    deleted_at = Instant::now();
                     patience.forgive(ctx, remove(ctx, subject).await)?;
                 }
                 ctx.status(None, "waiting until it is gone");
