@@ -56,7 +56,7 @@ run() { # NAME FILTER PREFIX...
   "$@" cargo nextest run --locked --workspace --no-fail-fast --status-level pass --final-status-level none \
     --color never --filterset "$filter" >"$dir/$name.log" 2>&1
 }
-run libvirt "$libvirt" nsenter --net="/run/netns/$SPROUT_TEST_NETNS" &
+(run libvirt "$libvirt" nsenter --net="/run/netns/$SPROUT_TEST_NETNS" || exit 1) &
 jobs+=($!)
 failed=0
 run main "not $libvirt" || failed=1

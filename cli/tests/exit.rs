@@ -152,7 +152,7 @@ fn ctrl_c_leaves_the_pool_and_says_how_to_go_on() {
     let mut child = bed.command(&["pool", "request", "slow", "--wait"]).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(stderr.any(|line| line.contains("pool 4 provisioning")));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success());
     let rest: Vec<_> = stderr.collect();
     assert_eq!(
         rest,

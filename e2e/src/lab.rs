@@ -206,20 +206,26 @@ impl Lab {
 
     /// Repeats a look until it finds what is expected, or says what it found last.
     pub async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Result<T>) -> Result<T> {
-        let mut last = None;
+        let mut last = anyhow::anyhow!("nothing was seen");
         let waited = timeout(LONG, async {
             loop {
                 match timeout(Duration::from_secs(10), look()).await {
-                    Ok(Ok(found)) => return found,
-                    Ok(Err(error)) => last = Some(error),
-                    Err(_) => last = Some(anyhow::anyhow!("a look took too long")),
+                    Ok(Ok(found)) => return Some(found),
+                    Ok(Err(error)) => last = error,
+                    Err(_) => last = anyhow::anyhow!("a look took too long"),
+                }
+                if self.server.ended() || self.worker.ended() {
+                    return None;
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         })
         .await;
-        waited
-            .map_err(|_| last.unwrap_or_else(|| anyhow::anyhow!("nothing was seen")).context(format!("never: {what}")))
+        match waited {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => Err(last.context(format!("server or worker ended by itself before this was so: {what}"))),
+            Err(_) => Err(last.context(format!("never: {what}"))),
+        }
     }
 
     /// Waits until nothing of this installation is on the provider.

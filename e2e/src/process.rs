@@ -78,6 +78,11 @@ impl Supervised {
         self.kills.load(Ordering::SeqCst)
     }
 
+    /// Whether it ended otherwise than by SIGKILL, and was not started again.
+    pub fn ended(&self) -> bool {
+        self.watch.is_finished()
+    }
+
     /// Its process id, while it runs.
     pub async fn pid(&self) -> Option<u32> {
         self.child.lock().await.as_ref().and_then(Child::id)
@@ -86,7 +91,8 @@ impl Supervised {
     /// Sends it a signal by name, e.g. "KILL".
     pub async fn signal(&self, signal: &str) -> Result<()> {
         let pid = self.pid().await.with_context(|| format!("{} does not run", self.name))?;
-        let status = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status().await?;
+        // The shell's own kill: a minimal machine has no other.
+        let status = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().await?;
         ensure!(status.success(), "kill -{signal} {pid} failed");
         Ok(())
     }
