@@ -9,8 +9,9 @@ use sprout_domain::{Error, Result, Timestamp};
 
 use crate::error::{from_db, late};
 
-/// Parameters of one statement: SQLite takes 32,766, PostgreSQL 65,535.
-const MAX_PARAMETERS: usize = 32_000;
+/// Parameters of one statement. SQLite takes 32,766, PostgreSQL 65,535; but SQLite looks each `$n` up among all others by name, and
+/// nobody can stop it while it does, so statements stay well below that.
+const MAX_PARAMETERS: usize = 8_000;
 
 /// The moments that both databases can hold.
 static EARLIEST: LazyLock<Timestamp> = LazyLock::new(|| moment("0001-01-01T00:00:00Z"));

@@ -190,7 +190,7 @@ mod postgres_only {
         };
         let (_, rest) = db.url().split_once("://").unwrap();
         let (user, place) = rest.split_once('@').unwrap();
-        let database = place.rsplit_once('/').unwrap().1;
+        let database = place.split('?').next().unwrap().rsplit_once('/').unwrap().1;
         let encoded = directory.replace('/', "%2F");
         for url in [
             format!("postgres://{user}@{encoded}:{port}/{database}"),
