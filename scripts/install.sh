@@ -128,8 +128,13 @@ ensure_rust() {
     install_packages cargo
     return 0
   fi
-  die "Rust $wanted or newer is needed; installed: $found, from the distribution: ${offered:-none}" \
-    "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal -c clippy,rustfmt && . ~/.cargo/env"
+  # What somebody installed is theirs to bring up to date.
+  [ "$found" = none ] || die "Rust $wanted or newer is needed; installed is $found" "rustup update stable, or remove the old one and repeat"
+  say "build: installing Rust with its own installer into ~/.cargo (the compiler; $wanted or newer is needed, the distribution has ${offered:-none})"
+  have curl || install_packages curl ca-certificates
+  curl --proto '=https' --tlsv1.2 --silent --show-error --fail --max-time 600 https://sh.rustup.rs |
+    sh -s -- -y --quiet --no-modify-path --profile minimal --component clippy,rustfmt >&2 || true
+  have cargo || die "Rust could not be installed" "install Rust $wanted or newer as https://rustup.rs says, then repeat"
 }
 
 engine_present() {

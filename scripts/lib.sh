@@ -26,6 +26,8 @@ need() {
 
 # Daemons and disk tools live in directories that an unprivileged user's PATH often lacks.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# Where Rust's own installer puts the compiler; a shell that was there before does not know.
+PATH=$PATH:${HOME:-/root}/.cargo/bin
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
