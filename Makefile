@@ -20,4 +20,4 @@ bench-idle: ## processor time and memory of the all-in-one with nothing to do
 	@scripts/bench.sh idle
 
 build: ## all binaries, unoptimised
-	@scripts/install.sh build && cargo build --locked --workspace --bins
+	@scripts/install.sh build && PATH="$$PATH:$$HOME/.cargo/bin" cargo build --locked --workspace --bins
