@@ -1,6 +1,6 @@
 //! Who may import whom: the layers of the workspace, as `cargo metadata` tells them.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! The program from outside: what it does with bad input, and how it ends.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 
 use std::{
     fs,

@@ -1,6 +1,6 @@
 //! Mistakes in configuration are told all at once, each with its place and what to do.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 
 use std::fs;
 

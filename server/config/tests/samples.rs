@@ -1,7 +1,7 @@
 //! The samples in `conf/` are documentation: they must be right as they are, right with everything in them uncommented,
 //! and complete.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 
 use std::{
     fs,

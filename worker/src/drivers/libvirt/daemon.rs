@@ -224,7 +224,7 @@ impl Call {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 mod tests {
     use std::{fs, os::unix::net::UnixListener};
 

@@ -154,7 +154,7 @@ fn unexpected(what: &str) -> DriverError {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 mod tests {
     use super::*;
 

@@ -62,7 +62,7 @@ impl TryFrom<&LibvirtSettings> for Settings {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 mod tests {
     use super::*;
 

@@ -185,7 +185,7 @@ pub(super) fn user_of(call: &Call, path: &str) -> Result<Option<String>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 mod tests {
     use super::*;
 

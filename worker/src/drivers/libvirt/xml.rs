@@ -137,7 +137,7 @@ pub(super) fn snapshot(name: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
 mod tests {
     use super::*;
     use crate::drivers::libvirt::seen::Seen;
