@@ -67,7 +67,7 @@ impl Lab {
     pub async fn start(kind: Kind, provider: Provider, options: LabOptions) -> Result<Option<Self>> {
         let Some(database) = EmptyDatabase::new(kind).await? else { return Ok(None) };
         let directory = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let config = write_config(directory.path(), port, database.url(), &provider, &options)?;
         admin(&config, &["migrate"], "").await?;
         admin(&config, &["create-superuser", "--name", "admin", "--password-stdin"], PASSWORD).await?;
@@ -251,6 +251,15 @@ impl Lab {
         }
         Ok(())
     }
+}
+
+/// A port that stays free while the server is down: not one of those that outgoing connections are given (32768 and up, ip(7)), among them
+/// those that look for that very server.
+fn free_port() -> Result<u16> {
+    let start = u16::try_from(std::process::id() % 10_000)?;
+    let candidates = (0..10_000).map(|n| 20_000 + (start + n) % 10_000);
+    let mut free = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().context("no port is free between 20000 and 30000")
 }
 
 async fn sign_in(url: &str) -> Result<(Connection, String)> {

@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tokio::{
     io::AsyncWriteExt as _,
     process::{Child, Command},
@@ -61,15 +61,17 @@ impl Supervised {
     /// Starts it; what it prints goes to `NAME.log` in the directory.
     pub fn start(name: &str, directory: &Path, make: impl Fn() -> Command + Send + 'static) -> Result<Self> {
         let log = directory.join(format!("{name}.log"));
+        let to = log.clone();
         let spawn = move || -> Result<Child> {
-            let out = File::options().create(true).append(true).open(&log)?;
+            let out = File::options().create(true).append(true).open(&to)?;
             let error = out.try_clone()?;
             Ok(make().stdin(Stdio::null()).stdout(out).stderr(error).kill_on_drop(true).spawn()?)
         };
         let child = Arc::new(Mutex::new(Some(spawn()?)));
         let stopping = Arc::new(AtomicBool::new(false));
         let kills = Arc::new(AtomicU32::new(0));
-        let watch = tokio::spawn(supervise(name.to_owned(), child.clone(), stopping.clone(), kills.clone(), spawn));
+        let watch =
+            tokio::spawn(supervise(name.to_owned(), child.clone(), stopping.clone(), kills.clone(), log, spawn));
         Ok(Self { name: name.to_owned(), child, stopping, kills, watch })
     }
 
@@ -105,13 +107,22 @@ impl Supervised {
     }
 }
 
+/// The last lines of a log.
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(15)..].join("\n")
+}
+
 async fn supervise(
     name: String,
     child: Arc<Mutex<Option<Child>>>,
     stopping: Arc<AtomicBool>,
     kills: Arc<AtomicU32>,
+    log: PathBuf,
     spawn: impl Fn() -> Result<Child>,
 ) -> Result<()> {
+    let mut restarts = 3;
     loop {
         let status = loop {
             if let Some(status) = child.lock().await.as_mut().context("no child")?.try_wait()? {
@@ -124,10 +135,14 @@ async fn supervise(
             ensure!(status.success(), "{name} ended with {status} when asked to stop");
             return Ok(());
         }
-        if status.signal() != Some(9) {
-            bail!("{name} ended by itself with {status}");
+        if status.signal() == Some(9) {
+            kills.fetch_add(1, Ordering::SeqCst);
+        } else {
+            // An init system starts again what gave up, too (a database that did not answer, a port not free yet); but not for ever, and the log is shown.
+            println!("{name} ended by itself with {status}:\n{}", tail(&log));
+            ensure!(restarts > 0, "{name} ended by itself again and again");
+            restarts -= 1;
         }
-        kills.fetch_add(1, Ordering::SeqCst);
         *child.lock().await = Some(spawn()?);
     }
 }
