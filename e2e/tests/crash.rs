@@ -29,6 +29,30 @@ fn options() -> LabOptions {
 }
 
 async fn survives_a_kill_at_every_step(lab: Lab) -> Result<Lab> {
+    let planned: BTreeSet<_> = every_point().into_iter().collect();
+    let missed = || -> Result<Vec<String>> {
+        let fired: BTreeSet<_> = lab.crashed()?.into_iter().collect();
+        Ok(planned.difference(&fired).cloned().collect())
+    };
+    // A point after a commit is passed unseen when another one kills the process in between. So it is done again until all were hit.
+    for round in 0.. {
+        request_and_kill(&lab).await?;
+        if missed()?.is_empty() {
+            break;
+        }
+        ensure!(round < 5, "nobody was killed at {:?}", missed()?);
+    }
+    // Whoever was killed last is started again a moment after what it had done was seen.
+    lab.until("every point killed its process once", async || {
+        let kills = lab.server.kills() + lab.worker.kills();
+        ensure!(kills as usize == planned.len(), "{kills} kills for {} points", planned.len());
+        Ok(())
+    })
+    .await?;
+    Ok(lab)
+}
+
+async fn request_and_kill(lab: &Lab) -> Result<()> {
     let pool = lab.request(2, None).await?;
     let ready = lab.until_pool(pool.id, PoolState::Ready).await?;
 
@@ -42,20 +66,7 @@ async fn survives_a_kill_at_every_step(lab: Lab) -> Result<Lab> {
     lab.until_pool(pool.id, PoolState::Ended).await?;
     let left = lab.provider.ours(&lab.installation).await?;
     ensure!(left.is_empty(), "the pool has ended, and on the provider are still {left:?}");
-
-    let planned: BTreeSet<_> = every_point().into_iter().collect();
-    // Whoever was killed last is started again a moment after what it had done was seen.
-    lab.until("everyone was killed at every point", async || {
-        let fired: BTreeSet<_> = lab.crashed()?.into_iter().collect();
-        let missed: Vec<_> = planned.difference(&fired).collect();
-        ensure!(missed.is_empty(), "nobody was killed at {missed:?}");
-        // One kill can be for two points that two steps of one process reached at once.
-        let (server, worker) = (lab.server.kills(), lab.worker.kills());
-        ensure!(server > 18 && worker > 9, "the server was killed {server} times, the worker {worker} times");
-        Ok(())
-    })
-    .await?;
-    Ok(lab)
+    Ok(())
 }
 
 on_everything!(super::options(); survives_a_kill_at_every_step);

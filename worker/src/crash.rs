@@ -11,6 +11,9 @@
 pub(crate) fn crash_point(name: &str) {
     let Ok(wanted) = std::env::var("SPROUT_CRASH_AT") else { return };
     let once = std::env::var_os("SPROUT_CRASH_ONCE_DIR").map(std::path::PathBuf::from);
+    /// Whoever dies keeps it: of two points reached at once, the second is for the next life.
+    static DYING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _dying = DYING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if fires(name, &wanted, once.as_deref()) {
         tracing::warn!(point = name, "crash point reached: dying");
         die();

@@ -100,6 +100,9 @@ impl Fleet {
 pub(crate) fn crash_point(name: &str) {
     #[cfg(debug_assertions)]
     if std::env::var("SPROUT_CRASH_AT").is_ok_and(|names| names.split(',').any(|n| n == name)) {
+        /// Whoever dies keeps it: of two points reached at once, the second is for the next life.
+        static DYING: Mutex<()> = Mutex::new(());
+        let _dying = DYING.lock().unwrap_or_else(PoisonError::into_inner);
         let once = std::env::var_os("SPROUT_CRASH_ONCE_DIR").map(|dir| std::path::PathBuf::from(dir).join(name));
         let first = once.is_none_or(|path| std::fs::File::create_new(path).is_ok());
         if first {
