@@ -54,9 +54,14 @@ pub mod sprout {
             tonic::include_proto!("sprout.worker.v1");
         }
     }
+    pub mod workflow {
+        pub mod v1 {
+            tonic::include_proto!("sprout.workflow.v1");
+        }
+    }
 }
 
 pub use sprout::{
     appliance::v1 as appliance, event::v1 as event, group::v1 as group, pool::v1 as pool, provider::v1 as provider,
-    task::v1 as task, template::v1 as template, user::v1 as user, worker::v1 as worker,
+    task::v1 as task, template::v1 as template, user::v1 as user, worker::v1 as worker, workflow::v1 as workflow,
 };

@@ -78,6 +78,9 @@ fn open(settings: &Settings) -> Result<Arc<dyn Driver>> {
     match settings {
         Settings::Container(settings) => Ok(Arc::new(ContainerDriver::new(settings)?)),
         Settings::Libvirt(settings) => Ok(Arc::new(LibvirtDriver::new(settings)?)),
+        Settings::External(_) => {
+            Err(DriverError::unsupported("external", "be used yet: this worker has no such driver"))
+        }
     }
 }
 

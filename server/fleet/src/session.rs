@@ -67,6 +67,7 @@ impl Fleet {
             heartbeat_interval: Some(convert::duration(HEARTBEAT)),
             server_version: self.version.clone(),
             revoked: tasks.revoked.into_iter().map(convert::task_ref).collect(),
+            ..Welcome::default()
         };
         // The channel is new and empty: this cannot fail.
         let _ = outgoing.try_send(Ok(SessionResponse { message: Some(Say::Welcome(welcome)) }));
@@ -113,7 +114,7 @@ impl Fleet {
                 Ok(Some(Err(status))) => break format!("the stream broke: {}", status.message()),
                 Ok(Some(Ok(request))) => match request.message {
                     Some(Said::Hello(_)) => break "it said Hello twice".to_owned(),
-                    Some(Said::Heartbeat(_)) | None => {}
+                    Some(Said::Heartbeat(_) | Said::Leaving(_)) | None => {}
                     Some(Said::Progress(progress)) => self.progress(&worker, progress, &mut statuses),
                     Some(Said::Log(line)) => self.log(&worker, line).await,
                     Some(Said::Done(done)) => self.done(&worker, done),

@@ -125,6 +125,12 @@ fn hear(message: Hears, executor: &Executor, outbox: &Outbox) {
                 outbox.acknowledged(&task);
             }
         }
+        Hears::Revoke(revoke) => {
+            if let Some(task) = revoke.task {
+                executor.revoke(&task);
+            }
+        }
+        Hears::Heard(_) | Hears::Undrain(_) => {}
         Hears::Welcome(_) => tracing::warn!("the server said welcome twice; ignored"),
     }
 }
@@ -153,7 +159,7 @@ fn speech(
                 let interval = (*welcome.wait_for(Option::is_some).await.ok()?)?;
                 select! {
                     biased;
-                    said = timeout(interval, outbox.next()) => said.unwrap_or(Says::Heartbeat(Heartbeat {})),
+                    said = timeout(interval, outbox.next()) => said.unwrap_or(Says::Heartbeat(Heartbeat { number: 0 })),
                     () = closed.cancelled() => return None,
                 }
             };

@@ -22,6 +22,8 @@ impl Options {
             labels: options.labels.clone(),
             provider_types: options.drivers.types().to_vec(),
             slots: options.slots,
+            lane_slots: Vec::new(),
+            leaving: false,
             running: Vec::new(),
         };
         Self { server: options.server.clone(), ca: options.ca.clone(), token: options.token.clone(), hello }

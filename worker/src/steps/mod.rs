@@ -49,6 +49,7 @@ pub(crate) async fn run(ctx: &StepContext, step: &Step) -> Result<StepOutput> {
         Step::Delete(step) => delete::run(ctx, step).await,
         Step::WaitGone(step) => wait_gone::run(ctx, step).await,
         Step::CheckProvider(_) => check_provider::run(ctx).await,
+        Step::Ping(_) => Ok(done()),
     }
 }
 
@@ -65,6 +66,7 @@ pub(crate) fn name(step: &Step) -> &'static str {
         Step::Delete(_) => "delete",
         Step::WaitGone(_) => "wait_gone",
         Step::CheckProvider(_) => "check_provider",
+        Step::Ping(_) => "ping",
     }
 }
 
@@ -73,7 +75,9 @@ pub(crate) fn interrupt(step: &Step) -> Interrupt {
     match step {
         Step::Clone(_) => Interrupt::Creation,
         Step::WaitPresent(_) | Step::WaitAddress(_) | Step::WaitReady(_) | Step::WaitGone(_) => Interrupt::Wait,
-        Step::Tag(_) | Step::Start(_) | Step::Stop(_) | Step::Delete(_) | Step::CheckProvider(_) => Interrupt::Action,
+        Step::Tag(_) | Step::Start(_) | Step::Stop(_) | Step::Delete(_) | Step::CheckProvider(_) | Step::Ping(_) => {
+            Interrupt::Action
+        }
     }
 }
 
@@ -89,7 +93,7 @@ pub(crate) fn appliance(step: &Step) -> Option<&str> {
         Step::Stop(step) => &step.appliance,
         Step::Delete(step) => &step.appliance,
         Step::WaitGone(step) => &step.appliance,
-        Step::CheckProvider(_) => &None,
+        Step::CheckProvider(_) | Step::Ping(_) => &None,
     };
     appliance.as_ref().map(|appliance| appliance.name.as_str())
 }

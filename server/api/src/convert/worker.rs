@@ -15,6 +15,7 @@ impl From<Wire<Worker>> for proto::Worker {
             running: worker.running_count,
             provider_types: worker.drivers,
             last_heard_at: Some(moment(worker.last_heard_at)),
+            ..Default::default()
         }
     }
 }
