@@ -16,7 +16,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", root.join("sprout").display());
     let descriptors = protox::compile(&files, [&root])?;
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"), descriptors.encode_to_vec())?;
-    // What a test's stand-in does not serve is UNIMPLEMENTED; the API proves elsewhere that it serves everything.
-    tonic_prost_build::configure().generate_default_stubs(true).compile_fds(descriptors)?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())
 }

@@ -241,6 +241,13 @@ impl ProviderService for Fake {
         let workflow_id = if request.into_inner().key == "slow" { 8 } else { 7 };
         Ok(Response::new(provider::CheckProviderResponse { workflow_id }))
     }
+
+    async fn check_providers(
+        &self,
+        _: Request<sprout_proto::provider::CheckProvidersRequest>,
+    ) -> Result<Response<sprout_proto::provider::CheckProvidersResponse>, Status> {
+        Err(Status::unimplemented("CheckProviders"))
+    }
 }
 
 #[tonic::async_trait]
@@ -289,6 +296,34 @@ impl WorkerService for Fake {
 
     async fn list_workers(&self, _: Request<worker::ListWorkersRequest>) -> Answer<worker::ListWorkersResponse> {
         Err(Status::permission_denied("only staff may see workers"))
+    }
+
+    async fn get_worker(
+        &self,
+        _: Request<sprout_proto::worker::GetWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::GetWorkerResponse>, Status> {
+        Err(Status::unimplemented("GetWorker"))
+    }
+
+    async fn drain_worker(
+        &self,
+        _: Request<sprout_proto::worker::DrainWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::DrainWorkerResponse>, Status> {
+        Err(Status::unimplemented("DrainWorker"))
+    }
+
+    async fn undrain_worker(
+        &self,
+        _: Request<sprout_proto::worker::UndrainWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::UndrainWorkerResponse>, Status> {
+        Err(Status::unimplemented("UndrainWorker"))
+    }
+
+    async fn remove_worker(
+        &self,
+        _: Request<sprout_proto::worker::RemoveWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::RemoveWorkerResponse>, Status> {
+        Err(Status::unimplemented("RemoveWorker"))
     }
 }
 

@@ -44,4 +44,11 @@ impl ProviderService for ProviderApi {
         let workflow = self.app.check_provider(&key.as_str().into()).await.map_err(status)?;
         Ok(Response::new(proto::CheckProviderResponse { workflow_id: workflow.into() }))
     }
+
+    async fn check_providers(
+        &self,
+        _: Request<proto::CheckProvidersRequest>,
+    ) -> Result<Response<proto::CheckProvidersResponse>, Status> {
+        Err(Status::unimplemented("CheckProviders"))
+    }
 }

@@ -49,4 +49,32 @@ impl<S: SessionHandler> WorkerService for WorkerApi<S> {
         let workers = workers.into_iter().map(|worker| Wire(worker).into()).collect();
         Ok(Response::new(proto::ListWorkersResponse { workers }))
     }
+
+    async fn get_worker(
+        &self,
+        _: Request<proto::GetWorkerRequest>,
+    ) -> Result<Response<proto::GetWorkerResponse>, Status> {
+        Err(Status::unimplemented("GetWorker"))
+    }
+
+    async fn drain_worker(
+        &self,
+        _: Request<proto::DrainWorkerRequest>,
+    ) -> Result<Response<proto::DrainWorkerResponse>, Status> {
+        Err(Status::unimplemented("DrainWorker"))
+    }
+
+    async fn undrain_worker(
+        &self,
+        _: Request<proto::UndrainWorkerRequest>,
+    ) -> Result<Response<proto::UndrainWorkerResponse>, Status> {
+        Err(Status::unimplemented("UndrainWorker"))
+    }
+
+    async fn remove_worker(
+        &self,
+        _: Request<proto::RemoveWorkerRequest>,
+    ) -> Result<Response<proto::RemoveWorkerResponse>, Status> {
+        Err(Status::unimplemented("RemoveWorker"))
+    }
 }

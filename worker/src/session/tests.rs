@@ -53,6 +53,34 @@ impl WorkerService for Service {
     async fn list_workers(&self, _: Request<ListWorkersRequest>) -> Result<Response<ListWorkersResponse>, Status> {
         Err(Status::unimplemented("not in this test"))
     }
+
+    async fn get_worker(
+        &self,
+        _: Request<sprout_proto::worker::GetWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::GetWorkerResponse>, Status> {
+        Err(Status::unimplemented("GetWorker"))
+    }
+
+    async fn drain_worker(
+        &self,
+        _: Request<sprout_proto::worker::DrainWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::DrainWorkerResponse>, Status> {
+        Err(Status::unimplemented("DrainWorker"))
+    }
+
+    async fn undrain_worker(
+        &self,
+        _: Request<sprout_proto::worker::UndrainWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::UndrainWorkerResponse>, Status> {
+        Err(Status::unimplemented("UndrainWorker"))
+    }
+
+    async fn remove_worker(
+        &self,
+        _: Request<sprout_proto::worker::RemoveWorkerRequest>,
+    ) -> Result<Response<sprout_proto::worker::RemoveWorkerResponse>, Status> {
+        Err(Status::unimplemented("RemoveWorker"))
+    }
 }
 
 /// A server and a worker.
