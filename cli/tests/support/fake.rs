@@ -244,8 +244,8 @@ impl ProviderService for Fake {
 
     async fn check_providers(
         &self,
-        _: Request<sprout_proto::provider::CheckProvidersRequest>,
-    ) -> Result<Response<sprout_proto::provider::CheckProvidersResponse>, Status> {
+        _: Request<sprout_client::proto::provider::CheckProvidersRequest>,
+    ) -> Result<Response<sprout_client::proto::provider::CheckProvidersResponse>, Status> {
         Err(Status::unimplemented("CheckProviders"))
     }
 }
@@ -300,29 +300,29 @@ impl WorkerService for Fake {
 
     async fn get_worker(
         &self,
-        _: Request<sprout_proto::worker::GetWorkerRequest>,
-    ) -> Result<Response<sprout_proto::worker::GetWorkerResponse>, Status> {
+        _: Request<sprout_client::proto::worker::GetWorkerRequest>,
+    ) -> Result<Response<sprout_client::proto::worker::GetWorkerResponse>, Status> {
         Err(Status::unimplemented("GetWorker"))
     }
 
     async fn drain_worker(
         &self,
-        _: Request<sprout_proto::worker::DrainWorkerRequest>,
-    ) -> Result<Response<sprout_proto::worker::DrainWorkerResponse>, Status> {
+        _: Request<sprout_client::proto::worker::DrainWorkerRequest>,
+    ) -> Result<Response<sprout_client::proto::worker::DrainWorkerResponse>, Status> {
         Err(Status::unimplemented("DrainWorker"))
     }
 
     async fn undrain_worker(
         &self,
-        _: Request<sprout_proto::worker::UndrainWorkerRequest>,
-    ) -> Result<Response<sprout_proto::worker::UndrainWorkerResponse>, Status> {
+        _: Request<sprout_client::proto::worker::UndrainWorkerRequest>,
+    ) -> Result<Response<sprout_client::proto::worker::UndrainWorkerResponse>, Status> {
         Err(Status::unimplemented("UndrainWorker"))
     }
 
     async fn remove_worker(
         &self,
-        _: Request<sprout_proto::worker::RemoveWorkerRequest>,
-    ) -> Result<Response<sprout_proto::worker::RemoveWorkerResponse>, Status> {
+        _: Request<sprout_client::proto::worker::RemoveWorkerRequest>,
+    ) -> Result<Response<sprout_client::proto::worker::RemoveWorkerResponse>, Status> {
         Err(Status::unimplemented("RemoveWorker"))
     }
 }
