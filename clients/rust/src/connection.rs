@@ -7,8 +7,9 @@ use sprout_conf::Secret;
 use sprout_proto::{
     appliance::appliance_service_client::ApplianceServiceClient, event::event_service_client::EventServiceClient,
     group::group_service_client::GroupServiceClient, pool::pool_service_client::PoolServiceClient,
-    provider::provider_service_client::ProviderServiceClient, template::template_service_client::TemplateServiceClient,
-    user::user_service_client::UserServiceClient, worker::worker_service_client::WorkerServiceClient,
+    provider::provider_service_client::ProviderServiceClient, task::task_service_client::TaskServiceClient,
+    template::template_service_client::TemplateServiceClient, user::user_service_client::UserServiceClient,
+    worker::worker_service_client::WorkerServiceClient, workflow::workflow_service_client::WorkflowServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -121,9 +122,11 @@ services! {
     groups: GroupServiceClient, "groups";
     pools: PoolServiceClient, "pools";
     providers: ProviderServiceClient, "providers";
+    tasks: TaskServiceClient, "tasks";
     templates: TemplateServiceClient, "templates";
     users: UserServiceClient, "users and the caller's token";
     workers: WorkerServiceClient, "workers";
+    workflows: WorkflowServiceClient, "workflows";
 }
 
 fn bearer(token: &Secret) -> Result<MetadataValue<Ascii>, ClientError> {

@@ -10,6 +10,7 @@ use sprout_proto::{
     appliance::{WatchApplianceLogsRequest, WatchApplianceLogsResponse},
     event::{WatchRequest, WatchResponse},
     pool::{Pool, PoolState, WatchPoolRequest, WatchPoolResponse},
+    task::{WatchTaskLogsRequest, WatchTaskLogsResponse},
 };
 use tonic::{Response, Status, Streaming};
 
@@ -90,6 +91,20 @@ impl Watch<WatchApplianceLogsResponse> {
                 let mut appliances = connection.appliances();
                 let request = WatchApplianceLogsRequest { id, follow };
                 Box::pin(async move { appliances.watch_appliance_logs(request).await })
+            }),
+            |_| true,
+        )
+    }
+}
+
+impl Watch<WatchTaskLogsResponse> {
+    /// Reads a task's log. The server cannot resume it: after a break it comes from its first line again.
+    pub fn task_logs(connection: &Connection, id: u64, follow: bool) -> Self {
+        Self::new(
+            connection,
+            Box::new(move |connection, _| {
+                let mut tasks = connection.tasks();
+                Box::pin(async move { tasks.watch_task_logs(WatchTaskLogsRequest { id, follow }).await })
             }),
             |_| true,
         )
