@@ -10,9 +10,11 @@ mod entities;
 mod error;
 mod event;
 mod files;
+mod job;
 mod open;
 mod pool;
 mod provider;
+mod simulation;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -22,3 +24,4 @@ mod worker;
 mod workflow;
 
 pub use open::{MigrationReport, SeaStore, StoreOptions, migrate, pending};
+pub use simulation::{Moment, Simulation};

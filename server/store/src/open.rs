@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,6 +26,7 @@ use sprout_migrations::Migrator;
 use crate::{
     error::{from_db, from_sqlx, late, unavailable},
     files,
+    simulation::{Moment, Simulation, bounded, pass},
     tx::SeaTx,
 };
 
@@ -68,6 +70,7 @@ pub struct SeaStore {
     reader: DatabaseConnection,
     /// One statement, seen from here; a little longer than the database allows itself.
     deadline: Duration,
+    simulation: Option<Arc<dyn Simulation>>,
 }
 
 /// Makes the schema current, in one transaction. Creates a SQLite file that is missing.
@@ -110,7 +113,8 @@ impl SeaStore {
                 (pool.clone(), pool)
             }
         };
-        let store = Self { writer, reader, deadline: options.statement_timeout + Duration::from_secs(2) };
+        let store =
+            Self { writer, reader, deadline: options.statement_timeout + Duration::from_secs(2), simulation: None };
         if let Err(error) = store.check().await {
             store.close().await;
             return Err(place.explain(error));
@@ -136,12 +140,17 @@ impl SeaStore {
         close(&self.reader).await;
     }
 
+    /// The same store, as a process in a simulation has it.
+    #[must_use]
+    pub fn simulated(self, simulation: Arc<dyn Simulation>) -> Self {
+        Self { simulation: Some(simulation), ..self }
+    }
+
     async fn begin(&self, on: &DatabaseConnection, options: TransactionOptions) -> Result<Box<dyn Tx>> {
-        let transaction = tokio::time::timeout(self.deadline, on.begin_with_options(options))
-            .await
-            .map_err(|_| late())?
-            .map_err(from_db)?;
-        Ok(Box::new(SeaTx::begun(transaction, self.deadline).await?))
+        let simulation = self.simulation.as_deref();
+        pass(simulation, Moment::Begin).await?;
+        let transaction = bounded(simulation, self.deadline, on.begin_with_options(options)).await?;
+        Ok(Box::new(SeaTx::begun(transaction, self.deadline, self.simulation.clone()).await?))
     }
 }
 
@@ -169,11 +178,8 @@ impl Store for SeaStore {
     }
 
     async fn installation_id(&self) -> Result<String> {
-        let row = tokio::time::timeout(
-            self.deadline,
-            <crate::entities::installation::Entity as sea_orm::EntityTrait>::find().one(&self.reader),
-        );
-        let row = row.await.map_err(|_| late())?.map_err(from_db)?;
+        let find = <crate::entities::installation::Entity as sea_orm::EntityTrait>::find().one(&self.reader);
+        let row = bounded(self.simulation.as_deref(), self.deadline, find).await?;
         row.map(|row| row.installation_id).ok_or_else(|| Error::internal("the database has no installation id"))
     }
 }

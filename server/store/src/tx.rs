@@ -1,13 +1,20 @@
 //! One transaction, and the few words in which statements differ between the two databases.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use sprout_app::ports::Tx;
 use sprout_domain::{Error, Result, Timestamp};
 
-use crate::error::{from_db, late};
+use crate::{
+    error::from_db,
+    simulation::{Moment, Simulation, bounded, pass},
+};
 
 /// Parameters of one statement. SQLite takes 32,766, PostgreSQL 65,535; but SQLite looks each `$n` up among all others by name, and
 /// nobody can stop it while it does, so statements stay well below that.
@@ -23,17 +30,27 @@ fn moment(text: &str) -> Timestamp {
 
 /// A transaction on either database. Dropped without a commit, it is rolled back.
 pub(crate) struct SeaTx {
-    transaction: DatabaseTransaction,
+    /// Taken out when it ends.
+    transaction: Option<DatabaseTransaction>,
+    backend: DbBackend,
     /// See [`Tx::now`].
     pub(crate) now: Timestamp,
     deadline: Duration,
+    simulation: Option<Arc<dyn Simulation>>,
 }
 
 impl SeaTx {
     /// Takes over a transaction that has just begun and reads the clock.
-    pub(crate) async fn begun(transaction: DatabaseTransaction, deadline: Duration) -> Result<Self> {
-        let mut tx = Self { transaction, now: Timestamp::UNIX_EPOCH, deadline };
-        tx.now = if tx.on_postgres() {
+    pub(crate) async fn begun(
+        transaction: DatabaseTransaction,
+        deadline: Duration,
+        simulation: Option<Arc<dyn Simulation>>,
+    ) -> Result<Self> {
+        let backend = transaction.get_database_backend();
+        let mut tx = Self { transaction: Some(transaction), backend, now: Timestamp::UNIX_EPOCH, deadline, simulation };
+        tx.now = if let Some(simulation) = &tx.simulation {
+            simulation.now()
+        } else if tx.on_postgres() {
             #[derive(FromQueryResult)]
             struct Clock {
                 now: Timestamp,
@@ -49,7 +66,7 @@ impl SeaTx {
 
     /// Whether statements need the words of PostgreSQL.
     pub(crate) fn on_postgres(&self) -> bool {
-        self.transaction.get_database_backend() == DbBackend::Postgres
+        self.backend == DbBackend::Postgres
     }
 
     /// A moment as a parameter. SQLite compares moments as text, so there they all have the same width.
@@ -104,7 +121,7 @@ impl SeaTx {
         sql: &str,
         values: impl IntoIterator<Item = Value> + Send,
     ) -> Result<Vec<M>> {
-        let rows = self.bounded(self.transaction.query_all_raw(self.statement(sql, values))).await?;
+        let rows = self.bounded(self.open()?.query_all_raw(self.statement(sql, values))).await?;
         rows.iter().map(|row| M::from_query_result(row, "")).collect::<Result<_, _>>().map_err(from_db)
     }
 
@@ -114,13 +131,13 @@ impl SeaTx {
         sql: &str,
         values: impl IntoIterator<Item = Value> + Send,
     ) -> Result<Option<M>> {
-        let row = self.bounded(self.transaction.query_one_raw(self.statement(sql, values))).await?;
+        let row = self.bounded(self.open()?.query_one_raw(self.statement(sql, values))).await?;
         row.map(|row| M::from_query_result(&row, "")).transpose().map_err(from_db)
     }
 
     /// Runs a statement; returns how many rows it wrote.
     pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value> + Send) -> Result<u64> {
-        let done = self.bounded(self.transaction.execute_raw(self.statement(sql, values))).await?;
+        let done = self.bounded(self.open()?.execute_raw(self.statement(sql, values))).await?;
         Ok(done.rows_affected())
     }
 
@@ -161,12 +178,30 @@ impl SeaTx {
     }
 
     fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-        Statement::from_sql_and_values(self.transaction.get_database_backend(), sql, values)
+        Statement::from_sql_and_values(self.backend, sql, values)
     }
 
     /// The server cancels what takes too long; this is for a server that went silent.
     async fn bounded<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T> {
-        tokio::time::timeout(self.deadline, work).await.map_err(|_| late())?.map_err(from_db)
+        pass(self.simulation.as_deref(), Moment::Statement).await?;
+        bounded(self.simulation.as_deref(), self.deadline, work).await
+    }
+
+    fn open(&self) -> Result<&DatabaseTransaction> {
+        self.transaction.as_ref().ok_or_else(|| Error::internal("a statement after the end of its transaction"))
+    }
+}
+
+/// In a simulation the rollback is over at once too, and the connection goes back to where it came from.
+impl Drop for SeaTx {
+    fn drop(&mut self) {
+        if let (Some(simulation), Some(transaction)) = (&self.simulation, self.transaction.take()) {
+            simulation.drive(pin!(async {
+                if let Err(error) = transaction.rollback().await {
+                    tracing::debug!(%error, "a transaction was not rolled back cleanly");
+                }
+            }));
+        }
     }
 }
 
@@ -176,8 +211,14 @@ impl Tx for SeaTx {
         self.now
     }
 
-    async fn commit(self: Box<Self>) -> Result<()> {
-        tokio::time::timeout(self.deadline, self.transaction.commit()).await.map_err(|_| late())?.map_err(from_db)
+    async fn commit(mut self: Box<Self>) -> Result<()> {
+        let simulation = self.simulation.clone();
+        pass(simulation.as_deref(), Moment::Commit).await?;
+        let Some(transaction) = self.transaction.take() else {
+            return Err(Error::internal("a second end of one transaction"));
+        };
+        bounded(simulation.as_deref(), self.deadline, transaction.commit()).await?;
+        pass(simulation.as_deref(), Moment::Committed).await
     }
 }
 
