@@ -23,7 +23,7 @@ async fn template_vanished(lab: Lab) -> Result<Lab> {
         cpus: None,
         endpoints: Vec::new(),
     };
-    driver.clone(&spec).await?;
+    driver.create(&spec).await?;
     driver.make_template(&name, newer).await?;
     driver.delete(&name, &tags).await?;
     lab.check_provider().await?;

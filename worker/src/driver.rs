@@ -49,7 +49,7 @@ pub type Result<T, E = DriverError> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // a set of independent yes-or-no facts
 pub struct Capabilities {
-    /// Tags can be changed after creation; else they are set by `clone` and `tag` only proves them.
+    /// Tags can be changed after creation; else they are set by `create` and `tag` only proves them.
     pub retag: bool,
     /// Freeze and thaw, keeping memory.
     pub suspend: bool,
@@ -139,7 +139,7 @@ pub trait Driver: Send + Sync {
 
     /// Clones a template; the clone is off. [`Reason::NameTaken`] if the name is in use, also by an earlier try:
     /// the caller then looks whose it is. Leftovers of an earlier try that are not yet an appliance (a disk) are replaced.
-    async fn clone(&self, spec: &CloneSpec) -> Result<()>;
+    async fn create(&self, spec: &CloneSpec) -> Result<()>;
 
     /// Writes our marks, or proves them where they cannot be written later.
     async fn tag(&self, name: &str, tags: &Tags) -> Result<()>;
@@ -184,7 +184,7 @@ pub trait Driver: Send + Sync {
     async fn delete_template(&self, template: &str) -> Result<()>;
 
     /// Deletes an appliance with everything that belongs to it (disks, snapshots, saved memory), in any power state;
-    /// also what an interrupted `clone` left under its name. Done if nothing is there. Never touches something of the same name that is
+    /// also what an interrupted `create` left under its name. Done if nothing is there. Never touches something of the same name that is
     /// there without the marks in `tags`: [`Reason::NameTaken`] (`tags.epoch` is not compared).
     async fn delete(&self, name: &str, tags: &Tags) -> Result<()>;
 }

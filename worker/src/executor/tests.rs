@@ -154,16 +154,16 @@ async fn a_cancelled_wait_ends_at_once_and_a_clone_gets_time_to_be_known() {
     assert_eq!(start.elapsed(), Duration::ZERO);
 
     let told = Arc::new(Notify::new());
-    bench.driver.script("clone", [Fault::Waits(Arc::clone(&told)), Fault::Waits(Arc::default())]);
+    bench.driver.script("create", [Fault::Waits(Arc::clone(&told)), Fault::Waits(Arc::default())]);
     bench.assign(2, clone());
-    bench.driver.called("clone", 1).await;
+    bench.driver.called("create", 1).await;
     bench.executor.cancel(&task(2, 1), "not wanted");
     told.notify_one();
     assert_eq!(bench.result().await, (task(2, 1), None), "its result came first");
 
     bench.driver.take("sprout-7");
     bench.assign(3, clone());
-    bench.driver.called("clone", 2).await;
+    bench.driver.called("create", 2).await;
     bench.executor.cancel(&task(3, 1), "not wanted");
     assert_eq!(bench.result().await, (task(3, 1), Some(StepErrorReason::Cancelled)));
     assert_eq!(start.elapsed(), GRACE);
@@ -216,11 +216,11 @@ async fn finishing_hands_waits_back_and_ends_actions() {
 async fn urgency_decides_what_a_clone_is_given() {
     for (level, patience) in [(Leave::HandBack, GRACE), (Leave::Soon, Duration::ZERO)] {
         let bench = bench();
-        bench.driver.script("clone", [Fault::Waits(Arc::default())]);
+        bench.driver.script("create", [Fault::Waits(Arc::default())]);
         bench.driver.script("check", [Fault::Waits(Arc::default())]);
         bench.assign(1, clone());
         bench.assign(2, check());
-        bench.driver.called("clone", 1).await;
+        bench.driver.called("create", 1).await;
         bench.driver.called("check", 1).await;
         bench.executor.leave(Leave::Finish);
         let start = Instant::now();

@@ -7,7 +7,7 @@
 use sprout_proto::task::{CloneStep, StepOutput};
 
 use super::{StepContext, done, invalid, look::Seen, named};
-use crate::driver::{CloneSpec, Driver, Reason, Result};
+use crate::driver::{CloneSpec, Reason, Result};
 
 pub(super) async fn run(ctx: &StepContext, step: &CloneStep) -> Result<StepOutput> {
     let subject = named(step.appliance.as_ref())?;
@@ -31,7 +31,7 @@ pub(super) async fn run(ctx: &StepContext, step: &CloneStep) -> Result<StepOutpu
         cpus: step.cpus,
         endpoints: step.endpoints.clone(),
     };
-    match Driver::clone(ctx.driver(), &spec).await {
+    match ctx.driver().create(&spec).await {
         Ok(()) => {
             ctx.info(format!("cloned {} as {}", step.template, subject.name));
             Ok(done())

@@ -111,7 +111,7 @@ async fn a_clone_is_made_once() {
     for _ in 0..2 {
         bench.run(&clone_step()).await.unwrap();
     }
-    assert_eq!(bench.driver.count("clone"), 1);
+    assert_eq!(bench.driver.count("create"), 1);
     assert_eq!(bench.driver.get(NAME).unwrap().tags, Some(tags(7, 1)));
 }
 
@@ -120,36 +120,36 @@ async fn a_clone_of_an_older_epoch_is_ours() {
     let bench = bench();
     bench.driver.put(Instance { tags: Some(tags(7, 0)), ..ours(PowerState::Off) });
     bench.run(&clone_step()).await.unwrap();
-    assert_eq!(bench.driver.count("clone"), 0);
+    assert_eq!(bench.driver.count("create"), 0);
 }
 
 #[tokio::test]
 async fn a_clone_whose_answer_got_lost_is_found() {
     for reason in [Reason::Unreachable, Reason::ProviderError, Reason::NameTaken] {
         let bench = bench();
-        bench.driver.script("clone", [Fault::ActsAndFails(reason)]);
+        bench.driver.script("create", [Fault::ActsAndFails(reason)]);
         bench.run(&clone_step()).await.unwrap();
-        assert_eq!(bench.driver.count("clone"), 1, "{reason:?}");
+        assert_eq!(bench.driver.count("create"), 1, "{reason:?}");
     }
 }
 
 #[tokio::test]
 async fn a_clone_of_unknown_outcome_is_said_to_be_so() {
     let bench = bench();
-    bench.driver.script("clone", [Fault::Fails(Reason::Unreachable)]);
+    bench.driver.script("create", [Fault::Fails(Reason::Unreachable)]);
     assert_eq!(bench.reason(&clone_step()).await, Reason::Unreachable, "looked and saw nothing: still unknown");
-    bench.driver.script("clone", [Fault::ActsAndFails(Reason::Unreachable)]);
+    bench.driver.script("create", [Fault::ActsAndFails(Reason::Unreachable)]);
     // The first look, before the clone, is answered.
     bench.driver.script("find", [Fault::Lies, Fault::Fails(Reason::Unreachable)]);
     assert_eq!(bench.reason(&clone_step()).await, Reason::Unreachable);
     bench.run(&clone_step()).await.unwrap();
-    assert_eq!(bench.driver.count("clone"), 2, "the third try found what the second made");
+    assert_eq!(bench.driver.count("create"), 2, "the third try found what the second made");
 }
 
 #[tokio::test]
 async fn a_refused_clone_is_not_looked_for() {
     let bench = bench();
-    bench.driver.script("clone", [Fault::Fails(Reason::NoCapacity)]);
+    bench.driver.script("create", [Fault::Fails(Reason::NoCapacity)]);
     assert_eq!(bench.reason(&clone_step()).await, Reason::NoCapacity);
     assert_eq!(bench.driver.count("find"), 1);
 }
@@ -167,7 +167,7 @@ async fn what_belongs_to_another_is_not_touched() {
             bench.run(&step).await.unwrap();
         }
         assert_eq!(bench.driver.get(NAME), Some(other));
-        for call in ["clone", "tag", "start", "stop", "delete"] {
+        for call in ["create", "tag", "start", "stop", "delete"] {
             assert_eq!(bench.driver.count(call), 0, "{call}");
         }
     }
@@ -422,7 +422,7 @@ async fn what_should_be_gone_and_is_not_is_deleted_again() {
 #[tokio::test(start_paused = true)]
 async fn a_late_clone_is_caught() {
     let bench = bench();
-    bench.driver.script("clone", [Fault::ActsLate(Reason::Unreachable, 8)]);
+    bench.driver.script("create", [Fault::ActsLate(Reason::Unreachable, 8)]);
     assert_eq!(bench.reason(&clone_step()).await, Reason::Unreachable);
     bench.run(&delete_step()).await.unwrap();
     let start = Instant::now();

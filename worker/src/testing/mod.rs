@@ -70,7 +70,7 @@ impl FakeDriver {
         self.state().instances.get(name).cloned()
     }
 
-    /// Appliances get their marks by `clone` only.
+    /// Appliances get their marks by `create` only.
     pub(crate) fn without_retag(&self) {
         self.state().retag = false;
     }
@@ -111,7 +111,7 @@ impl FakeDriver {
 
 impl State {
     fn note_late(&mut self, spec: &CloneSpec) {
-        if let Some(Fault::ActsLate(_, looks)) = self.faults.get("clone").and_then(VecDeque::front) {
+        if let Some(Fault::ActsLate(_, looks)) = self.faults.get("create").and_then(VecDeque::front) {
             self.late = Some((spec.clone(), *looks));
         }
     }
@@ -187,9 +187,9 @@ impl Driver for FakeDriver {
         .await
     }
 
-    async fn clone(&self, spec: &CloneSpec) -> Result<()> {
+    async fn create(&self, spec: &CloneSpec) -> Result<()> {
         self.state().note_late(spec);
-        self.call("clone", |state| state.create(spec)).await
+        self.call("create", |state| state.create(spec)).await
     }
 
     async fn tag(&self, name: &str, tags: &Tags) -> Result<()> {

@@ -89,7 +89,7 @@ async fn what_others_made_is_left_alone(target: &Target) {
         assert_reason(driver.delete(&theirs.name, tags).await, Reason::NameTaken);
         assert_reason(driver.tag(&theirs.name, tags).await, Reason::NameTaken);
     }
-    assert_reason(driver.clone(&target.spec(&theirs)).await, Reason::NameTaken);
+    assert_reason(driver.create(&target.spec(&theirs)).await, Reason::NameTaken);
     target.see(&theirs.name).await;
     remove_foreign(target, &theirs.name).await;
 }
@@ -136,14 +136,14 @@ async fn impossible_cpus_and_sizes(target: &Target) {
         (spec.memory_mib, spec.cpus) = (memory_mib, cpus);
         spec
     };
-    assert_reason(target.driver().clone(&with(None, Some(4096))).await, Reason::NoCapacity);
-    assert_reason(target.driver().clone(&with(Some(0), None)).await, Reason::Invalid);
+    assert_reason(target.driver().create(&with(None, Some(4096))).await, Reason::NoCapacity);
+    assert_reason(target.driver().create(&with(Some(0), None)).await, Reason::Invalid);
     let mut spec = target.spec(&new);
     spec.endpoints[0].port = 70_000;
-    let error = assert_reason(target.driver().clone(&spec).await, Reason::Invalid);
+    let error = assert_reason(target.driver().create(&spec).await, Reason::Invalid);
     assert!(error.message.contains("70000"), "{error}");
     assert_eq!(target.driver().find(&new.name).await.expect("find"), None);
-    target.driver().clone(&with(None, None)).await.expect("clone");
+    target.driver().create(&with(None, None)).await.expect("clone");
     let seen = target.see(&new.name).await;
     assert_eq!((seen.memory_mib, seen.cpus), (Some(64), Some(1)), "the provider's settings");
 }

@@ -107,7 +107,7 @@ async fn calls(driver: &ContainerDriver) -> VecDeque<(&'static str, Result<(), D
     call("templates", Box::pin(async { driver.templates().await.map(drop) })).await;
     call("list", Box::pin(async { driver.list().await.map(drop) })).await;
     call("find", Box::pin(async { driver.find("aa").await.map(drop) })).await;
-    call("clone", driver.clone(&spec)).await;
+    call("create", driver.create(&spec)).await;
     call("tag", driver.tag("aa", &tags)).await;
     call("start", driver.start("aa")).await;
     call("stop", driver.stop("aa")).await;

@@ -169,7 +169,7 @@ async fn leftover_volume_is_replaced_or_deleted(target: &Target) {
     assert_eq!(daemon.volumes_of(&one.name), Vec::<String>::new());
 
     daemon.make_volume(&leftover);
-    driver.clone(&target.spec(&one)).await.expect("clone in spite of the leftover");
+    driver.create(&target.spec(&one)).await.expect("clone in spite of the leftover");
     daemon.make_volume(&leftover.replace(".appliance.", ".extra."));
     driver.attach_disk(&one.name, 16).await.expect("attach in spite of the leftover");
     driver.start(&one.name).await.expect("start");
@@ -190,11 +190,11 @@ async fn renamed_one_keeps_its_disk(target: &Target) {
     let new = target.invent("new").name;
     driver.rename(&one.name, &new).await.expect("rename, with a snapshot");
     driver.delete(&one.name, &one.tags).await.expect("nothing of the old name is there");
-    let error = assert_reason(driver.clone(&target.spec(&one)).await, Reason::NameTaken);
+    let error = assert_reason(driver.create(&target.spec(&one)).await, Reason::NameTaken);
     assert!(error.message.contains(&new), "{error}");
     let mut other = target.invent("other");
     other.name.clone_from(&one.name);
-    driver.clone(&target.spec(&other)).await.expect("another appliance may have the name");
+    driver.create(&target.spec(&other)).await.expect("another appliance may have the name");
     driver.start(&new).await.expect("start");
     target.until_answers(&new).await;
     driver.delete(&new, &one.tags).await.expect("delete");
@@ -210,14 +210,14 @@ async fn unfinished_template(target: &Target) {
     assert!(!driver.templates().await.expect("templates").contains(&template));
     let mut spec = target.spec(&target.invent("new"));
     spec.template.clone_from(&template);
-    assert_reason(driver.clone(&spec).await, Reason::TemplateNotFound);
+    assert_reason(driver.create(&spec).await, Reason::TemplateNotFound);
 
     driver.make_template(&source.name, &template).await.expect("make it anew");
     assert!(driver.templates().await.expect("templates").contains(&template));
     let volume = daemon.pool.lookup_storage_vol_by_name(&format!("{template}.qcow2")).expect("the volume");
     assert!(!volume.xml_desc(0).expect("look").contains("<backingStore>"), "it needs no other volume");
     driver.delete(&source.name, &source.tags).await.expect("delete the source");
-    driver.clone(&spec).await.expect("clone");
+    driver.create(&spec).await.expect("clone");
     driver.start(&spec.name).await.expect("start");
     target.until_answers(&spec.name).await;
     driver.delete(&spec.name, &spec.tags).await.expect("delete");
@@ -296,7 +296,7 @@ async fn what_others_made_is_left_alone(target: &Target) {
     assert_reason(driver.delete(&theirs.name, &theirs.tags).await, Reason::NameTaken);
     assert_reason(driver.delete(&theirs.name, &Tags::default()).await, Reason::NameTaken);
     assert_reason(driver.tag(&theirs.name, &theirs.tags).await, Reason::NameTaken);
-    assert_reason(driver.clone(&target.spec(&theirs)).await, Reason::NameTaken);
+    assert_reason(driver.create(&target.spec(&theirs)).await, Reason::NameTaken);
     assert_reason(driver.attach_disk(&theirs.name, 16).await, Reason::Invalid);
     assert_eq!(daemon.volumes_of(&theirs.name), [format!("{}.img", theirs.name)]);
     domain.undefine().expect("undefine");
@@ -307,7 +307,7 @@ async fn names_are_not_markup(target: &Target) {
     let driver = target.driver();
     let mut one = target.invent("a&b<c>'d\"");
     one.tags.installation_id.push_str("&<'\">");
-    driver.clone(&target.spec(&one)).await.expect("clone");
+    driver.create(&target.spec(&one)).await.expect("clone");
     assert_eq!(target.see(&one.name).await.tags.as_ref(), Some(&one.tags));
     one.tags.epoch += 1;
     driver.tag(&one.name, &one.tags).await.expect("tag");
@@ -321,7 +321,7 @@ async fn names_are_not_markup(target: &Target) {
     for name in ["../outside", "", ".hidden", "a\nb"] {
         let mut spec = target.spec(&one);
         spec.name = name.into();
-        assert_reason(driver.clone(&spec).await, Reason::Invalid);
+        assert_reason(driver.create(&spec).await, Reason::Invalid);
     }
 }
 
@@ -336,7 +336,7 @@ async fn wrong_settings(target: &Target) {
         let driver = LibvirtDriver::new(&settings).expect("nothing wrong in itself");
         for error in [
             assert_reason(driver.check().await.map(drop), Reason::Invalid),
-            assert_reason(driver.clone(&spec).await, Reason::Invalid),
+            assert_reason(driver.create(&spec).await, Reason::Invalid),
         ] {
             assert!(error.message.contains(key) && error.message.contains("no-such"), "{error}");
         }

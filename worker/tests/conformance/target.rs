@@ -61,7 +61,7 @@ impl Target {
         }
     }
 
-    /// The driver. (A reference: on a pointer that can be cloned itself, `clone` would mean that.)
+    /// The driver.
     pub(crate) fn driver(&self) -> &dyn Driver {
         self.driver.as_ref()
     }
@@ -99,7 +99,7 @@ impl Target {
     /// A new appliance, off.
     pub(crate) async fn cloned(&self, word: &str) -> Appliance {
         let appliance = self.invent(word);
-        self.driver().clone(&self.spec(&appliance)).await.expect("clone");
+        self.driver().create(&self.spec(&appliance)).await.expect("clone");
         appliance
     }
 

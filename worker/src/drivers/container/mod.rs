@@ -116,7 +116,7 @@ impl Driver for ContainerDriver {
         self.look(name).await
     }
 
-    async fn clone(&self, spec: &CloneSpec) -> Result<()> {
+    async fn create(&self, spec: &CloneSpec) -> Result<()> {
         self.create(spec).await
     }
 

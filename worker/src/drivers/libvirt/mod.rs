@@ -121,8 +121,8 @@ impl Driver for LibvirtDriver {
         self.quick(move |call| look::find(call, &name)).await
     }
 
-    async fn clone(&self, spec: &CloneSpec) -> Result<()> {
-        let spec = Clone::clone(spec);
+    async fn create(&self, spec: &CloneSpec) -> Result<()> {
+        let spec = spec.clone();
         let turn = self.turn(&spec.name).await?;
         self.quick(move |call| {
             let _turn = turn;

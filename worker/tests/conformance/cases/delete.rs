@@ -21,7 +21,7 @@ async fn delete(target: &Target) {
         assert!(driver.list().await.expect("list").iter().all(|instance| instance.name != one.name));
         driver.delete(&one.name, &one.tags).await.expect("delete what is gone");
         // Nothing is left that would be in the way of the same name.
-        driver.clone(&target.spec(&one)).await.expect("clone anew");
+        driver.create(&target.spec(&one)).await.expect("clone anew");
         driver.delete(&one.name, &one.tags).await.expect("delete it again");
         target.until_absent(&one.name).await;
     }

@@ -35,7 +35,7 @@ async fn deploy(target: &Target) {
     let new = target.invent("new");
     assert_eq!(driver.find(&new.name).await.expect("find"), None);
 
-    driver.clone(&target.spec(&new)).await.expect("clone");
+    driver.create(&target.spec(&new)).await.expect("clone");
     let off = target.see(&new.name).await;
     assert_eq!((off.name.as_str(), off.power), (new.name.as_str(), PowerState::Off));
     assert_eq!(off.tags.as_ref(), Some(&new.tags), "marked from the first moment");
@@ -95,8 +95,8 @@ async fn interrupted_clone(target: &Target) {
     for millis in [0, 2, 10, 30, 100] {
         let new = target.invent(&format!("after-{millis}"));
         // Whether this one ends in time is not the point: the caller never knows.
-        let _unknown = timeout(Duration::from_millis(millis), driver.clone(&target.spec(&new))).await;
-        match driver.clone(&target.spec(&new)).await {
+        let _unknown = timeout(Duration::from_millis(millis), driver.create(&target.spec(&new))).await;
+        match driver.create(&target.spec(&new)).await {
             Ok(()) => {}
             Err(error) => assert_eq!(error.reason, Reason::NameTaken, "{error}"),
         }
@@ -132,7 +132,7 @@ async fn concurrent_deployments(target: &Target) {
 async fn concurrent_clones_of_one_name(target: &Target) {
     let new = target.invent("one");
     let spec = target.spec(&new);
-    let outcomes = join_all((0..4).map(|_| target.driver().clone(&spec))).await;
+    let outcomes = join_all((0..4).map(|_| target.driver().create(&spec))).await;
     let (made, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(made.len(), 1, "{refused:?}");
     for outcome in refused {

@@ -46,7 +46,7 @@ async fn unknown_template(target: &Target) {
     let new = target.invent("new");
     let mut spec = target.spec(&new);
     spec.template = target.invent_template("ghost");
-    let error = assert_reason(target.driver().clone(&spec).await, Reason::TemplateNotFound);
+    let error = assert_reason(target.driver().create(&spec).await, Reason::TemplateNotFound);
     assert!(error.message.contains(&spec.template), "{error}");
     assert_eq!(target.driver().find(&new.name).await.expect("find"), None, "nothing is left");
 }
@@ -58,7 +58,7 @@ async fn duplicate_name(target: &Target) {
     let mut other = target.spec(&first);
     other.tags = target.invent("other").tags;
     for spec in [target.spec(&first), other] {
-        assert_reason(driver.clone(&spec).await, Reason::NameTaken);
+        assert_reason(driver.create(&spec).await, Reason::NameTaken);
         let after = target.see(&first.name).await;
         assert_eq!((after.provider_ref, after.tags), (before.provider_ref.clone(), before.tags.clone()));
         assert_eq!(after.power, PowerState::On);
@@ -72,7 +72,7 @@ async fn impossible_memory(target: &Target) {
     let huge = target.invent("huge");
     let mut spec = target.spec(&huge);
     spec.memory_mib = Some(1 << 30);
-    let refused = match driver.clone(&spec).await {
+    let refused = match driver.create(&spec).await {
         Ok(()) => driver.start(&huge.name).await,
         refused => refused,
     };

@@ -34,7 +34,7 @@ async fn template_from_appliance(target: &Target) {
     let copy = target.invent("copy");
     let mut spec = target.spec(&copy);
     spec.template.clone_from(&template);
-    driver.clone(&spec).await.expect("clone");
+    driver.create(&spec).await.expect("clone");
     assert_eq!(target.see(&copy.name).await.tags.as_ref(), Some(&copy.tags), "its own marks, not the source's");
     driver.start(&copy.name).await.expect("start");
     target.until_answers(&copy.name).await;
@@ -46,7 +46,7 @@ async fn template_from_appliance(target: &Target) {
         driver.delete_template(&template).await.expect("delete the template");
         assert!(!driver.templates().await.expect("templates").contains(&template));
     }
-    assert_reason(driver.clone(&spec).await, Reason::TemplateNotFound);
+    assert_reason(driver.create(&spec).await, Reason::TemplateNotFound);
 }
 
 /// Whether it may be deleted is the provider's business; that its appliances go on is ours.
@@ -61,7 +61,7 @@ async fn template_in_use(target: &Target) {
     let user = target.invent("user");
     let mut spec = target.spec(&user);
     spec.template.clone_from(&template);
-    driver.clone(&spec).await.expect("clone");
+    driver.create(&spec).await.expect("clone");
 
     let deleted = driver.delete_template(&template).await;
     assert_eq!(target.power(&user.name).await, PowerState::Off, "still there");
