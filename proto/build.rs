@@ -4,6 +4,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
+/// Served by providers, not by the server.
+const PROVIDERS: [&str; 2] = ["sprout/provider/v1/driver.proto", "sprout/sim/v1/sim.proto"];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let mut files = Vec::new();
@@ -15,7 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
     println!("cargo::rerun-if-changed={}", root.join("sprout").display());
     let descriptors = protox::compile(&files, [&root])?;
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let mut served = descriptors.clone();
+    served.file.retain(|file| !PROVIDERS.contains(&file.name()));
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"), served.encode_to_vec())?;
+    // Has a Debug of its own, that shows no secrets.
+    tonic_prost_build::configure().skip_debug(["sprout.worker.v1.ExternalSettings"]).compile_fds(descriptors)?;
     Ok(())
 }

@@ -3,7 +3,10 @@
 //! The protos are the documentation; this crate only gives the generated code its module paths, and carries the
 //! descriptors for server reflection and for tests that must see every rpc.
 
-/// Serialized `google.protobuf.FileDescriptorSet` of everything in this crate.
+/// Serialized `google.protobuf.FileDescriptorSet` of what the server serves: everything but [`DriverService`] and [`SimService`].
+///
+/// [`DriverService`]: provider::driver_service_server::DriverService
+/// [`SimService`]: sim::sim_service_server::SimService
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Generated code, in the package paths of the protos (generated messages refer to each other through them).
@@ -32,6 +35,11 @@ pub mod sprout {
     pub mod provider {
         pub mod v1 {
             tonic::include_proto!("sprout.provider.v1");
+        }
+    }
+    pub mod sim {
+        pub mod v1 {
+            tonic::include_proto!("sprout.sim.v1");
         }
     }
     pub mod task {
@@ -63,5 +71,13 @@ pub mod sprout {
 
 pub use sprout::{
     appliance::v1 as appliance, event::v1 as event, group::v1 as group, pool::v1 as pool, provider::v1 as provider,
-    task::v1 as task, template::v1 as template, user::v1 as user, worker::v1 as worker, workflow::v1 as workflow,
+    sim::v1 as sim, task::v1 as task, template::v1 as template, user::v1 as user, worker::v1 as worker,
+    workflow::v1 as workflow,
 };
+
+/// Without the token.
+impl std::fmt::Debug for worker::ExternalSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExternalSettings").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
