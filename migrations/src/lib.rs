@@ -15,6 +15,9 @@ mod m20261122_000009_workers;
 mod m20261122_000010_workflows;
 mod m20261122_000011_tasks;
 mod m20261122_000012_events;
+mod m20261122_000013_leadership;
+mod m20261122_000014_jobs;
+mod m20261122_000015_job_runs;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -39,6 +42,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_workflows::Migration),
             Box::new(m20261122_000011_tasks::Migration),
             Box::new(m20261122_000012_events::Migration),
+            Box::new(m20261122_000013_leadership::Migration),
+            Box::new(m20261122_000014_jobs::Migration),
+            Box::new(m20261122_000015_job_runs::Migration),
         ]
     }
 }

@@ -4,7 +4,9 @@ mod appliance;
 mod bus;
 mod event;
 mod group;
+mod job;
 mod kill;
+mod leader;
 mod lease;
 pub mod log;
 mod name;
@@ -25,6 +27,8 @@ use sprout_domain::{Catalogue, Result};
 pub use self::{
     bus::LocalBus,
     event::{EventStream, Feed},
+    job::{DueJob, JobSpec},
+    leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
     pool::{PoolStream, PoolView, RequestedPool},
     task::{Assignment, Outcome, TaskKey},
     user::SignedIn,

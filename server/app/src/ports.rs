@@ -3,6 +3,8 @@
 //! A use case opens one transaction, reads and writes through it, and commits. Nothing outside sees any of it before,
 //! and wake-ups are sent only after. Methods take and give whole sets, so that nothing needs a query in a loop.
 
+mod job;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -22,6 +24,8 @@ use sprout_domain::{
 };
 use tokio::sync::watch;
 
+pub use self::job::{JobRows, LeadershipRows, NewJobRun};
+
 /// The database.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -38,7 +42,16 @@ pub trait Store: Send + Sync {
 /// One transaction. Dropped without [`Tx::commit`], it never happened.
 #[async_trait]
 pub trait Tx:
-    PoolRows + ApplianceRows + WorkflowRows + ProviderRows + TemplateRows + UserRows + WorkerRows + EventRows
+    PoolRows
+    + ApplianceRows
+    + WorkflowRows
+    + ProviderRows
+    + TemplateRows
+    + UserRows
+    + WorkerRows
+    + EventRows
+    + LeadershipRows
+    + JobRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;
@@ -520,11 +533,16 @@ pub enum Topic {
     Leases,
     /// Warm appliances may be missing.
     Warm,
+    /// A job may be due.
+    Jobs,
+    /// Nobody may be leading.
+    Leadership,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 5] = [Self::Tasks, Self::Cancels, Self::Events, Self::Leases, Self::Warm];
+    pub const ALL: [Self; 7] =
+        [Self::Tasks, Self::Cancels, Self::Events, Self::Leases, Self::Warm, Self::Jobs, Self::Leadership];
 
     /// Name between replicas.
     pub fn as_str(self) -> &'static str {
@@ -534,6 +552,8 @@ impl Topic {
             Self::Events => "events",
             Self::Leases => "leases",
             Self::Warm => "warm",
+            Self::Jobs => "jobs",
+            Self::Leadership => "leadership",
         }
     }
 }

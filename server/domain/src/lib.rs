@@ -6,6 +6,7 @@ pub mod error;
 pub mod event;
 pub mod group;
 pub mod ids;
+pub mod job;
 pub mod lease;
 pub mod placement;
 pub mod pool;

@@ -6,6 +6,7 @@ use sprout_domain::{
     Error, Result,
     appliance::{ApplianceState, PowerState},
     event::EventKind,
+    job::JobRunState,
     pool::PoolState,
     template::TemplateState,
     user::Role,
@@ -73,6 +74,7 @@ names! {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
         Failed = "failed", Cancelled = "cancelled",
     }
+    JobRunState { Running = "running", Done = "done", Failed = "failed", Lost = "lost" }
     EventKind {
         PoolRequested = "pool_requested", PoolState = "pool_state", PoolExtended = "pool_extended",
         ApplianceCreated = "appliance_created", ApplianceState = "appliance_state",
@@ -133,6 +135,7 @@ mod tests {
         every_name_leads_back::<StepKind>();
         every_name_leads_back::<TaskState>();
         every_name_leads_back::<EventKind>();
+        every_name_leads_back::<JobRunState>();
     }
 
     #[test]

@@ -38,6 +38,9 @@ async fn entities_are_the_schema(db: TestDatabase) -> anyhow::Result<()> {
     columns::<entities::workflow::Entity>(&mut entities);
     columns::<entities::task::Entity>(&mut entities);
     columns::<entities::event::Entity>(&mut entities);
+    columns::<entities::leadership::Entity>(&mut entities);
+    columns::<entities::job::Entity>(&mut entities);
+    columns::<entities::job_run::Entity>(&mut entities);
     entities.sort();
 
     let (backend, sql) = match db.kind() {
