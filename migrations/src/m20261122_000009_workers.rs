@@ -1,4 +1,5 @@
-//! Workers and their open sessions.
+//! Workers and their open sessions. Nothing refers to these rows: tasks keep the name of who had them last, also after it was removed.
+//! Room of lanes ("1:4,2:8", by number of the lane) and labels ("key=value" per line) are only read and written whole.
 
 crate::change::change! {
     up: [
@@ -7,8 +8,12 @@ crate::change::change! {
              version text not null,
              drivers text not null,
              slots bigint not null,
+             lane_slots text not null,
+             labels text not null,
              session text not null,
              connected boolean not null,
+             drained boolean not null,
+             leaving boolean not null,
              last_heard_at {time} not null
          )",
     ],

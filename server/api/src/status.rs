@@ -28,7 +28,7 @@ pub(crate) fn status(error: Error) -> Status {
         }
     }
     let mut details = ErrorDetails::new();
-    if reason == Reason::DatabaseUnavailable {
+    if matches!(reason, Reason::DatabaseUnavailable | Reason::Conflict) {
         details.set_retry_info(Some(RETRY_DATABASE));
     }
     for (_, field) in metadata.iter().filter(|(key, _)| *key == "field") {
@@ -45,15 +45,28 @@ pub(crate) fn status(error: Error) -> Status {
 fn code(reason: Reason) -> Code {
     match reason {
         Reason::InvalidArgument | Reason::LeaseTooLong => Code::InvalidArgument,
-        Reason::PoolNotFound | Reason::ApplianceNotFound | Reason::ProviderNotFound | Reason::GroupNotFound => {
-            Code::NotFound
-        }
+        Reason::PoolNotFound
+        | Reason::ApplianceNotFound
+        | Reason::ProviderNotFound
+        | Reason::GroupNotFound
+        | Reason::WorkerNotFound
+        | Reason::WorkflowNotFound
+        | Reason::WorkflowNotFound
+        | Reason::TaskNotFound => Code::NotFound,
         Reason::RequestIdReused | Reason::UserExists => Code::AlreadyExists,
-        Reason::NoTemplate | Reason::ProviderNotUsable | Reason::WrongState => Code::FailedPrecondition,
+        Reason::NoTemplate
+        | Reason::ProviderNotUsable
+        | Reason::WrongState
+        | Reason::WorkflowNotCancellable
+        | Reason::WorkflowNotCancellable
+        | Reason::TaskNotRunning
+        | Reason::TaskNotRetrying
+        | Reason::OutOfOrder
+        | Reason::SessionReplaced => Code::FailedPrecondition,
         Reason::NotSignedIn | Reason::WrongPassword => Code::Unauthenticated,
         Reason::NotAllowed => Code::PermissionDenied,
         Reason::WatchTooOld => Code::OutOfRange,
-        Reason::DatabaseUnavailable => Code::Unavailable,
+        Reason::DatabaseUnavailable | Reason::Conflict => Code::Unavailable,
         Reason::Internal => Code::Internal,
     }
 }

@@ -18,6 +18,18 @@ pub enum Reason {
     ProviderNotFound,
     /// There is no such group.
     GroupNotFound,
+    /// There is no such worker, or it was removed.
+    WorkerNotFound,
+    /// There is no such workflow, or it was pruned.
+    WorkflowNotFound,
+    /// The workflow must run to its end.
+    WorkflowNotCancellable,
+    /// There is no such task, or it was pruned.
+    TaskNotFound,
+    /// No worker runs the task.
+    TaskNotRunning,
+    /// The task does not wait for its next try.
+    TaskNotRetrying,
     /// The request id was used for a different request.
     RequestIdReused,
     /// A user of that name exists.
@@ -38,6 +50,12 @@ pub enum Reason {
     NotAllowed,
     /// The caller must resume from an older point than is kept, or fell too far behind.
     WatchTooOld,
+    /// A message came where the protocol does not allow it.
+    OutOfOrder,
+    /// A newer session of the same worker took the place of this one.
+    SessionReplaced,
+    /// Two transactions collided, and this one was undone as a whole: it is to be tried again, which the use cases do. Callers never see it.
+    Conflict,
     /// The database cannot be reached, is full or read-only; try again later.
     DatabaseUnavailable,
     /// A defect. The message to the caller carries no details; the operator's log does.
@@ -53,6 +71,12 @@ impl Reason {
             Self::ApplianceNotFound => "APPLIANCE_NOT_FOUND",
             Self::ProviderNotFound => "PROVIDER_NOT_FOUND",
             Self::GroupNotFound => "GROUP_NOT_FOUND",
+            Self::WorkerNotFound => "WORKER_NOT_FOUND",
+            Self::WorkflowNotFound => "WORKFLOW_NOT_FOUND",
+            Self::WorkflowNotCancellable => "WORKFLOW_NOT_CANCELLABLE",
+            Self::TaskNotFound => "TASK_NOT_FOUND",
+            Self::TaskNotRunning => "TASK_NOT_RUNNING",
+            Self::TaskNotRetrying => "TASK_NOT_RETRYING",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::UserExists => "USER_EXISTS",
             Self::NoTemplate => "NO_TEMPLATE",
@@ -63,7 +87,9 @@ impl Reason {
             Self::WrongPassword => "WRONG_PASSWORD",
             Self::NotAllowed => "NOT_ALLOWED",
             Self::WatchTooOld => "WATCH_TOO_OLD",
-            Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
+            Self::OutOfOrder => "OUT_OF_ORDER",
+            Self::SessionReplaced => "SESSION_REPLACED",
+            Self::Conflict | Self::DatabaseUnavailable => "DATABASE_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
     }

@@ -27,6 +27,10 @@ pub enum EventKind {
     StepFailed,
     /// A provider was checked.
     ProviderChecked,
+    /// A workflow of several parts ended.
+    WorkflowEnded,
+    /// A token was made invalid.
+    TokenRevoked,
 }
 
 /// An event about to be written.

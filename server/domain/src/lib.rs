@@ -2,6 +2,7 @@
 
 pub mod appliance;
 pub mod catalogue;
+pub mod dispatch;
 pub mod error;
 pub mod event;
 pub mod group;
@@ -13,6 +14,7 @@ pub mod pool;
 pub mod provider;
 pub mod secret;
 pub mod template;
+pub mod turn;
 pub mod user;
 pub mod version;
 pub mod worker;

@@ -8,11 +8,13 @@
 //!           running ─worker lost it→ ready         any but done, failed ─workflow ended→ cancelled
 //! ```
 //! At most one workflow of an appliance has steps under way; later ones stay pending until it ended.
+//!
+//! A parent has children instead of steps: it is running from the beginning, and ends with the last of them, `failed` unless all succeeded.
 
 use std::{fmt, time::Duration};
 
 use crate::{
-    ApplianceId, ProviderKey, TaskId, Timestamp, WorkerId, WorkflowId, appliance::PowerState, group::Endpoint,
+    ApplianceId, ProviderKey, TaskId, Timestamp, UserId, WorkerId, WorkflowId, appliance::PowerState, group::Endpoint,
 };
 
 /// What a workflow does.
@@ -24,6 +26,12 @@ pub enum WorkflowKind {
     Kill,
     /// Looks at a provider and its templates.
     CheckProvider,
+    /// Looks at all providers: parent of one check each.
+    CheckProviders,
+    /// A ping to a worker, which touches no provider.
+    Ping,
+    /// Parent of pings.
+    Pings,
 }
 
 /// One step.
@@ -49,6 +57,8 @@ pub enum StepKind {
     WaitGone,
     /// Look at the provider.
     CheckProvider,
+    /// Nothing: proves that tasks reach workers and results come back.
+    Ping,
 }
 
 /// Room that tasks compete in; lower goes first.
@@ -110,6 +120,30 @@ impl WorkflowKind {
             Self::Deploy => &[S::Clone, S::WaitPresent, S::Tag, S::Start, S::WaitAddress, S::WaitReady],
             Self::Kill => &[S::Stop, S::Delete, S::WaitGone],
             Self::CheckProvider => &[S::CheckProvider],
+            Self::Ping => &[S::Ping],
+            Self::CheckProviders | Self::Pings => &[],
+        }
+    }
+
+    /// It has children instead of steps, and works on no provider itself.
+    pub fn is_parent(self) -> bool {
+        self.steps().is_empty()
+    }
+
+    /// It can be ended by request. A kill cannot: nothing may be left behind.
+    pub fn is_cancellable(self) -> bool {
+        self != Self::Kill
+    }
+
+    /// Name in tables, events and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Kill => "kill",
+            Self::CheckProvider => "check_provider",
+            Self::CheckProviders => "check_providers",
+            Self::Ping => "ping",
+            Self::Pings => "pings",
         }
     }
 
@@ -118,15 +152,51 @@ impl WorkflowKind {
         match self {
             Self::Deploy => Lane::Provision,
             Self::Kill => Lane::Kill,
-            Self::CheckProvider => Lane::Maintain,
+            Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings => Lane::Maintain,
         }
     }
+}
+
+impl fmt::Display for WorkflowKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Lane {
+    /// All lanes, the one that goes first first.
+    pub const ALL: [Self; 6] =
+        [Self::Grant, Self::Kill, Self::Provision, Self::Operate, Self::Prepare, Self::Maintain];
 }
 
 impl WorkflowState {
     /// Nothing more will happen to it.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+
+    /// Name in tables, events and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for WorkflowState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TaskState {
+    /// Nothing more will happen to it.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 }
 
@@ -141,21 +211,24 @@ pub struct Policy {
     pub backoff_max: Duration,
     /// One try must end within this time.
     pub deadline: Duration,
+    /// A try that is not heard of for this long is stopped: its worker may be stuck. One long call says nothing until it ends.
+    pub progress_limit: Duration,
 }
 
 impl StepKind {
     /// How the step is tried. Deleting is tried for ever: nothing may be left behind; stopping before it only for a while. Waiting for readiness is bounded by the probes instead.
     pub fn policy(self) -> Policy {
         let seconds = Duration::from_secs;
-        let (attempts, deadline) = match self {
-            Self::Clone => (Some(3), seconds(15 * 60)),
-            Self::WaitPresent | Self::WaitAddress => (Some(2), seconds(10 * 60)),
-            Self::Tag | Self::Start | Self::Stop => (Some(4), seconds(2 * 60)),
-            Self::WaitReady => (Some(1), seconds(60 * 60)),
-            Self::Delete | Self::WaitGone => (None, seconds(10 * 60)),
-            Self::CheckProvider => (Some(1), seconds(60)),
+        let (attempts, deadline, progress_limit) = match self {
+            Self::Clone => (Some(3), seconds(15 * 60), seconds(15 * 60)),
+            Self::WaitPresent | Self::WaitAddress => (Some(2), seconds(10 * 60), seconds(2 * 60)),
+            Self::Tag | Self::Start | Self::Stop => (Some(4), seconds(2 * 60), seconds(60)),
+            Self::WaitReady => (Some(1), seconds(60 * 60), seconds(2 * 60)),
+            Self::Delete | Self::WaitGone => (None, seconds(10 * 60), seconds(2 * 60)),
+            Self::CheckProvider => (Some(1), seconds(60), seconds(60)),
+            Self::Ping => (Some(3), seconds(10), seconds(10)),
         };
-        Policy { attempts, backoff: Duration::from_millis(500), backoff_max: seconds(60), deadline }
+        Policy { attempts, backoff: Duration::from_millis(500), backoff_max: seconds(60), deadline, progress_limit }
     }
 
     /// Name in tables, events and logs.
@@ -171,6 +244,7 @@ impl StepKind {
             Self::Delete => "delete",
             Self::WaitGone => "wait_gone",
             Self::CheckProvider => "check_provider",
+            Self::Ping => "ping",
         }
     }
 }
@@ -291,6 +365,41 @@ pub enum Subject {
     Appliance(ApplianceId),
     /// A provider.
     Provider(ProviderKey),
+    /// Nothing beyond itself: a ping, or a parent, whose parts are about something.
+    Nothing,
+}
+
+/// A durable chain of steps on one subject, or a parent of such.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workflow {
+    /// Identity.
+    pub id: WorkflowId,
+    /// What it does.
+    pub kind: WorkflowKind,
+    /// Where it is in its life.
+    pub state: WorkflowState,
+    /// What it is about.
+    pub subject: Subject,
+    /// Where its tasks work; none for parents.
+    pub provider: Option<ProviderKey>,
+    /// For whom it is, for fairness; none: for the service itself.
+    pub owner_id: Option<UserId>,
+    /// The workflow it is a part of.
+    pub parent_id: Option<WorkflowId>,
+    /// Its parts, of a parent.
+    pub child_count: u32,
+    /// Parts that have not ended.
+    pub open_child_count: u32,
+    /// Parts that ended and did not succeed.
+    pub failed_child_count: u32,
+    /// The step it is at; none if it has ended or has none.
+    pub step: Option<StepKind>,
+    /// Why it failed; empty otherwise.
+    pub error: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
 }
 
 /// One step of one workflow.
@@ -310,18 +419,34 @@ pub struct Task {
     pub position: u32,
     /// Where it is in its life.
     pub state: TaskState,
+    /// The room it competes in.
+    pub lane: Lane,
     /// The provider it works on.
     pub provider: ProviderKey,
     /// Tries begun.
     pub attempt: u32,
     /// Fencing epoch: rises with every assignment.
     pub epoch: i64,
-    /// Who has it.
+    /// Who has it, or had it last.
     pub worker: Option<WorkerId>,
-    /// It is to be stopped.
+    /// It is to be stopped, because its workflow was ended.
     pub cancel_requested: bool,
-    /// When it can be given out.
+    /// It is to be stopped and tried again, as if this try had failed: it made no progress, or someone asked for it. `error` says which.
+    pub stalled: bool,
+    /// From when on it can be given out.
     pub due_at: Timestamp,
+    /// What it does just now, or did last, for people.
+    pub status: String,
+    /// Why the last try failed; empty if none did.
+    pub error: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was given out last.
+    pub started_at: Option<Timestamp>,
+    /// When it was last heard of while it ran.
+    pub progress_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -353,6 +478,20 @@ mod tests {
             after_failure(StepKind::Delete, 30, StepErrorReason::Unreachable),
             AfterFailure::Retry(Duration::from_secs(60))
         );
+    }
+
+    #[test]
+    fn a_parent_has_no_steps_of_its_own_and_every_step_is_heard_of_before_its_deadline() {
+        for kind in [WorkflowKind::CheckProviders, WorkflowKind::Pings] {
+            assert!(kind.is_parent() && kind.steps().is_empty());
+        }
+        for kind in [WorkflowKind::Deploy, WorkflowKind::Kill, WorkflowKind::CheckProvider, WorkflowKind::Ping] {
+            assert!(!kind.is_parent());
+            for step in kind.steps() {
+                let policy = step.policy();
+                assert!(policy.progress_limit <= policy.deadline && !policy.progress_limit.is_zero(), "{step}");
+            }
+        }
     }
 
     #[test]

@@ -85,6 +85,7 @@ fn step(
             Step::WaitGone(pb::WaitGoneStep { appliance, clone_unconfirmed })
         }
         StepKind::CheckProvider => Step::CheckProvider(pb::CheckProviderStep {}),
+        StepKind::Ping => Step::Ping(pb::PingStep {}),
     }
 }
 

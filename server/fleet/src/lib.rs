@@ -14,7 +14,7 @@ use std::{
 
 use sprout_app::{App, TaskKey, ports::LogOf};
 use sprout_domain::{
-    ApplianceId, WorkerId,
+    ApplianceId, ProviderKey, WorkerId,
     workflow::{StepKind, Subject, Task},
 };
 use sprout_proto::worker::SessionResponse;
@@ -43,25 +43,26 @@ struct Session {
 #[derive(Debug, Clone)]
 struct Running {
     step: StepKind,
+    provider: ProviderKey,
     subject: Subject,
 }
 
 impl Running {
     fn of(task: &Task) -> (TaskKey, Self) {
-        (TaskKey { id: task.id, epoch: task.epoch }, Self { step: task.step, subject: task.subject.clone() })
+        (TaskKey { id: task.id, epoch: task.epoch }, Self { step: task.step, provider: task.provider.clone(), subject: task.subject.clone() })
     }
 
     fn log(&self) -> LogOf {
         match &self.subject {
             Subject::Appliance(id) => LogOf::Appliance(*id),
-            Subject::Provider(key) => LogOf::Provider(key.clone()),
+            Subject::Provider(_) | Subject::Nothing => LogOf::Provider(self.provider.clone()),
         }
     }
 
     fn appliance(&self) -> Option<ApplianceId> {
         match self.subject {
             Subject::Appliance(id) => Some(id),
-            Subject::Provider(_) => None,
+            Subject::Provider(_) | Subject::Nothing => None,
         }
     }
 }

@@ -3,29 +3,42 @@
 //! A first clone (one never given out) needs a slot of its provider. Who wants to give some out locks the provider first, so that
 //! no other replica counts the same slots; only then are they looked at. All other tasks are taken from the head of the queue,
 //! past those that another transaction is about to take. A clone that is repeated has its slot already.
+//!
+//! One look, one match with those who have room, one write: for all workers of a process together.
 
-use sea_orm::{FromQueryResult, Value};
-use sprout_app::ports::Claim;
-use sprout_domain::{Result, workflow::Task};
+use sea_orm::FromQueryResult;
+use sprout_app::ports::{Claim, Claimed};
+use sprout_domain::{
+    ProviderKey, Result,
+    dispatch::{self, Demand},
+    lease,
+    workflow::{Lane, StepKind},
+};
 
 use crate::{
-    convert::limit,
+    convert::variant,
     entities::task::Model,
+    task::Column,
     tx::{Clauses, SeaTx},
-    workflow::tasks,
+    workflow::{lane, tasks},
 };
 
 /// First clones that may be given out, as the partial index has them.
 const FIRST_CLONE: &str = "state in ('ready', 'retrying') and step = 'clone' and epoch = 0";
 /// All other tasks that may be given out.
 const OTHER: &str = "state in ('ready', 'retrying') and (step <> 'clone' or epoch > 0)";
+/// The lane of a row that names a provider on which a first clone waits.
+const NO_LANE: i16 = -1;
 
 /// A task's place in the order in which tasks are given out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, FromQueryResult)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, FromQueryResult)]
 struct Place {
     lane: i16,
     priority: i16,
+    turn: i64,
     id: i64,
+    provider: String,
+    step: String,
 }
 
 /// What a provider has room for.
@@ -36,44 +49,86 @@ struct Slots {
 }
 
 impl SeaTx {
-    /// See [`sprout_app::ports::WorkflowRows::claim_tasks`].
-    pub(crate) async fn claim(&self, claim: &Claim) -> Result<Vec<Task>> {
-        if claim.limit == 0 || claim.providers.is_empty() {
-            return Ok(Vec::new());
+    /// See [`sprout_app::ports::TaskRows::claim_tasks`].
+    pub(crate) async fn claim(&self, claim: &Claim) -> Result<Claimed> {
+        let demands = dispatch::demand(&claim.servers);
+        if demands.is_empty() || claim.limit == 0 {
+            return Ok(Claimed::default());
         }
+        let (waiting, mut places): (Vec<_>, Vec<_>) =
+            self.look(&demands, claim.limit).await?.into_iter().partition(|place| place.lane == NO_LANE);
+        let others = places.len();
+        if let Some(demand) = demands.iter().find(|demand| demand.is_for(Lane::Provision)) {
+            let keys = waiting.into_iter().map(|place| place.provider).collect();
+            places.extend(self.first_clones(keys, demand.room.min(claim.limit)).await?);
+        }
+        places.sort_unstable();
+        let wanted: Vec<_> = places
+            .iter()
+            .map(|place| Ok((lane(place.lane)?, ProviderKey(place.provider.clone()))))
+            .collect::<Result<_>>()?;
+        let mut servers = claim.servers.clone();
         let most = usize::try_from(claim.limit).unwrap_or(usize::MAX);
-        let mut chosen = self.first_clones(claim).await?;
-        chosen.sort_unstable();
-        chosen.truncate(most);
-        // Others lock what they look at, so first those that are chosen whatever the clones, then those that go before a clone.
-        let clones = chosen.len();
-        let last_clone = chosen.last().copied();
-        chosen.extend(self.others(claim, most - clones, None).await?);
-        if let Some(last_clone) = last_clone
-            && chosen.len() == most
-        {
-            let after = chosen[clones..].iter().max().copied();
-            chosen.extend(self.others_between(claim, clones, after, last_clone).await?);
+        let chosen = dispatch::spread(wanted.iter().map(|(lane, provider)| (*lane, provider)), &mut servers);
+        let given: Vec<_> = places.iter().zip(chosen).filter_map(|(place, to)| Some((place, to?))).take(most).collect();
+        let passed_over = given.len() < others;
+        if given.is_empty() {
+            return Ok(Claimed { tasks: Vec::new(), passed_over });
         }
-        chosen.sort_unstable();
-        chosen.truncate(most);
-        if chosen.is_empty() {
-            return Ok(Vec::new());
+        let (mut ids, mut holders, mut limits) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, server) in given {
+            let limit = variant::<StepKind>(&place.step)?.policy().progress_limit;
+            ids.push(place.id);
+            holders.push(servers[server].id.0.clone());
+            limits.push(self.moment(lease::end(self.now, limit)));
         }
+        let (given, mut values) =
+            self.table(2, vec![("task", Column::Numbers(ids)), ("holder", Column::Texts(holders)), ("heard_by", Column::Texts(limits))]);
         let sql = format!(
-            "update tasks set state = 'running', worker = $1, epoch = epoch + 1, attempt = attempt + 1
-             where state in ('ready', 'retrying') and id {} returning *",
-            self.among(2)
+            "update tasks set state = 'running', worker = holder, epoch = epoch + 1, attempt = attempt + 1, started_at = $1,
+                              progress_at = $1, silent_until = {heard_by}, stalled = {no}, stop_asked_at = null, status = ''
+             from ({given}) as given where id = task and state in ('ready', 'retrying') returning *",
+            heard_by = self.to_moment("heard_by"),
+            no = self.no(),
         );
-        let values = [claim.worker.0.as_str().into(), self.numbers(chosen.iter().map(|place| place.id))];
+        values.insert(0, self.time(self.now));
         let mut claimed: Vec<Model> = self.rows(&sql, values).await?;
-        claimed.sort_by_key(|row| (row.lane, row.priority, row.id));
-        tasks(claimed)
+        claimed.sort_by_key(|row| (row.lane, row.priority, row.turn, row.id));
+        Ok(Claimed { tasks: tasks(claimed)?, passed_over })
     }
 
-    /// First clones that have a slot, at most `claim.limit` of each provider.
-    async fn first_clones(&self, claim: &Claim) -> Result<Vec<Place>> {
-        let slots = self.slots(claim).await?;
+    /// Due tasks but first clones from the head of the queue, locked; and, told by their lane, providers on which first clones wait.
+    async fn look(&self, demands: &[Demand], most: u32) -> Result<Vec<Place>> {
+        let mut values = Clauses::default();
+        let now = values.parameter(self.time(self.now));
+        let mut parts = Vec::new();
+        for Demand { lanes: (first, last), providers, room } in demands {
+            let keys = values.parameter_of(self.texts(providers.iter().map(|key| &*key.0)));
+            let limit = values.parameter(i64::from((*room).min(most)));
+            // Neighbouring lanes are a range of the index, which is read in its order.
+            parts.push(format!(
+                "select * from (select lane, priority, turn, id, provider, step from tasks
+                                where {OTHER} and lane between {} and {} and provider {} and due_at <= {now}
+                                order by lane, priority, turn, id limit {limit}{}) as head",
+                *first as i16,
+                *last as i16,
+                self.among(keys),
+                self.locked_skipping(),
+            ));
+            if (*first..=*last).contains(&Lane::Provision) {
+                parts.push(format!(
+                    "select cast({NO_LANE} as smallint), cast(0 as smallint), cast(0 as bigint), cast(0 as bigint), p.key, '' from providers p
+                     where p.key {} and exists (select 1 from tasks where {FIRST_CLONE} and provider = p.key)",
+                    self.among(keys)
+                ));
+            }
+        }
+        self.rows(&parts.join(" union all "), values.values).await
+    }
+
+    /// First clones that have a slot, at most `most` of each of these providers.
+    async fn first_clones(&self, providers: Vec<String>, most: u32) -> Result<Vec<Place>> {
+        let slots = self.slots(providers).await?;
         if slots.is_empty() {
             return Ok(Vec::new());
         }
@@ -82,32 +137,32 @@ impl SeaTx {
         let heads: Vec<String> = slots
             .into_iter()
             .map(|Slots { key, slots }| {
-                let (key, slots) = (values.parameter(key), values.parameter(slots.min(limit(claim.limit))));
+                let (key, slots) = (values.parameter(key), values.parameter(slots.min(i64::from(most))));
                 format!(
-                    "select * from (select lane, priority, id from tasks where {FIRST_CLONE} and provider = {key} and due_at <= {now}
-                                    order by priority, id limit {slots}) head"
+                    "select * from (select lane, priority, turn, id, provider, step from tasks
+                                    where {FIRST_CLONE} and provider = {key} and due_at <= {now}
+                                    order by priority, turn, id limit {slots}) as head"
                 )
             })
             .collect();
         self.rows(&heads.join(" union all "), values.values).await
     }
 
-    /// Free slots of the providers that have first clones to give out, those without any left out. Locks these providers.
-    async fn slots(&self, claim: &Claim) -> Result<Vec<Slots>> {
+    /// Free slots of these providers, those without any left out. Locks them.
+    async fn slots(&self, mut providers: Vec<String>) -> Result<Vec<Slots>> {
         #[derive(FromQueryResult)]
         struct Locked {
             key: String,
         }
-        let lock = if self.on_postgres() { "for no key update of p" } else { "" };
-        let sql = format!(
-            "select p.key from providers p
-             where p.key {} and exists (select 1 from tasks where {FIRST_CLONE} and provider = p.key) order by p.key {lock}",
-            self.among(1)
-        );
-        let locked: Vec<Locked> = self.rows(&sql, [self.texts(claim.providers.iter().map(|key| &*key.0))]).await?;
-        if locked.is_empty() {
+        if providers.is_empty() {
             return Ok(Vec::new());
         }
+        if self.on_postgres() {
+            let sql = "select key from providers where key = any($1) order by key for no key update";
+            let locked: Vec<Locked> = self.rows(sql, [self.texts(providers.iter().map(|key| &**key))]).await?;
+            providers = locked.into_iter().map(|row| row.key).collect();
+        }
+        // A statement of its own: what it waited for may have taken slots.
         let sql = format!(
             "select key, case when room < slots then room else slots end as slots
              from (select p.key,
@@ -120,47 +175,6 @@ impl SeaTx {
              where slots > 0 and room > 0",
             self.among(1)
         );
-        self.rows(&sql, [self.texts(locked.iter().map(|row| &*row.key))]).await
+        self.rows(&sql, [self.texts(providers.iter().map(|key| &**key))]).await
     }
-
-    /// Due tasks but first clones from the head of the queue, locked.
-    async fn others(&self, claim: &Claim, most: usize, between: Option<(Place, Place)>) -> Result<Vec<Place>> {
-        if most == 0 {
-            return Ok(Vec::new());
-        }
-        let mut conditions = Clauses::default();
-        conditions.plain(OTHER);
-        conditions.add("due_at <= ?", self.time(self.now));
-        conditions.among(self, "provider", self.texts(claim.providers.iter().map(|key| &*key.0)));
-        if let Some((after, before)) = between {
-            let after = place(&mut conditions, after);
-            let before = place(&mut conditions, before);
-            conditions.plain(format!("(lane, priority, id) > {after} and (lane, priority, id) < {before}"));
-        }
-        let most = conditions.parameter(i64::try_from(most).unwrap_or(i64::MAX));
-        let sql = format!(
-            "select lane, priority, id from tasks where {} order by lane, priority, id limit {most}{}",
-            conditions.conditions(),
-            self.locked_skipping()
-        );
-        self.rows(&sql, conditions.values).await
-    }
-
-    async fn others_between(
-        &self,
-        claim: &Claim,
-        most: usize,
-        after: Option<Place>,
-        before: Place,
-    ) -> Result<Vec<Place>> {
-        let after = after.unwrap_or(Place { lane: -1, priority: 0, id: 0 });
-        if after >= before { Ok(Vec::new()) } else { self.others(claim, most, Some((after, before))).await }
-    }
-}
-
-/// A place as a row value of parameters.
-fn place(conditions: &mut Clauses, place: Place) -> String {
-    let Place { lane, priority, id } = place;
-    let values: [Value; 3] = [lane.into(), priority.into(), id.into()];
-    format!("({})", values.map(|value| conditions.parameter(value)).join(", "))
 }

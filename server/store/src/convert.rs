@@ -10,7 +10,7 @@ use sprout_domain::{
     pool::PoolState,
     template::TemplateState,
     user::Role,
-    workflow::{StepKind, TaskState, WorkflowKind, WorkflowState},
+    workflow::{Lane, StepKind, TaskState, WorkflowKind, WorkflowState},
 };
 
 /// An enum whose variants are stored by name.
@@ -61,14 +61,17 @@ names! {
     }
     TemplateState { Ready = "ready", Gone = "gone" }
     Role { User = "user", Staff = "staff", Superuser = "superuser" }
-    WorkflowKind { Deploy = "deploy", Kill = "kill", CheckProvider = "check_provider" }
+    WorkflowKind {
+        Deploy = "deploy", Kill = "kill", CheckProvider = "check_provider", CheckProviders = "check_providers",
+        Ping = "ping", Pings = "pings",
+    }
     WorkflowState {
         Pending = "pending", Running = "running", Succeeded = "succeeded", Failed = "failed", Cancelled = "cancelled",
     }
     StepKind {
         Clone = "clone", WaitPresent = "wait_present", Tag = "tag", Start = "start", WaitAddress = "wait_address",
         WaitReady = "wait_ready", Stop = "stop", Delete = "delete", WaitGone = "wait_gone",
-        CheckProvider = "check_provider",
+        CheckProvider = "check_provider", Ping = "ping",
     }
     TaskState {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
@@ -80,7 +83,14 @@ names! {
         ApplianceCreated = "appliance_created", ApplianceState = "appliance_state",
         ApplianceGranted = "appliance_granted", LeaseExpired = "lease_expired", StepStarted = "step_started",
         StepDone = "step_done", StepFailed = "step_failed", ProviderChecked = "provider_checked",
+        WorkflowEnded = "workflow_ended", TokenRevoked = "token_revoked",
     }
+}
+
+/// The lane stored as this number.
+pub(crate) fn lane(number: i16) -> Result<Lane> {
+    let found = Lane::ALL.into_iter().find(|lane| *lane as i16 == number);
+    found.ok_or_else(|| Error::internal(format!("the database has an unknown lane: {number}")))
 }
 
 /// The variant stored under this name.
@@ -143,5 +153,7 @@ mod tests {
         assert!(ApplianceState::ALL.iter().all(|state| state.name() == state.as_str()));
         assert!(PoolState::ALL.iter().all(|state| state.name() == state.as_str()));
         assert!(<StepKind as All>::ALL.iter().all(|step| step.name() == step.as_str()));
+        assert!(WorkflowKind::ALL.iter().all(|kind| kind.name() == kind.as_str()));
+        assert!(WorkflowState::ALL.iter().all(|state| state.name() == state.as_str()));
     }
 }

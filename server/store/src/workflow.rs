@@ -9,15 +9,17 @@ use sprout_domain::{
 };
 
 use crate::{
-    convert::{Named, count, variant},
+    convert::{Named, count, lane, variant},
     entities::task::Model,
     tx::{Clauses, SeaTx},
 };
 
-fn subject(appliance: Option<i64>, provider: &str) -> Subject {
-    match appliance {
-        Some(id) => Subject::Appliance(ApplianceId(id)),
-        None => Subject::Provider(provider.into()),
+/// What a workflow of this kind with these columns is about.
+fn subject(kind: WorkflowKind, appliance: Option<i64>, provider: Option<&str>) -> Subject {
+    match (kind, appliance, provider) {
+        (_, Some(id), _) => Subject::Appliance(ApplianceId(id)),
+        (WorkflowKind::CheckProvider, None, Some(key)) => Subject::Provider(key.into()),
+        _ => Subject::Nothing,
     }
 }
 
@@ -25,20 +27,29 @@ impl TryFrom<Model> for Task {
     type Error = Error;
 
     fn try_from(row: Model) -> Result<Self> {
+        let workflow = variant(&row.workflow)?;
         Ok(Self {
             id: TaskId(row.id),
             workflow_id: WorkflowId(row.workflow_id),
-            workflow: variant(&row.workflow)?,
-            subject: subject(row.appliance_id, &row.provider),
+            workflow,
+            subject: subject(workflow, row.appliance_id, Some(&row.provider)),
             step: variant(&row.step)?,
             position: count(row.position)?,
             state: variant(&row.state)?,
+            lane: lane(row.lane)?,
             provider: ProviderKey(row.provider),
             attempt: count(row.attempt)?,
             epoch: row.epoch,
             worker: row.worker.map(WorkerId),
             cancel_requested: row.cancel_requested,
+            stalled: row.stalled,
             due_at: row.due_at,
+            status: row.status,
+            error: row.error,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            progress_at: row.progress_at,
+            finished_at: row.finished_at,
         })
     }
 }
@@ -52,14 +63,14 @@ pub(crate) fn tasks(rows: Vec<Model>) -> Result<Vec<Task>> {
 fn appliance_of(subject: &Subject) -> Option<i64> {
     match subject {
         Subject::Appliance(id) => Some(id.0),
-        Subject::Provider(_) => None,
+        Subject::Provider(_) | Subject::Nothing => None,
     }
 }
 
 /// The appliances, and the providers, among subjects.
 fn split(subjects: &[Subject]) -> (Vec<i64>, Vec<&str>) {
     let providers = subjects.iter().filter_map(|subject| match subject {
-        Subject::Appliance(_) => None,
+        Subject::Appliance(_) | Subject::Nothing => None,
         Subject::Provider(key) => Some(key.0.as_str()),
     });
     (subjects.iter().filter_map(appliance_of).collect(), providers.collect())
@@ -160,11 +171,7 @@ impl WorkflowRows for SeaTx {
         let rows: Vec<Live> = self.rows(&sql, values).await?;
         rows.into_iter()
             .map(|row| {
-                Ok(LiveWorkflow {
-                    id: WorkflowId(row.id),
-                    kind: variant::<WorkflowKind>(&row.kind)?,
-                    subject: subject(row.appliance_id, &row.provider),
-                    has_running_task: row.has_running_task,
+    X                    has_running_task: row.has_running_task,
                 })
             })
             .collect()

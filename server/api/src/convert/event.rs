@@ -72,6 +72,8 @@ impl From<Wire<EventKind>> for proto::EventKind {
             EventKind::StepDone => Self::StepDone,
             EventKind::StepFailed => Self::StepFailed,
             EventKind::ProviderChecked => Self::ProviderChecked,
+            EventKind::WorkflowEnded => Self::WorkflowEnded,
+            EventKind::TokenRevoked => Self::TokenRevoked,
         }
     }
 }

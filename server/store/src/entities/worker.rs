@@ -10,8 +10,12 @@ pub struct Model {
     pub version: String,
     pub drivers: String,
     pub slots: i64,
+    pub lane_slots: String,
+    pub labels: String,
     pub session: String,
     pub connected: bool,
+    pub drained: bool,
+    pub leaving: bool,
     pub last_heard_at: DateTimeUtc,
 }
 
