@@ -59,7 +59,10 @@ impl Failure {
     /// What to do next, if there is something to say. `noun` is what the command works on.
     pub(crate) fn hint(&self, noun: &str) -> Option<String> {
         match self {
-            Self::Client(error) => error.hint().or_else(|| refusal_hint(error.code(), noun)),
+            Self::Client(error) => {
+                let reason = error.reason().and_then(reason_hint).map(str::to_owned);
+                error.hint().or(reason).or_else(|| refusal_hint(error.code(), noun))
+            }
             Self::Usage { hint, .. }
             | Self::Outcome { hint, .. }
             | Self::TimedOut { hint, .. }
@@ -67,6 +70,23 @@ impl Failure {
             Self::Config(_) | Self::Io { .. } | Self::Declined(_) | Self::OutputClosed | Self::Incomplete(_) => None,
         }
     }
+}
+
+/// What to do about refusals that say exactly what they are.
+fn reason_hint(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "TASK_NOT_RUNNING" => {
+            "`sproutctl task list --state running` shows what runs; `sproutctl workflow cancel ID` ends the work as a whole"
+        }
+        "TASK_NOT_RETRYING" => "`sproutctl task list --state retrying` shows what waits for its next try",
+        "TASK_NOT_FOUND" => {
+            "`sproutctl task list` shows what has not ended, `--state done` what has; older ones were pruned"
+        }
+        "WORKFLOW_NOT_FOUND" => {
+            "`sproutctl workflow list` shows what has not ended, `--state succeeded` what has; older ones were pruned"
+        }
+        _ => return None,
+    })
 }
 
 fn refusal_hint(code: Code, noun: &str) -> Option<String> {

@@ -5,6 +5,9 @@ pub(crate) mod duration;
 pub(crate) mod other;
 pub(crate) mod pool;
 pub(crate) mod session;
+pub(crate) mod task;
+pub(crate) mod worker;
+pub(crate) mod workflow;
 
 use std::path::PathBuf;
 
@@ -85,9 +88,15 @@ pub(crate) enum Command {
     /// See the product lines.
     #[command(subcommand)]
     Group(other::Group),
-    /// See the nodes that run steps against providers (staff).
+    /// See and manage the nodes that run steps against providers (staff).
     #[command(subcommand)]
-    Worker(other::Worker),
+    Worker(worker::Worker),
+    /// See and steer tasks: the steps of workflows, each scheduled on a worker (staff).
+    #[command(subcommand)]
+    Task(task::Task),
+    /// See and end workflows: durable chains of steps on one subject (staff).
+    #[command(subcommand)]
+    Workflow(workflow::Workflow),
     /// See what happens.
     #[command(subcommand)]
     Event(other::Event),
@@ -109,10 +118,12 @@ impl Command {
             Self::Pool(pool::Pool::Request(_)) => "request",
             Self::Pool(_) => "pool",
             Self::Appliance(_) => "appliance",
-            Self::Provider(_) => "provider",
+            Self::Provider(_) | Self::Workflow(workflow::Workflow::Ping(_)) => "provider",
             Self::Template(_) => "template",
             Self::Group(_) => "group",
             Self::Worker(_) => "worker",
+            Self::Task(_) => "task",
+            Self::Workflow(_) => "workflow",
             Self::Event(_) => "event",
             Self::User(_) => "user",
             Self::Completion(_) => "completion",

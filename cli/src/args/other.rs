@@ -1,4 +1,4 @@
-//! The nouns that are only looked at: providers, templates, groups, workers, events.
+//! The nouns that are only looked at: providers, templates, groups, events.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) enum Provider {
     List,
     /// Show one provider.
     Get(Key),
-    /// Have a worker look at a provider now (staff).
+    /// Have workers look at a provider, or at all of them, now (staff).
     Check(Check),
 }
 
@@ -24,15 +24,15 @@ pub(crate) struct Key {
     pub(crate) key: String,
 }
 
-/// A provider to check.
+/// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Key of the provider.
-    pub(crate) key: String,
+    /// Key of the provider [default: all that are not disabled].
+    pub(crate) key: Option<String>,
     /// Wait for the outcome.
     #[arg(long)]
     pub(crate) wait: bool,
-    /// Stop waiting after this time; the check goes on.
+    /// Stop waiting after this time; what was begun goes on.
     #[arg(long, value_parser = duration::parse, requires = "wait", default_value = "5m")]
     pub(crate) timeout: Duration,
 }
@@ -75,13 +75,6 @@ pub(crate) enum Group {
 pub(crate) struct Name {
     /// Name of the group.
     pub(crate) name: String,
-}
-
-/// See the nodes that run steps against providers (staff).
-#[derive(Debug, Subcommand)]
-pub(crate) enum Worker {
-    /// List workers.
-    List,
 }
 
 /// See what happens.

@@ -10,13 +10,18 @@ mod page;
 mod pool;
 mod provider;
 mod status;
+mod task;
 mod template;
 mod user;
+mod wait;
 mod whoami;
 mod worker;
+mod workflow;
 
 use crate::{
-    args::{Cli, Command, appliance::Appliance, other, pool::Pool, session},
+    args::{
+        Cli, Command, appliance::Appliance, other, pool::Pool, session, task::Task, worker::Worker, workflow::Workflow,
+    },
     context::Context,
     failure::Failure,
     output::Printer,
@@ -47,7 +52,20 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Template(other::Template::List(args)) => template::list::run(&context, args).await,
         Command::Group(other::Group::List) => group::list::run(&context).await,
         Command::Group(other::Group::Get(args)) => group::get::run(&context, args).await,
-        Command::Worker(other::Worker::List) => worker::list::run(&context).await,
+        Command::Worker(Worker::List(args)) => worker::list::run(&context, args).await,
+        Command::Worker(Worker::Get(args)) => worker::get::run(&context, args).await,
+        Command::Worker(Worker::Drain(args)) => worker::drain::run(&context, args).await,
+        Command::Worker(Worker::Undrain(args)) => worker::undrain::run(&context, args).await,
+        Command::Worker(Worker::Remove(args)) => worker::remove::run(&context, args).await,
+        Command::Task(Task::List(args)) => task::list::run(&context, args).await,
+        Command::Task(Task::Get(args)) => task::get::run(&context, args).await,
+        Command::Task(Task::Cancel(args)) => task::cancel::run(&context, args).await,
+        Command::Task(Task::Retry(args)) => task::retry::run(&context, args).await,
+        Command::Task(Task::Logs(args)) => task::logs::run(&context, args).await,
+        Command::Workflow(Workflow::List(args)) => workflow::list::run(&context, args).await,
+        Command::Workflow(Workflow::Get(args)) => workflow::get::run(&context, args).await,
+        Command::Workflow(Workflow::Cancel(args)) => workflow::cancel::run(&context, args).await,
+        Command::Workflow(Workflow::Ping(args)) => workflow::ping::run(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,
         Command::User(session::User::Create(args)) => user::create::run(&context, args).await,
         Command::Completion(args) => completion::run(&context, &args),

@@ -10,10 +10,12 @@ pub(crate) mod progress;
 pub(crate) mod provider;
 pub(crate) mod status;
 mod table;
+pub(crate) mod task;
 pub(crate) mod template;
 pub(crate) mod time;
 pub(crate) mod user;
 pub(crate) mod worker;
+pub(crate) mod workflow;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -38,6 +40,12 @@ pub(crate) trait Row: Serialize {
 pub(crate) trait Card: Serialize {
     /// All there is to tell, for people, with line ends.
     fn text(&self) -> String;
+}
+
+/// One line of a log.
+#[derive(Debug, Serialize)]
+pub(crate) struct LineView<'a> {
+    pub(crate) line: &'a str,
 }
 
 /// Prints in one format.
@@ -66,6 +74,18 @@ impl Printer {
             Format::Table => write(&table::render(rows, stdout_width())),
             Format::Json | Format::Yaml => self.data(&rows, false),
         }
+    }
+
+    /// Prints a list that was printed before, as it is now: at a terminal in the place of the old one, as data in one line.
+    pub(crate) fn again<T: Row>(&self, rows: &[T]) -> Result<(), Failure> {
+        if self.format != Format::Table {
+            return self.data(&rows, true);
+        }
+        let text = if rows.is_empty() { format!("no {}\n", T::PLURAL) } else { table::render(rows, stdout_width()) };
+        // Home and clear, as terminals have understood it for fifty years.
+        let before = if io::stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
+        let after = if io::stdout().is_terminal() { "" } else { "\n" };
+        write(&format!("{before}{text}{after}"))
     }
 
     /// Prints one thing.

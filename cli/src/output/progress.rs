@@ -1,4 +1,4 @@
-//! How a pool gets on: bars on a terminal, a line per change elsewhere.
+//! How a pool or a workflow gets on: bars on a terminal, a line per change elsewhere.
 
 use std::{
     collections::BTreeMap,
@@ -8,10 +8,11 @@ use std::{
 
 use chrono::Local;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use sprout_client::proto::workflow::Workflow;
 
 use super::{Printer, appliance::ApplianceView, pool::PoolView};
 
-/// Shows the progress of one pool on standard error.
+/// Shows the progress of one pool, or of the parts of one workflow, on standard error.
 pub(crate) struct Progress<'a> {
     out: &'a Printer,
     bars: Option<Bars>,
@@ -47,6 +48,17 @@ impl<'a> Progress<'a> {
         if line != self.last_line {
             self.out.note(&stamped(&line));
             self.last_line = line;
+        }
+    }
+
+    /// Shows how many parts of a workflow have ended; only in a bar, because there may be very many. `what`: "pings came back".
+    pub(crate) fn parts(&mut self, what: &str, workflow: &Workflow) {
+        let Workflow { id, child_count: all, open_child_count: open, .. } = workflow;
+        let ended = all.saturating_sub(*open);
+        if let Some(bars) = &self.bars {
+            bars.pool.set_position(u64::from(ended) * 100 / u64::from(*all).max(1));
+            bars.pool.set_prefix(format!("workflow {id}"));
+            bars.pool.set_message(format!("{ended} of {all} {what}"));
         }
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct ProviderView {
     #[serde(rename = "type")]
     kind: String,
     pub(crate) working: bool,
-    disabled: bool,
+    pub(crate) disabled: bool,
     pub(crate) status: String,
     checked_at: Option<String>,
     provisioning_count: u32,

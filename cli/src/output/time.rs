@@ -51,6 +51,28 @@ pub(crate) fn rough(seconds: u64) -> String {
     }
 }
 
+/// How long ago an RFC 3339 time was, without saying "ago".
+pub(crate) fn age(time: Option<&String>) -> Option<String> {
+    between(time, None)
+}
+
+/// How long it is from one RFC 3339 time to another; without the other, to now.
+pub(crate) fn between(from: Option<&String>, to: Option<&String>) -> Option<String> {
+    let parsed = |time: &String| DateTime::parse_from_rfc3339(time).ok().map(|time| time.with_timezone(&Utc));
+    let to = to.map_or_else(|| Some(Utc::now()), parsed)?;
+    let span = (to - parsed(from?)?).to_std().unwrap_or_default();
+    Some(if span.as_secs() < 10 { precise(span.as_secs_f64()) } else { rough(span.as_secs()) })
+}
+
+/// A short time: 3.2 ms, 0.42 s, 12.3 s.
+pub(crate) fn precise(seconds: f64) -> String {
+    match seconds {
+        ..0.1 => format!("{:.1} ms", seconds * 1000.0),
+        ..10.0 => format!("{seconds:.2} s"),
+        _ => format!("{seconds:.1} s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +92,17 @@ mod tests {
         for (seconds, text) in cases {
             assert_eq!(distance(seconds), text);
         }
+    }
+
+    #[test]
+    fn spans_say_what_matters() {
+        let at = |text: &str| Some(format!("2026-01-01T00:{text}Z"));
+        let between = |from: &str, to: &str| between(at(from).as_ref(), at(to).as_ref()).unwrap();
+        assert_eq!(between("00:00.000", "00:00.003"), "3.0 ms");
+        assert_eq!(between("00:00.000", "00:02.500"), "2.50 s");
+        assert_eq!(between("00:00.000", "05:00.000"), "5 min");
+        assert_eq!(between("00:01.000", "00:00.000"), "0.0 ms", "clocks that differ");
+        assert_eq!(precise(12.34), "12.3 s");
     }
 
     #[test]

@@ -1,48 +1,138 @@
 //! Workers as they are shown.
 
-use serde::Serialize;
-use sprout_client::proto::worker::Worker;
+use std::collections::BTreeMap;
 
-use super::{Row, time};
+use serde::Serialize;
+use sprout_client::proto::{
+    task::{Lane, Task},
+    worker::Worker,
+};
+
+use super::{Card, Row, facts, lower, some, stdout_width, table, task::TaskView, time};
 
 /// One worker.
 #[derive(Debug, Serialize)]
 pub(crate) struct WorkerView {
     id: String,
     version: String,
-    pub(crate) connected: bool,
+    state: &'static str,
+    connected: bool,
+    drained: bool,
+    leaving: bool,
     slots: u32,
-    running: u32,
+    lane_slots: BTreeMap<String, u32>,
+    pub(crate) running: u32,
     provider_types: Vec<String>,
+    labels: BTreeMap<String, String>,
     last_heard_at: Option<String>,
+    /// Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tasks: Option<Vec<TaskView>>,
 }
 
 impl From<Worker> for WorkerView {
     fn from(w: Worker) -> Self {
+        let lane_slots = w.lane_slots.iter();
         Self {
+            state: match &w {
+                Worker { connected: false, .. } => "silent",
+                Worker { leaving: true, .. } => "leaving",
+                Worker { drained: true, .. } => "drained",
+                _ => "connected",
+            },
+            lane_slots: lane_slots.map(|own| (lower(own.lane, Lane::as_str_name, "LANE_"), own.slots)).collect(),
             id: w.id,
             version: w.version,
             connected: w.connected,
+            drained: w.drained,
+            leaving: w.leaving,
             slots: w.slots,
             running: w.running,
             provider_types: w.provider_types,
+            labels: w.labels.into_iter().collect(),
             last_heard_at: time::rfc3339(w.last_heard_at),
+            tasks: None,
         }
+    }
+}
+
+impl WorkerView {
+    /// One worker alone, with what it runs.
+    pub(crate) fn with_tasks(worker: Worker, tasks: Vec<Task>) -> Self {
+        Self { tasks: Some(tasks.into_iter().map(TaskView::from).collect()), ..Self::from(worker) }
+    }
+
+    /// Its state, and that it is drained where that is not said by it.
+    pub(crate) fn state(&self) -> String {
+        let also = if self.drained && self.state != "drained" { ", drained" } else { "" };
+        format!("{}{also}", self.state)
+    }
+
+    /// Of all it has room for, what lanes have of their own included.
+    fn load(&self) -> String {
+        format!("{}/{}", self.running, self.slots + self.lane_slots.values().sum::<u32>())
+    }
+
+    fn kill_slots(&self) -> u32 {
+        self.lane_slots.get("kill").copied().unwrap_or_default()
+    }
+
+    fn labels(&self) -> String {
+        self.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
     }
 }
 
 impl Row for WorkerView {
     const PLURAL: &'static str = "workers";
-    const COLUMNS: &'static [&'static str] = &["ID", "VERSION", "STATE", "RUNNING", "PROVIDER TYPES", "LAST HEARD"];
+    const COLUMNS: &'static [&'static str] =
+        &["ID", "STATE", "RUNNING", "KILL SLOTS", "PROVIDER TYPES", "LAST HEARD", "VERSION"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.id.clone(),
-            self.version.clone(),
-            if self.connected { "connected" } else { "gone" }.to_owned(),
-            format!("{}/{}", self.running, self.slots),
+            self.state(),
+            self.load(),
+            self.kill_slots().to_string(),
             self.provider_types.join(" "),
             time::relative(self.last_heard_at.as_ref()).unwrap_or_else(|| "never".to_owned()),
+            self.version.clone(),
         ]
+    }
+}
+
+/// A task among those of its worker, which says the rest.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct RunView<'a>(&'a TaskView);
+
+impl Row for RunView<'_> {
+    const PLURAL: &'static str = "tasks";
+    const COLUMNS: &'static [&'static str] = &["ID", "WORKFLOW", "STEP", "STATE", "TRY", "PROVIDER", "AGE", "STATUS"];
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = self.0.cells();
+        cells.remove(6);
+        cells
+    }
+}
+
+impl Card for WorkerView {
+    fn text(&self) -> String {
+        let own = self.lane_slots.iter().map(|(lane, slots)| format!(", {slots} for {lane} alone"));
+        let mut text = facts(&[
+            ("worker", Some(self.id.clone())),
+            ("state", Some(self.state())),
+            ("running", Some(self.load())),
+            ("slots", Some(format!("{} for all{}", self.slots, own.collect::<String>()))),
+            ("provider types", some(self.provider_types.join(" "))),
+            ("labels", some(self.labels())),
+            ("last heard", time::relative_and_exact(self.last_heard_at.as_ref())),
+            ("version", some(self.version.clone())),
+        ]);
+        if let Some(tasks) = self.tasks.as_deref().filter(|tasks| !tasks.is_empty()) {
+            text.push('\n');
+            text.push_str(&table::render(&tasks.iter().map(RunView).collect::<Vec<_>>(), stdout_width()));
+        }
+        text
     }
 }

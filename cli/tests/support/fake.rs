@@ -1,6 +1,9 @@
 //! The canned answers. Which one comes is chosen by the id or group asked for.
 
+mod fleet;
+
 use std::{
+    collections::HashMap,
     pin::Pin,
     sync::{Arc, Mutex},
 };
@@ -20,18 +23,17 @@ use sprout_client::proto::{
         self, Provider,
         provider_service_server::{ProviderService, ProviderServiceServer},
     },
+    task::task_service_server::TaskServiceServer,
     user::{
         self, User,
         user_service_server::{UserService, UserServiceServer},
     },
-    worker::{
-        self,
-        worker_service_server::{WorkerService, WorkerServiceServer},
-    },
+    worker::worker_service_server::WorkerServiceServer,
+    workflow::workflow_service_server::WorkflowServiceServer,
 };
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt as _, wrappers::TcpListenerStream};
-use tonic::{Code, Request, Response, Status, Streaming, transport::Server};
+use tonic::{Code, Request, Response, Status, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -43,6 +45,10 @@ pub(crate) struct Fake {
     pub(crate) request_ids: Arc<Mutex<Vec<String>>>,
     pub(crate) watches: Arc<Mutex<u32>>,
     pub(crate) kills: Arc<Mutex<Vec<u64>>>,
+    /// What was asked for of workers, tasks and workflows, e.g. "drain w1".
+    pub(crate) asked: Arc<Mutex<Vec<String>>>,
+    /// Looks at each workflow.
+    looks: Arc<Mutex<HashMap<u64, u32>>>,
 }
 
 impl Fake {
@@ -51,7 +57,9 @@ impl Fake {
             .add_service(PoolServiceServer::new(self.clone()))
             .add_service(ProviderServiceServer::new(self.clone()))
             .add_service(UserServiceServer::new(self.clone()))
+            .add_service(TaskServiceServer::new(self.clone()))
             .add_service(WorkerServiceServer::new(self.clone()))
+            .add_service(WorkflowServiceServer::new(self.clone()))
             .add_service(EventServiceServer::new(self))
             .serve_with_incoming(TcpListenerStream::new(listener))
             .await
@@ -216,9 +224,13 @@ impl PoolService for Fake {
 impl ProviderService for Fake {
     async fn list_providers(
         &self,
-        _: Request<provider::ListProvidersRequest>,
+        request: Request<provider::ListProvidersRequest>,
     ) -> Answer<provider::ListProvidersResponse> {
-        Ok(Response::new(provider::ListProvidersResponse { providers: vec![docker("docker")] }))
+        let mut providers = vec![docker("docker")];
+        if fleet::is_staff(&request) {
+            providers.push(docker("broken"));
+        }
+        Ok(Response::new(provider::ListProvidersResponse { providers }))
     }
 
     async fn get_provider(
@@ -244,9 +256,9 @@ impl ProviderService for Fake {
 
     async fn check_providers(
         &self,
-        _: Request<sprout_client::proto::provider::CheckProvidersRequest>,
-    ) -> Result<Response<sprout_client::proto::provider::CheckProvidersResponse>, Status> {
-        Err(Status::unimplemented("CheckProviders"))
+        _: Request<provider::CheckProvidersRequest>,
+    ) -> Answer<provider::CheckProvidersResponse> {
+        Ok(Response::new(provider::CheckProvidersResponse { workflow: Some(fleet::checks(2)) }))
     }
 }
 
@@ -283,47 +295,6 @@ fn docker(key: &str) -> Provider {
         appliance_count: 3,
         template_count: 2,
         ..Provider::default()
-    }
-}
-
-#[tonic::async_trait]
-impl WorkerService for Fake {
-    type SessionStream = Stream_<worker::SessionResponse>;
-
-    async fn session(&self, _: Request<Streaming<worker::SessionRequest>>) -> Answer<Self::SessionStream> {
-        Err(Status::unimplemented("no workers here"))
-    }
-
-    async fn list_workers(&self, _: Request<worker::ListWorkersRequest>) -> Answer<worker::ListWorkersResponse> {
-        Err(Status::permission_denied("only staff may see workers"))
-    }
-
-    async fn get_worker(
-        &self,
-        _: Request<sprout_client::proto::worker::GetWorkerRequest>,
-    ) -> Result<Response<sprout_client::proto::worker::GetWorkerResponse>, Status> {
-        Err(Status::unimplemented("GetWorker"))
-    }
-
-    async fn drain_worker(
-        &self,
-        _: Request<sprout_client::proto::worker::DrainWorkerRequest>,
-    ) -> Result<Response<sprout_client::proto::worker::DrainWorkerResponse>, Status> {
-        Err(Status::unimplemented("DrainWorker"))
-    }
-
-    async fn undrain_worker(
-        &self,
-        _: Request<sprout_client::proto::worker::UndrainWorkerRequest>,
-    ) -> Result<Response<sprout_client::proto::worker::UndrainWorkerResponse>, Status> {
-        Err(Status::unimplemented("UndrainWorker"))
-    }
-
-    async fn remove_worker(
-        &self,
-        _: Request<sprout_client::proto::worker::RemoveWorkerRequest>,
-    ) -> Result<Response<sprout_client::proto::worker::RemoveWorkerResponse>, Status> {
-        Err(Status::unimplemented("RemoveWorker"))
     }
 }
 

@@ -57,6 +57,11 @@ impl Bed {
         command
     }
 
+    /// sproutctl, signed in at the fake as staff.
+    pub(crate) fn staff(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments).env("SPROUT_TOKEN", "staff").output().unwrap())
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         ran(self.command(arguments).output().unwrap())
     }

@@ -102,6 +102,14 @@ impl ClientError {
         }
     }
 
+    /// What exactly the server refused, for programs; none if it did not say, or did not answer.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal) => refusal.reason.as_deref(),
+            Self::Settings { .. } | Self::Unreachable { .. } => None,
+        }
+    }
+
     /// Whether the same call may well succeed a moment later, on this server or another replica of it.
     pub fn is_unavailable(&self) -> bool {
         self.code() == Code::Unavailable

@@ -1,15 +1,9 @@
 //! `sproutctl appliance logs`
 
-use serde::Serialize;
 use sprout_client::{Watch, Watched};
 
 use super::find;
-use crate::{args::appliance::Logs, context::Context, failure::Failure};
-
-#[derive(Serialize)]
-struct LineView<'a> {
-    line: &'a str,
-}
+use crate::{args::appliance::Logs, context::Context, failure::Failure, output::LineView};
 
 pub(crate) async fn run(context: &Context<'_>, args: Logs) -> Result<(), Failure> {
     let connection = context.connect()?;

@@ -7,7 +7,7 @@ pub(crate) mod list;
 pub(crate) mod request;
 pub(crate) mod watch;
 
-use std::{future::pending, time::Duration};
+use std::time::Duration;
 
 use sprout_client::{
     Connection, Watch, Watched,
@@ -15,6 +15,7 @@ use sprout_client::{
 };
 
 use crate::{
+    commands::wait::Bound,
     context::Context,
     failure::Failure,
     output::{pool::PoolView, progress::Progress},
@@ -36,30 +37,12 @@ struct Wait {
 async fn wait(context: &Context<'_>, connection: &Connection, wait: Wait) -> Result<PoolView, Failure> {
     let mut watch = Watch::pool(connection, wait.id);
     let mut progress = Progress::new(context.out, true);
-    let Wait { id, goal, timeout, ref hint, .. } = wait;
-    let failure = tokio::select! {
-        done = follow(&mut watch, &mut progress, &wait) => {
-            progress.finish();
-            return done;
-        }
-        () = expired(timeout) => Failure::TimedOut {
-            message: format!("pool {id} is not {goal} yet; waiting timed out"),
-            hint: hint.clone(),
-        },
-        interrupted = tokio::signal::ctrl_c() => match interrupted {
-            Ok(()) => Failure::Interrupted { message: "interrupted".to_owned(), hint: hint.clone() },
-            Err(source) => Failure::Io { what: "Ctrl-C cannot be waited for".to_owned(), source },
-        },
+    let bound = Bound {
+        timeout: wait.timeout,
+        late: format!("pool {} is not {} yet", wait.id, wait.goal),
+        hint: wait.hint.clone(),
     };
-    progress.finish();
-    Err(failure)
-}
-
-async fn expired(timeout: Option<Duration>) {
-    match timeout {
-        Some(timeout) => tokio::time::sleep(timeout).await,
-        None => pending().await,
-    }
+    bound.on(follow(&mut watch, &mut progress, &wait)).await
 }
 
 async fn follow(

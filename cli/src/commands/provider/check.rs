@@ -1,5 +1,7 @@
 //! `sproutctl provider check`: starts a check, and waits for the event that ends it if told to.
 
+use std::time::Duration;
+
 use sprout_client::{
     Connection, Watch, Watched,
     proto::{
@@ -8,15 +10,27 @@ use sprout_client::{
     },
 };
 
-use super::get;
-use crate::{args::other::Check, context::Context, failure::Failure};
+use super::{check_all, get};
+use crate::{args::other::Check, commands::wait::Bound, context::Context, failure::Failure};
 
 pub(crate) async fn run(context: &Context<'_>, args: Check) -> Result<(), Failure> {
     let connection = context.connect()?;
-    let key = args.key;
-    let mut watch = Watch::events(&connection, WatchRequest::default());
+    match args.key {
+        Some(key) => one(context, &connection, key, args.wait, args.timeout).await,
+        None => check_all::run(context, &connection, args.wait, args.timeout).await,
+    }
+}
+
+async fn one(
+    context: &Context<'_>,
+    connection: &Connection,
+    key: String,
+    waits: bool,
+    timeout: Duration,
+) -> Result<(), Failure> {
+    let mut watch = Watch::events(connection, WatchRequest::default());
     let check = async {
-        if args.wait {
+        if waits {
             // The stream is open before the check begins, so its end cannot be missed.
             next(context, &mut watch).await?;
         }
@@ -24,13 +38,15 @@ pub(crate) async fn run(context: &Context<'_>, args: Check) -> Result<(), Failur
         let answer = connection.providers().check_provider(request).await;
         let workflow_id = answer.map_err(|status| connection.explain(status))?.into_inner().workflow_id;
         context.out.note(&format!("provider {key} is being checked (workflow {workflow_id})"));
-        if args.wait { checked(context, &mut watch, &key, workflow_id).await } else { Ok(()) }
+        if waits { checked(context, &mut watch, &key, workflow_id).await } else { Ok(()) }
     };
-    tokio::time::timeout(args.timeout, check).await.map_err(|_| Failure::TimedOut {
-        message: format!("the check of provider {key} has not ended yet; waiting timed out"),
+    let bound = Bound {
+        timeout: Some(timeout),
+        late: format!("the check of provider {key} has not ended yet"),
         hint: "is a worker for its type connected? `sproutctl worker list` shows them".to_owned(),
-    })??;
-    outcome(context, &connection, key, args.wait).await
+    };
+    bound.on(check).await?;
+    outcome(context, connection, key, waits).await
 }
 
 async fn outcome(context: &Context<'_>, connection: &Connection, key: String, waited: bool) -> Result<(), Failure> {

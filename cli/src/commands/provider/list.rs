@@ -1,12 +1,15 @@
 //! `sproutctl provider list`
 
-use sprout_client::proto::provider::ListProvidersRequest;
+use sprout_client::{ClientError, Connection, proto::provider::ListProvidersRequest};
 
 use crate::{context::Context, failure::Failure, output::provider::ProviderView};
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<(), Failure> {
-    let connection = context.connect()?;
+    context.out.list(&list(&context.connect()?).await?)
+}
+
+pub(super) async fn list(connection: &Connection) -> Result<Vec<ProviderView>, ClientError> {
     let answer = connection.providers().list_providers(ListProvidersRequest {}).await;
     let providers = answer.map_err(|status| connection.explain(status))?.into_inner().providers;
-    context.out.list(&providers.into_iter().map(ProviderView::from).collect::<Vec<_>>())
+    Ok(providers.into_iter().map(ProviderView::from).collect())
 }
