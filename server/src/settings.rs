@@ -52,7 +52,11 @@ impl Settings {
 /// Logs to stderr what `RUST_LOG` says, else what the configuration says.
 pub fn start_log(configured: &str) {
     // Each change of a migration is told by us; the configuration can ask for more.
-    let filter = || EnvFilter::new(format!("sea_orm_migration=warn,sqlx::postgres::notice=warn,{configured}"));
+    let filter = || {
+        EnvFilter::new(format!(
+            "sea_orm_migration=warn,sqlx::postgres::notice=warn,tokio_cron_scheduler=warn,{configured}"
+        ))
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| filter());
     let ansi = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(io::stderr).init();

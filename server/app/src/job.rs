@@ -48,8 +48,8 @@ impl App {
         work.commit().await
     }
 
-    /// Begins a run of each job that is due, and says how long it is until the next is. Due times that were missed count as one. What an earlier
-    /// leader began and did not end is lost: it is not run again for the same due time.
+    /// Begins a run of each job that is due, and says how long it is until the next is. Due times that were missed count as one. What was begun
+    /// before and did not end is lost: it is not run again for the same due time. So the caller must have ended its own runs.
     pub async fn begin_due_jobs(
         &self,
         term: Term,

@@ -19,6 +19,14 @@ const SCHEDULER: &str = "scheduler";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Term(pub(crate) i64);
 
+impl Term {
+    /// A term that was never granted: no transaction holds it.
+    #[doc(hidden)]
+    pub fn for_test(epoch: i64) -> Self {
+        Self(-epoch)
+    }
+}
+
 impl App {
     /// Takes the leadership if it is free, or keeps it. None: another server leads.
     pub async fn lead(&self, server: &str) -> Result<Option<Term>> {

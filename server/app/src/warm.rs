@@ -19,6 +19,8 @@ impl App {
     pub async fn refill_warm(&self) -> Result<()> {
         for group in self.catalogue().groups.values().filter(|group| group.warm_count > 0) {
             let mut work = self.work().await?;
+            // What another server has just begun counts as there; also if that one was thought dead, and is not.
+            work.tx.take_turn(&format!("warm refill of {}", group.name)).await?;
             refill(&mut work, group).await?;
             work.commit().await?;
         }

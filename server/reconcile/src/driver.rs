@@ -3,9 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sprout_app::ports::{Bus, Topic};
-use sprout_domain::{Error, Result};
-use tokio::time::{sleep, timeout};
+use sprout_app::{
+    Term,
+    ports::{Bus, Topic},
+};
+use sprout_domain::{Error, Reason, Result};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 /// When an activity runs.
@@ -33,7 +39,7 @@ pub(crate) trait Activity: Send {
 const LIMIT: Duration = Duration::from_secs(60);
 /// The shortest pause: a clock that is read a little early must not make a busy loop.
 const SHORTEST: Duration = Duration::from_millis(5);
-/// Pause after the first failure; doubles with each further one.
+/// Pause after the first failure; doubles with each further one, unless it is that the database is away: when it is back, things go on at once.
 const BACKOFF: Duration = Duration::from_secs(1);
 /// The longest pause after failures.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -41,6 +47,24 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// Runs it until `shutdown`. A run under way is dropped then, and its transaction with it.
 pub(crate) async fn run(mut activity: Box<dyn Activity>, bus: Arc<dyn Bus>, shutdown: CancellationToken) {
     shutdown.run_until_cancelled_owned(forever(activity.as_mut(), bus.as_ref())).await;
+}
+
+/// Runs it while this server leads, until `shutdown`.
+pub(crate) async fn run_leading(
+    mut activity: Box<dyn Activity>,
+    bus: Arc<dyn Bus>,
+    mut leading: watch::Receiver<Option<Term>>,
+    shutdown: CancellationToken,
+) {
+    let lead = async move {
+        while leading.wait_for(Option::is_some).await.is_ok() {
+            tokio::select! {
+                () = forever(activity.as_mut(), bus.as_ref()) => {}
+                _ = leading.wait_for(Option::is_none) => {}
+            }
+        }
+    };
+    shutdown.run_until_cancelled_owned(lead).await;
 }
 
 async fn forever(activity: &mut dyn Activity, bus: &dyn Bus) {
@@ -91,6 +115,9 @@ impl Failures {
                 if self.message.as_ref() != Some(&message) {
                     tracing::warn!(activity = self.name, %error, "failed; tried again until it works");
                     self.message = Some(message);
+                }
+                if error.reason == Reason::DatabaseUnavailable {
+                    return Err(BACKOFF);
                 }
                 let pause = self.backoff;
                 self.backoff = (pause * 2).min(LONGEST_BACKOFF);

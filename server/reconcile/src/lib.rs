@@ -1,7 +1,13 @@
 //! Background activities of a server: each is idempotent, takes no input, and runs on a period and on a nudge. What a nudge
 //! that got lost would have done, the period does.
+//!
+//! What must happen on time although a server has just died runs on every server: the ends of leases, the look for silent workers. Each locks what
+//! it is about and looks again, so that the second to come finds nothing to do. What is merely to be done runs where the leadership is: jobs, the
+//! warm refill, the look for providers that were never checked.
 
 mod driver;
+mod job;
+mod leader;
 mod lease;
 mod provider;
 mod warm;
@@ -10,16 +16,21 @@ mod worker;
 use std::{sync::Arc, time::Duration};
 
 use sprout_app::App;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::driver::Activity;
+use self::{
+    driver::Activity,
+    job::{Job, Jobs},
+};
 
-/// How often things are done.
-#[derive(Debug, Clone, Copy)]
+/// How often things are done, and by whom.
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Providers are checked, and their templates listed.
     pub check_interval: Duration,
+    /// Names this server, and no other one nor an earlier life of it: it holds the leadership by this name.
+    pub server: String,
 }
 
 /// An activity ended that never should: a defect, after which the server must not go on as if nothing had happened.
@@ -27,25 +38,53 @@ pub struct Options {
 #[error("a background activity of the server ended ({0}); this is a defect, restart the server")]
 pub struct Ended(String);
 
+/// The leadership is given up in the end, if the database takes it within this time; else it runs out.
+const STEP_DOWN: Duration = Duration::from_secs(1);
+
 /// Runs all activities until `shutdown`.
 ///
 /// # Errors
 /// If one of them ends by itself.
 pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -> Result<(), Ended> {
+    let (term, leading) = watch::channel(None);
+    let server: Arc<str> = options.server.into();
+    let check = provider::CheckAll { app: app.clone(), interval: options.check_interval };
+    let every: Vec<Box<dyn Job>> = vec![Box::new(check)];
+    let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);
+    let mut scheduler = jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?;
+
     let mut running = JoinSet::new();
-    let mut begin = |activity: Box<dyn Activity>| {
+    let everywhere: [Box<dyn Activity>; 3] = [
+        Box::new(leader::Lead::new(app.clone(), server.clone(), term)),
+        Box::new(lease::Expire(app.clone())),
+        Box::new(worker::ReleaseSilent(app.clone())),
+    ];
+    for activity in everywhere {
         running.spawn(driver::run(activity, app.bus().clone(), shutdown.clone()));
-    };
-    begin(Box::new(lease::Expire(app.clone())));
-    begin(Box::new(worker::ReleaseSilent(app.clone())));
-    begin(Box::new(warm::Refill(app.clone())));
-    begin(Box::new(provider::Check::new(app.clone(), options.check_interval)));
+    }
+    let in_one_place: [Box<dyn Activity>; 3] =
+        [Box::new(jobs), Box::new(warm::Refill(app.clone())), Box::new(provider::CheckNew::new(app.clone()))];
+    for activity in in_one_place {
+        running.spawn(driver::run_leading(activity, app.bus().clone(), leading.clone(), shutdown.clone()));
+    }
     running.spawn({
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
             shutdown.run_until_cancelled_owned(app.feed().run()).await;
         }
     });
+    let ended = until_all_ended(running, &shutdown).await;
+    // Only now that nothing of it is done any more.
+    if let Ok(Err(error)) = timeout(STEP_DOWN, app.step_down(&server)).await {
+        tracing::debug!(%error, "the leadership was not given up; it runs out");
+    }
+    if let Err(error) = scheduler.shutdown().await {
+        tracing::debug!(%error, "the scheduler did not shut down cleanly");
+    }
+    ended
+}
+
+async fn until_all_ended(mut running: JoinSet<()>, shutdown: &CancellationToken) -> Result<(), Ended> {
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
             return Err(Ended(error.to_string()));

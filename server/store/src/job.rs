@@ -82,6 +82,13 @@ impl LeadershipRows for SeaTx {
         Ok(self.row::<Epoch>(&sql, [name.into(), epoch.into()]).await?.is_some())
     }
 
+    async fn take_turn(&mut self, name: &str) -> Result<()> {
+        if self.on_postgres() {
+            self.run("select pg_advisory_xact_lock(hashtextextended($1, 0))", [name.into()]).await?;
+        }
+        Ok(())
+    }
+
     async fn step_down(&mut self, name: &str, holder: &str) -> Result<()> {
         // Nobody's: should a last renewal come after this, it is a new epoch.
         let sql = "update leadership set holder = '', held_until = $3 where name = $1 and holder = $2";
@@ -146,7 +153,7 @@ impl JobRows for SeaTx {
     async fn lose_job_runs(&mut self, epoch: i64) -> Result<()> {
         let sql = "update job_runs set state = 'lost', finished_at = $2,
                        message = 'the server that ran it ended first, or no longer led'
-                   where state = 'running' and epoch < $1";
+                   where state = 'running' and epoch <= $1";
         self.run(sql, [epoch.into(), self.time(self.now)]).await?;
         Ok(())
     }

@@ -20,6 +20,9 @@ pub trait LeadershipRows: Send {
     /// Whether nobody took the leadership over since this epoch; if so, nobody does until the transaction ends.
     async fn hold_leadership(&mut self, name: &str, epoch: i64) -> Result<bool>;
 
+    /// Waits until no other transaction does the thing of this name, and keeps others from it until this one ends.
+    async fn take_turn(&mut self, name: &str) -> Result<()>;
+
     /// Gives the leadership up, if it is the holder's.
     async fn step_down(&mut self, name: &str, holder: &str) -> Result<()>;
 }
@@ -62,7 +65,7 @@ pub trait JobRows: Send {
         message: &str,
     ) -> Result<()>;
 
-    /// Gives up the runs that earlier epochs began and did not end.
+    /// Gives up the runs that this epoch and earlier ones began and did not end.
     async fn lose_job_runs(&mut self, epoch: i64) -> Result<()>;
 
     /// Deletes runs of a job but for the latest `keep`.

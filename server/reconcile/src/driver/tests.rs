@@ -49,7 +49,11 @@ impl Fixture {
 }
 
 fn failure(message: &str) -> Result<Option<Duration>> {
-    Err(Error::new(Reason::DatabaseUnavailable, message))
+    Err(Error::new(Reason::Internal, message))
+}
+
+fn outage() -> Result<Option<Duration>> {
+    Err(Error::new(Reason::DatabaseUnavailable, "away"))
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,6 +87,39 @@ async fn failures_make_growing_pauses_that_nudges_do_not_shorten() {
     }
     assert_eq!(pauses, ["0", "1", "2", "4", "8", "16", "30", "30"]);
     assert_eq!(fixture.pause().await.to_string(), "30", "the last run worked, and left no nudge unseen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_is_tried_every_second() {
+    let mut fixture = Fixture::new((0..20).map(|_| outage()).collect());
+    fixture.pause().await;
+    for _ in 0..20 {
+        assert_eq!(fixture.pause().await.to_string(), "1");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_the_leader_does_begins_and_ends_with_the_leadership() {
+    let (sender, mut ran) = mpsc::unbounded_channel();
+    let (term, leading) = watch::channel(None);
+    let (bus, shutdown) = (Arc::new(LocalBus::default()), CancellationToken::new());
+    let activity = Box::new(Planned { answers: vec![], ran: sender });
+    tokio::spawn(run_leading(activity, bus.clone(), leading, shutdown.clone()));
+    let lead = async |long: u64| tokio::time::sleep(Duration::from_secs(long)).await;
+    lead(100).await;
+    assert!(ran.try_recv().is_err(), "it does not lead");
+    term.send_replace(Some(Term::for_test(1)));
+    ran.recv().await.unwrap();
+    lead(1).await;
+    term.send_replace(None);
+    lead(1).await;
+    bus.publish(&[Topic::Warm]);
+    lead(100).await;
+    assert!(ran.try_recv().is_err(), "it leads no more");
+    term.send_replace(Some(Term::for_test(2)));
+    ran.recv().await.unwrap();
+    shutdown.cancel();
+    assert_eq!(ran.recv().await, None);
 }
 
 #[tokio::test(start_paused = true)]

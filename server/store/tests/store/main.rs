@@ -7,6 +7,7 @@ mod catalogue;
 mod claims;
 mod events;
 mod grants;
+mod jobs;
 mod leases;
 mod opening;
 mod pools;
