@@ -28,7 +28,7 @@ pub(crate) async fn run(settings: Settings, migrate: bool, worker: WorkerConfig)
     // Made anew at every start, so that it is in no file; what a crash leaves behind is a hash that fits nothing.
     let token = app.create_worker_token(&WorkerId(id.clone())).await?;
     let options = WorkerConfig {
-        server: Some(format!("http://{}", server.address())),
+        server: Some(format!("http://{}", server.address()).into()),
         ca: None,
         id: Some(id),
         token: None,

@@ -110,7 +110,7 @@ mod tests {
         let file = dir.path().join("sprout.yaml");
         std::fs::write(&file, text).unwrap();
         let config = WorkerConfig::read(&file).unwrap();
-        assert_eq!((config.id.as_deref(), config.slots.map(std::num::NonZeroU32::get)), (Some("lab-1"), Some(16)));
+        assert_eq!((config.id.as_deref(), config.slots.map(std::num::NonZeroU32::get)), (Some("lab-1"), Some(128)));
         assert!(
             config.ca.is_some() && config.server.is_some() && config.token.is_some() && config.token_file.is_some()
         );

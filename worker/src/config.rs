@@ -2,13 +2,16 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    fmt, fs, io,
     num::NonZeroU32,
     path::{Path, PathBuf},
     thread,
 };
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, SeqAccess, Visitor},
+};
 use sprout_conf::{ConfigError, Secret};
 
 use crate::{Drivers, Options};
@@ -19,15 +22,19 @@ const SECTION: &str = "worker";
 const SECTIONS: &[&str] = &["server", SECTION, "web_gateway"];
 /// Where a server listens if nobody said otherwise.
 const SERVER: &str = "http://127.0.0.1:7600";
-/// Steps mostly wait for others: so many per core keep none idle.
-const SLOTS_PER_CORE: usize = 8;
+/// Steps mostly wait for others, and a waiting one costs some kilobytes and no thread. What a provider can bear is limited for the
+/// provider, not here.
+const SLOTS_PER_CORE: usize = 64;
+/// Killing is never to wait for a worker.
+const KILL_SLOTS: u32 = 64;
 
 /// The section `worker`. Each key can be set by the environment, too: `SPROUT_WORKER__SERVER` sets `server`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkerConfig {
-    /// URL of the server; default `http://127.0.0.1:7600`. Use `https://` beyond this machine.
-    pub server: Option<String>,
+    /// URL of the server, or a list of those of several servers that share a database; default `http://127.0.0.1:7600`. Use `https://`
+    /// beyond this machine.
+    pub server: Option<Servers>,
     /// File with the certificates (PEM) that sign the server's, if the system does not trust them.
     pub ca: Option<PathBuf>,
     /// Id of this worker: unique, kept across restarts, 1 to 64 characters of letters, digits and `._-`; default: the host's name.
@@ -38,8 +45,57 @@ pub struct WorkerConfig {
     pub token_file: Option<PathBuf>,
     /// Labels, for placement.
     pub labels: HashMap<String, String>,
-    /// Steps to run at once; default: 8 per core.
+    /// Steps to run at once, without those that delete appliances; default: 64 per core.
     pub slots: Option<NonZeroU32>,
+    /// Steps that delete appliances to run at once; default: 64.
+    pub kill_slots: Option<NonZeroU32>,
+}
+
+/// URLs of servers: written as one text or as a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Servers(Vec<String>);
+
+impl From<String> for Servers {
+    fn from(server: String) -> Self {
+        Self(vec![server])
+    }
+}
+
+impl From<Vec<String>> for Servers {
+    fn from(servers: Vec<String>) -> Self {
+        Self(servers)
+    }
+}
+
+impl<'de> Deserialize<'de> for Servers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ServersVisitor)
+    }
+}
+
+struct ServersVisitor;
+
+impl<'de> Visitor<'de> for ServersVisitor {
+    type Value = Servers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the URL of a server, or a list of such URLs")
+    }
+
+    fn visit_str<E: de::Error>(self, server: &str) -> Result<Servers, E> {
+        Ok(Servers(vec![server.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Servers, A::Error> {
+        let mut servers = Vec::new();
+        while let Some(server) = seq.next_element()? {
+            servers.push(server);
+        }
+        if servers.is_empty() {
+            return Err(de::Error::invalid_length(0, &self));
+        }
+        Ok(Servers(servers))
+    }
 }
 
 /// Why the configuration cannot be used.
@@ -100,12 +156,13 @@ impl WorkerConfig {
         };
         let slots = self.slots.map_or_else(default_slots, NonZeroU32::get);
         Ok(Options {
-            server: self.server.unwrap_or_else(|| SERVER.to_owned()),
+            servers: self.server.map_or_else(|| vec![SERVER.to_owned()], |Servers(servers)| servers),
             ca: self.ca,
             id,
             token,
             labels: self.labels,
             slots,
+            kill_slots: self.kill_slots.map_or(KILL_SLOTS, NonZeroU32::get),
             drivers: Drivers::default(),
         })
     }
@@ -150,12 +207,12 @@ mod tests {
     #[test]
     fn all_keys() {
         let (_dir, path) = file(
-            "worker:\n  server: https://sprout.example:7600\n  ca: /etc/sprout/ca.pem\n  id: lab-1\n  token: t\n  labels: {lab: brno}\n  slots: 3\n",
+            "worker:\n  server: https://sprout.example:7600\n  ca: /etc/sprout/ca.pem\n  id: lab-1\n  token: t\n  labels: {lab: brno}\n  slots: 3\n  kill_slots: 2\n",
         );
         let options = WorkerConfig::read(&path).unwrap().into_options(None).unwrap();
         assert_eq!(
-            (options.server.as_str(), options.id.as_str(), options.slots),
-            ("https://sprout.example:7600", "lab-1", 3)
+            (options.servers, options.id.as_str(), options.slots, options.kill_slots),
+            (vec!["https://sprout.example:7600".to_owned()], "lab-1", 3, 2)
         );
         assert_eq!((options.token.expose(), options.labels["lab"].as_str()), ("t", "brno"));
         assert_eq!(options.ca.as_deref(), Some(Path::new("/etc/sprout/ca.pem")));
@@ -164,8 +221,22 @@ mod tests {
     #[test]
     fn defaults() {
         let options = WorkerConfig::default().into_options(Some(token("t"))).unwrap();
-        assert_eq!((options.server.as_str(), options.id), (SERVER, host_name().unwrap()));
-        assert!(options.slots >= 8);
+        assert_eq!((options.servers, options.id), (vec![SERVER.to_owned()], host_name().unwrap()));
+        assert!(options.slots >= 64 && options.kill_slots == 64);
+    }
+
+    #[test]
+    fn servers_are_one_or_a_list() {
+        let servers = |text: &str| {
+            let (_dir, path) = file(&format!("worker: {{server: {text}}}\n"));
+            WorkerConfig::read(&path).map(|config| config.server.unwrap().0)
+        };
+        assert_eq!(servers("http://a:1").unwrap(), ["http://a:1"]);
+        assert_eq!(servers("['http://a:1', 'http://b:1']").unwrap(), ["http://a:1", "http://b:1"]);
+        for wrong in ["[]", "7", "{a: b}"] {
+            let message = servers(wrong).unwrap_err().to_string();
+            assert!(message.contains("the URL of a server, or a list"), "{message}");
+        }
     }
 
     #[test]

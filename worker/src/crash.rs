@@ -6,13 +6,14 @@
 //! The worker's points are `worker.<step>.before` (nothing done yet) and `worker.<step>.after` (acted, result not yet sent),
 //! with the steps named as in `sprout.task.v1.StepInput`. Release builds contain none of this.
 
-/// Dies here if the environment asks for it.
+/// Dies here, at the point `worker.<step>.<place>`, if the environment asks for it.
 #[cfg(debug_assertions)]
-pub(crate) fn crash_point(name: &str) {
-    let Ok(wanted) = std::env::var("SPROUT_CRASH_AT") else { return };
-    let once = std::env::var_os("SPROUT_CRASH_ONCE_DIR").map(std::path::PathBuf::from);
+pub(crate) fn crash_point(step: &str, place: &str) {
     /// Whoever dies keeps it: of two points reached at once, the second is for the next life.
     static DYING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let Ok(wanted) = std::env::var("SPROUT_CRASH_AT") else { return };
+    let name = &format!("worker.{step}.{place}");
+    let once = std::env::var_os("SPROUT_CRASH_ONCE_DIR").map(std::path::PathBuf::from);
     let _dying = DYING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if fires(name, &wanted, once.as_deref()) {
         tracing::warn!(point = name, "crash point reached: dying");
@@ -23,7 +24,7 @@ pub(crate) fn crash_point(name: &str) {
 /// Release builds have no crash points.
 #[cfg(not(debug_assertions))]
 #[inline]
-pub(crate) fn crash_point(_name: &str) {}
+pub(crate) fn crash_point(_step: &str, _place: &str) {}
 
 #[cfg(debug_assertions)]
 fn fires(name: &str, wanted: &str, once: Option<&std::path::Path>) -> bool {
@@ -62,8 +63,8 @@ mod tests {
     #[test]
     #[ignore = "dies where the environment asks for it"]
     fn victim() {
-        crash_point("worker.clone.before");
-        crash_point("worker.clone.after");
+        crash_point("clone", "before");
+        crash_point("clone", "after");
     }
 
     #[test]

@@ -2,16 +2,18 @@
 //! panic, a cancellation.
 //!
 //! A task id runs at most once here: an assignment with a newer epoch replaces the older one, and starts when that has stopped.
+//! A worker that leaves takes nothing in: what is assigned nevertheless (it crossed the worker's Leaving) goes back at once.
 
 mod supervise;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use prost::Message as _;
 use sprout_proto::{
     task::{StepError, StepOutput, step_input::Step},
     worker::{Assign, Done, TaskRef, done},
@@ -23,6 +25,7 @@ use self::supervise::{Stop, supervise};
 use crate::{
     crash::crash_point,
     driver::{DriverError, Reason, Result},
+    lease::{Hold, Lease},
     leave::Leave,
     outbox::Outbox,
     registry::Drivers,
@@ -31,9 +34,8 @@ use crate::{
 
 /// A step that acts is given this long to end by itself when it is to stop: a known result is worth more than time.
 const GRACE: Duration = Duration::from_secs(5);
-/// While leaving, what is still assigned is handed back after this pause: a server that knows no other worker would assign it
-/// again at once, and round it would go.
-const HAND_BACK: Duration = Duration::from_millis(250);
+/// The server takes no larger message, in bytes; room is left for what is around a result.
+const RESULT_LIMIT: usize = (1 << 20) - (1 << 10);
 
 /// Runs steps. Cheap to clone.
 #[derive(Clone)]
@@ -42,43 +44,37 @@ pub(crate) struct Executor(Arc<Inner>);
 struct Inner {
     drivers: Drivers,
     outbox: Arc<Outbox>,
+    lease: Arc<Lease>,
     tasks: Mutex<Tasks>,
     level: watch::Sender<Leave>,
-    counts: watch::Sender<Counts>,
+    /// Steps that run, for those who wait for their end.
+    busy: watch::Sender<usize>,
 }
 
 #[derive(Default)]
 struct Tasks {
-    running: HashMap<u64, Running>,
+    running: BTreeMap<u64, Running>,
     /// All is done and said: nothing more is taken in, not even to be handed back.
     closed: bool,
 }
 
-/// What `Tasks` holds, for those who wait for its end.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    /// Steps that run.
-    busy: usize,
-    /// These and those to be handed back.
-    all: usize,
-}
-
 struct Running {
     task: TaskRef,
-    /// `None`: nothing runs, it is to be handed back.
-    interrupt: Option<Interrupt>,
+    interrupt: Interrupt,
+    hold: Hold,
     wishes: watch::Sender<Option<Stop>>,
     handle: JoinHandle<()>,
 }
 
 impl Executor {
-    pub(crate) fn new(drivers: Drivers, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(drivers: Drivers, outbox: Arc<Outbox>, lease: Arc<Lease>) -> Self {
         Self(Arc::new(Inner {
             drivers,
             outbox,
+            lease,
             tasks: Mutex::default(),
             level: watch::Sender::default(),
-            counts: watch::Sender::default(),
+            busy: watch::Sender::default(),
         }))
     }
 
@@ -105,16 +101,28 @@ impl Executor {
             Some(_) => tasks.running.remove(&task.task_id),
             None => None,
         };
-        for known in self.0.outbox.unacknowledged().iter().filter(|known| known.task_id == task.task_id) {
+        if let Some(known) = self.0.outbox.ended(task.task_id) {
             if known.epoch >= task.epoch {
-                return self.0.outbox.repeat(known);
+                return self.0.outbox.repeat(&known);
             }
-            self.0.outbox.forget(known);
+            self.0.outbox.forget(&known);
+        }
+        let before = before.map(|before| self.replace(before));
+        if *self.0.level.borrow() > Leave::Stay {
+            tracing::info!(task.task_id, task.epoch, "assigned while leaving; handed back");
+            self.0.outbox.done(done_with(task, Err(DriverError::new(Reason::Cancelled, LEAVING))));
+            return self.count(&tasks);
         }
         let step = assign.input.as_ref().and_then(|input| input.step.as_ref());
-        let leaving = *self.0.level.borrow() > Leave::Stay;
-        let interrupt = (!leaving).then(|| step.map_or(Interrupt::Action, steps::interrupt));
-        let (wishes, wish) = watch::channel(None);
+        if let Some((step, output)) = step.and_then(|step| Some((step, steps::at_once(step)?))) {
+            let name = steps::name(step);
+            crash_point(name, "before");
+            self.0.outbox.done(done_with(task, Ok(output)));
+            crash_point(name, "after");
+            return self.count(&tasks);
+        }
+        let interrupt = step.map_or(Interrupt::Action, steps::interrupt);
+        let (hold, (wishes, wish)) = (Hold::new(&self.0.lease), watch::channel(None));
         let span = tracing::info_span!(
             "step",
             task.task_id,
@@ -123,17 +131,17 @@ impl Executor {
             provider = assign.provider.as_ref().map(|provider| provider.key.as_str()),
             appliance = step.and_then(steps::appliance),
         );
-        let (executor, before) = (self.clone(), before.map(|before| self.replace(before)));
+        let (executor, own) = (self.clone(), hold.clone());
         let work = async move {
             if let Some(before) = before {
                 // Aborted: it ends at its next pause. How it ended is nobody's business any more.
                 let _ = before.await;
             }
-            let result = if leaving { executor.hand_back(wish).await } else { executor.run(&assign, wish).await };
+            let result = executor.run(&assign, own, wish).await;
             executor.finish(task, result);
         };
         let handle = tokio::spawn(work.instrument(span));
-        tasks.running.insert(task.task_id, Running { task, interrupt, wishes, handle });
+        tasks.running.insert(task.task_id, Running { task, interrupt, hold, wishes, handle });
         self.count(&tasks);
     }
 
@@ -143,9 +151,9 @@ impl Executor {
         let reason = format!("cancelled: {reason}");
         let tasks = self.tasks();
         if let Some(known) = tasks.running.get(&task.task_id).filter(|known| known.task == *task) {
-            let grace = if known.interrupt == Some(Interrupt::Wait) { Duration::ZERO } else { GRACE };
+            let grace = if known.interrupt == Interrupt::Wait { Duration::ZERO } else { GRACE };
             known.stop(reason, grace);
-        } else if self.0.outbox.unacknowledged().contains(task) {
+        } else if self.0.outbox.ended(task.task_id).as_ref() == Some(task) {
             self.0.outbox.repeat(task);
         } else if !tasks.running.contains_key(&task.task_id) {
             self.0.outbox.done(done_with(*task, Err(DriverError::new(Reason::Cancelled, reason))));
@@ -169,13 +177,9 @@ impl Executor {
     /// What runs here or has ended without the server knowing.
     pub(crate) fn held(&self) -> Vec<TaskRef> {
         // In this order: what ends in between is in both, never in none.
-        let mut held: Vec<_> = self.tasks().running.values().map(|known| known.task).collect();
-        for ended in self.0.outbox.unacknowledged() {
-            if !held.contains(&ended) {
-                held.push(ended);
-            }
-        }
-        held
+        let mut held: BTreeSet<_> = self.tasks().running.values().map(|known| key(&known.task)).collect();
+        held.extend(self.0.outbox.unacknowledged().iter().map(key));
+        held.into_iter().map(|(task_id, epoch)| TaskRef { task_id, epoch }).collect()
     }
 
     /// Leaves, or leaves faster.
@@ -189,13 +193,12 @@ impl Executor {
             return;
         }
         tracing::info!(?level, "leaving");
+        self.0.outbox.leave();
         for known in self.tasks().running.values() {
             let grace = match (known.interrupt, level) {
-                (None, _)
-                | (_, Leave::Stay | Leave::Drain)
-                | (Some(Interrupt::Action | Interrupt::Creation), Leave::Finish) => continue,
-                (Some(Interrupt::Creation), Leave::HandBack) => GRACE,
-                (Some(_), Leave::Finish | Leave::HandBack | Leave::Soon | Leave::Now) => Duration::ZERO,
+                (_, Leave::Stay) | (Interrupt::Action | Interrupt::Creation, Leave::Finish) => continue,
+                (Interrupt::Creation, Leave::HandBack) => GRACE,
+                (_, Leave::Finish | Leave::HandBack | Leave::Soon | Leave::Now) => Duration::ZERO,
             };
             known.stop(LEAVING.to_owned(), grace);
         }
@@ -206,22 +209,16 @@ impl Executor {
         self.0.level.subscribe()
     }
 
-    /// Ends when it leaves and nothing runs any more. What is to be handed back is handed back then, and nothing is taken in
-    /// after that.
+    /// Ends when it leaves and nothing runs any more. Nothing is taken in after that.
     pub(crate) async fn left(&self) {
-        let (mut level, mut counts) = (self.0.level.subscribe(), self.0.counts.subscribe());
+        let (mut level, mut busy) = (self.0.level.subscribe(), self.0.busy.subscribe());
         // Waiting could only fail if this executor were gone, which holds the other ends.
         let _ = level.wait_for(|level| *level > Leave::Stay).await;
-        let _ = counts.wait_for(|counts| counts.busy == 0).await;
-        {
-            let mut tasks = self.tasks();
-            tasks.closed = true;
-            tasks.running.values().for_each(|known| known.stop(LEAVING.to_owned(), Duration::ZERO));
-        }
-        let _ = counts.wait_for(|counts| counts.all == 0).await;
+        let _ = busy.wait_for(|busy| *busy == 0).await;
+        self.tasks().closed = true;
     }
 
-    async fn run(&self, assign: &Assign, stopped: watch::Receiver<Option<Stop>>) -> Result<StepOutput> {
+    async fn run(&self, assign: &Assign, hold: Hold, stopped: watch::Receiver<Option<Stop>>) -> Result<StepOutput> {
         let invalid = |what: &str| {
             let message =
                 format!("{what}; is this worker ({}) too old for its server? update it", env!("CARGO_PKG_VERSION"));
@@ -235,7 +232,7 @@ impl Executor {
         let provider = assign.provider.as_ref().ok_or_else(|| invalid("the assigned step names no provider"))?;
         let task = assign.task.ok_or_else(|| invalid("the assigned step names no task"))?;
         let driver = self.0.drivers.get(provider)?;
-        let ctx = StepContext::new(driver, Arc::clone(&self.0.outbox), task);
+        let ctx = StepContext::new(driver, Arc::clone(&self.0.outbox), task, hold);
         self.perform(&ctx, step, deadline, stopped).await
     }
 
@@ -247,17 +244,10 @@ impl Executor {
         stopped: watch::Receiver<Option<Stop>>,
     ) -> Result<StepOutput> {
         let name = steps::name(step);
-        crash_point(&format!("worker.{name}.before"));
+        crash_point(name, "before");
         let result = supervise(ctx, name, steps::run(ctx, step), deadline, stopped).await;
-        crash_point(&format!("worker.{name}.after"));
+        crash_point(name, "after");
         result
-    }
-
-    /// Does nothing for a while, then gives the task back.
-    async fn hand_back(&self, mut stopped: watch::Receiver<Option<Stop>>) -> Result<StepOutput> {
-        // Either way it is handed back.
-        let _ = tokio::time::timeout(HAND_BACK, stopped.changed()).await;
-        Err(DriverError::new(Reason::Cancelled, LEAVING))
     }
 
     /// Moves a task from running to done, unless it is no longer ours.
@@ -276,14 +266,14 @@ impl Executor {
 
     /// Ends a task that another takes the place of.
     fn replace(&self, known: Running) -> JoinHandle<()> {
+        known.hold.lose();
         known.handle.abort();
         self.0.outbox.forget(&known.task);
         known.handle
     }
 
     fn count(&self, tasks: &Tasks) {
-        let busy = tasks.running.values().filter(|known| known.interrupt.is_some()).count();
-        self.0.counts.send_replace(Counts { busy, all: tasks.running.len() });
+        self.0.busy.send_replace(tasks.running.len());
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
@@ -304,5 +294,17 @@ fn done_with(task: TaskRef, result: Result<StepOutput>) -> Done {
         Ok(output) => done::Result::Output(output),
         Err(DriverError { reason, message }) => done::Result::Error(StepError { reason: reason.into(), message }),
     };
-    Done { task: Some(task), result: Some(result) }
+    let done = Done { task: Some(task), result: Some(result) };
+    match done.encoded_len() {
+        0..=RESULT_LIMIT => done,
+        bytes => {
+            let message =
+                format!("the result of this step is too large to be sent ({bytes} bytes); see what the provider lists");
+            done_with(task, Err(DriverError::new(Reason::ProviderError, message)))
+        }
+    }
+}
+
+fn key(task: &TaskRef) -> (u64, u64) {
+    (task.task_id, task.epoch)
 }

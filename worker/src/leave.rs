@@ -13,9 +13,7 @@ pub enum Leave {
     /// Not at all.
     #[default]
     Stay,
-    /// Takes nothing new, ends what runs (the server's `Drain`).
-    Drain,
-    /// Hands waits back at once: anyone can go on with them. Short steps finish (SIGTERM).
+    /// Takes nothing new, and hands waits back at once: anyone can go on with them. Short steps finish (SIGTERM).
     Finish,
     /// Hands back everything but a clone that is under way, whose outcome is worth knowing (SIGINT).
     HandBack,
@@ -29,7 +27,7 @@ impl Leave {
     /// The level after one more SIGINT.
     fn interrupted(self) -> Self {
         match self {
-            Self::Stay | Self::Drain | Self::Finish => Self::HandBack,
+            Self::Stay | Self::Finish => Self::HandBack,
             Self::HandBack => Self::Soon,
             Self::Soon | Self::Now => Self::Now,
         }
@@ -47,6 +45,7 @@ pub fn on_signals() -> io::Result<watch::Receiver<Leave>> {
     tokio::spawn(async move {
         loop {
             tokio::select! {
+                biased;
                 _ = terminate.recv() => level.send_modify(|level| *level = (*level).max(Leave::Finish)),
                 _ = interrupt.recv() => level.send_modify(|level| *level = level.interrupted()),
                 () = level.closed() => break,
@@ -66,6 +65,6 @@ mod tests {
         assert_eq!(Leave::Finish.interrupted(), Leave::HandBack, "after a SIGTERM too");
         assert_eq!(Leave::HandBack.interrupted(), Leave::Soon);
         assert_eq!(Leave::Soon.interrupted(), Leave::Now);
-        assert!(Leave::Drain < Leave::Finish && Leave::Finish < Leave::HandBack);
+        assert!(Leave::Stay < Leave::Finish && Leave::Finish < Leave::HandBack);
     }
 }

@@ -9,7 +9,10 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser;
 use sprout_conf::Secret;
-use sprout_worker::{config::WorkerConfig, leave};
+use sprout_worker::{
+    config::{Servers, WorkerConfig},
+    leave,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Runs Sprout's work on providers: connects to a server and does what it is assigned.
@@ -24,9 +27,9 @@ struct Args {
     /// Configuration; its section `worker` is read
     #[arg(long, value_name = "FILE", env = "SPROUT_CONFIG")]
     config: Option<PathBuf>,
-    /// URL of the server [default: http://127.0.0.1:7600]
+    /// URL of the server; given again for each of several that share a database [default: http://127.0.0.1:7600]
     #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    server: Vec<String>,
     /// Id of this worker, unique and kept across restarts [default: the host's name]
     #[arg(long)]
     id: Option<String>,
@@ -54,7 +57,9 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let mut config = args.config.as_deref().map_or_else(|| Ok(WorkerConfig::default()), WorkerConfig::read)?;
-    config.server = args.server.or(config.server);
+    if !args.server.is_empty() {
+        config.server = Some(Servers::from(args.server));
+    }
     config.id = args.id.or(config.id);
     let mut token = std::env::var("SPROUT_WORKER_TOKEN").ok().map(Secret::from);
     if let Some(path) = args.token_file {
@@ -62,7 +67,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     let options = config.into_options(token)?;
     let leave = leave::on_signals().context("signals cannot be listened to")?;
-    tracing::info!(server = options.server, id = options.id, slots = options.slots, "worker starts");
+    tracing::info!(servers = ?options.servers, id = options.id, slots = options.slots, kill_slots = options.kill_slots, "worker starts");
     sprout_worker::run(options, leave).await?;
     tracing::info!("worker has left");
     Ok(())

@@ -1,21 +1,28 @@
 //! What the worker still has to tell the server, bounded: steps put in at any rate, the session takes out as fast as the
 //! connection allows.
 //!
-//! Of progress only the newest per task is kept. Log lines are kept up to a limit, then the oldest are dropped and counted.
-//! Results are never dropped: each stays until the server acknowledged it (or the task is no longer ours), and is sent again
-//! in every new session.
+//! Each task with something to say has its turn, one message each, so that a flood from one keeps no other waiting; what a task
+//! says comes in order, its result last. Of progress only the newest is kept. Log lines are kept up to a limit per task and one
+//! for all, then the task's oldest are dropped and counted, and the server is told. Results are never dropped: each stays until
+//! the server acknowledged it (or the task is no longer ours), and is sent again in every new session. Whatever happens to one
+//! message costs the same, however many others wait.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
-use sprout_proto::worker::{Done, Log, LogLevel, Progress, TaskRef, session_request::Message};
+use sprout_proto::worker::{Done, Leaving, Log, LogLevel, Progress, TaskRef, session_request::Message};
 use tokio::sync::Notify;
 
-/// Log lines that wait for the connection; at 200 bytes each some 400 kB.
-const LOG_LIMIT: usize = 2_000;
+#[cfg(test)]
+mod tests;
+
+/// Log lines of one task that wait for the connection.
+const TASK_LINES: usize = 500;
+/// The same of all tasks; at 200 bytes each some 1 MB, at worst (lines of 4 kB) 20 MB.
+const LINES: usize = 5_000;
 
 /// What waits to be sent.
 #[derive(Debug, Default)]
@@ -29,85 +36,92 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Being sent now: what a task said, then its result, so that nothing comes after the result.
-    round: VecDeque<Item>,
-    logs: VecDeque<Log>,
-    dropped: HashMap<u64, (TaskRef, u64)>,
-    progress: HashMap<u64, Progress>,
+    leaving: Option<Farewell>,
+    tasks: BTreeMap<u64, Said>,
+    /// Tasks with something to send, in turn. One that was forgotten is skipped.
+    turns: VecDeque<u64>,
+    /// Log lines of all tasks.
+    lines: usize,
     /// Results without acknowledgement.
-    done: BTreeMap<u64, Done>,
-    /// Of those, the ones not yet sent in this session.
-    unsent: Vec<u64>,
+    results: usize,
 }
 
+/// That the worker is leaving.
+#[derive(Debug, PartialEq, Eq)]
+enum Farewell {
+    Unsaid,
+    Said,
+}
+
+/// What one task has to say.
 #[derive(Debug)]
-enum Item {
-    Says(Message),
-    Done(u64),
+struct Said {
+    task: TaskRef,
+    /// Lines dropped since the server was last told how many.
+    dropped: u64,
+    lines: VecDeque<Log>,
+    progress: Option<Progress>,
+    /// The result, until it is acknowledged.
+    done: Option<Done>,
+    /// The result was not yet sent in this session.
+    unsent: bool,
+    /// It is among the turns.
+    queued: bool,
 }
 
 impl Outbox {
     /// A step goes on.
     pub(crate) fn progress(&self, task: &TaskRef, percent: Option<u32>, status: String) {
-        let progress = Progress { task: Some(*task), percent, status };
-        self.state().progress.insert(task.task_id, progress);
-        self.filled.notify_one();
+        self.put(task, |said, _| {
+            // Nothing comes after a result.
+            if said.done.is_none() {
+                said.progress = Some(Progress { task: Some(*task), percent, status });
+            }
+        });
     }
 
     /// A step has something to log.
     pub(crate) fn log(&self, task: &TaskRef, level: LogLevel, line: String) {
-        let mut state = self.state();
-        if state.logs.len() == LOG_LIMIT
-            && let Some(task) = state.logs.pop_front().and_then(|log| log.task)
-        {
-            state.dropped.entry(task.task_id).or_insert((task, 0)).1 += 1;
-        }
-        state.logs.push_back(log_line(*task, level, line));
-        drop(state);
-        self.filled.notify_one();
+        self.put(task, |said, lines| {
+            if said.lines.len() >= TASK_LINES || *lines >= LINES {
+                said.dropped += 1;
+                if said.lines.pop_front().is_none() {
+                    // Others fill the outbox: it is this line that has no room.
+                    return;
+                }
+                *lines -= 1;
+            }
+            said.lines.push_back(log_line(*task, level, line));
+            *lines += 1;
+        });
     }
 
     /// A step ended.
     pub(crate) fn done(&self, done: Done) {
         let Some(task) = done.task else { return };
-        let mut state = self.state();
-        state.progress.remove(&task.task_id);
-        state.done.insert(task.task_id, done);
-        state.unsent.push(task.task_id);
-        drop(state);
-        self.filled.notify_one();
+        self.put(&task, |said, _| {
+            (said.progress, said.done, said.unsent) = (None, Some(done), true);
+        });
     }
 
     /// The server dealt with a result.
     pub(crate) fn acknowledged(&self, task: &TaskRef) {
-        let mut state = self.state();
-        if state.done.get(&task.task_id).is_some_and(|done| done.task.as_ref() == Some(task)) {
-            state.done.remove(&task.task_id);
-        }
-        drop(state);
-        self.settled.notify_waiters();
+        self.settle(task, |said| said.done.is_some());
     }
 
     /// The task is no longer ours: nothing of it is sent any more.
     pub(crate) fn forget(&self, task: &TaskRef) {
-        let mut state = self.state();
-        let other = |said: Option<&TaskRef>| said != Some(task);
-        state.logs.retain(|log| other(log.task.as_ref()));
-        state.progress.retain(|_, progress| other(progress.task.as_ref()));
-        state.done.retain(|_, done| other(done.task.as_ref()));
-        state.dropped.retain(|_, (of, _)| of != task);
-        state.round.retain(|item| match item {
-            Item::Says(Message::Log(log)) => other(log.task.as_ref()),
-            Item::Says(Message::Progress(progress)) => other(progress.task.as_ref()),
-            Item::Says(_) | Item::Done(_) => true,
-        });
-        drop(state);
-        self.settled.notify_waiters();
+        self.settle(task, |_| true);
+    }
+
+    /// The assignment of this task whose result is not acknowledged, if there is one.
+    pub(crate) fn ended(&self, task_id: u64) -> Option<TaskRef> {
+        self.state().tasks.get(&task_id).filter(|said| said.done.is_some()).map(|said| said.task)
     }
 
     /// Results without acknowledgement.
     pub(crate) fn unacknowledged(&self) -> Vec<TaskRef> {
-        self.state().done.values().filter_map(|done| done.task).collect()
+        self.state().tasks.values().filter(|said| said.done.is_some()).map(|said| said.task).collect()
     }
 
     /// Ends when all results are acknowledged.
@@ -116,28 +130,44 @@ impl Outbox {
             let settled = self.settled.notified();
             tokio::pin!(settled);
             settled.as_mut().enable();
-            if self.state().done.is_empty() {
+            if self.state().results == 0 {
                 return;
             }
             settled.await;
         }
     }
 
-    /// A new session begins: every result is to be sent again.
-    pub(crate) fn rewind(&self) {
-        let state = &mut *self.state();
-        state.round.retain(|item| matches!(item, Item::Says(_)));
-        state.unsent = state.done.keys().copied().collect();
+    /// The worker is leaving: that is said before anything else.
+    pub(crate) fn leave(&self) {
+        self.state().leaving.get_or_insert(Farewell::Unsaid);
         self.filled.notify_one();
+    }
+
+    /// A new session begins: every result is to be sent again. Whether the worker is leaving, which Hello has to say.
+    pub(crate) fn rewind(&self) -> bool {
+        let state = &mut *self.state();
+        for (id, said) in state.tasks.iter_mut().filter(|(_, said)| said.done.is_some()) {
+            said.unsent = true;
+            queue(&mut state.turns, *id, said);
+        }
+        self.filled.notify_one();
+        state.leaving.as_mut().is_some_and(|farewell| {
+            *farewell = Farewell::Said;
+            true
+        })
     }
 
     /// The result of this task again, in this session: the server seems to have missed it.
     pub(crate) fn repeat(&self, task: &TaskRef) {
-        self.state().unsent.push(task.task_id);
+        let state = &mut *self.state();
+        if let Some(said) = state.tasks.get_mut(&task.task_id).filter(|said| said.done.is_some()) {
+            said.unsent = true;
+            queue(&mut state.turns, task.task_id, said);
+        }
         self.filled.notify_one();
     }
 
-    /// The next message; waits for one. For one caller at a time.
+    /// The next message; waits for one. For one caller at a time. Nothing is lost if it is given up.
     pub(crate) async fn next(&self) -> Message {
         loop {
             if let Some(message) = self.try_next() {
@@ -152,6 +182,34 @@ impl Outbox {
         self.state().pop()
     }
 
+    /// Changes what a task has to say. `change` gets the number of lines of all tasks, too.
+    fn put(&self, task: &TaskRef, change: impl FnOnce(&mut Said, &mut usize)) {
+        let state = &mut *self.state();
+        if state.tasks.get(&task.task_id).is_some_and(|said| said.task.epoch < task.epoch) {
+            // What an older assignment left to say is of no interest any more.
+            state.remove(task.task_id);
+        }
+        let said = state.tasks.entry(task.task_id).or_insert_with(|| Said::of(*task));
+        if said.task != *task {
+            return;
+        }
+        let results = usize::from(said.done.is_some());
+        change(said, &mut state.lines);
+        state.results += usize::from(said.done.is_some()) - results;
+        queue(&mut state.turns, task.task_id, said);
+        self.filled.notify_one();
+    }
+
+    /// Removes what this assignment has to say, if it `ought`.
+    fn settle(&self, task: &TaskRef, ought: impl FnOnce(&Said) -> bool) {
+        let mut state = self.state();
+        if state.tasks.get(&task.task_id).is_some_and(|said| said.task == *task && ought(said)) {
+            state.remove(task.task_id);
+        }
+        drop(state);
+        self.settled.notify_waiters();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,114 +217,68 @@ impl Outbox {
 
 impl State {
     fn pop(&mut self) -> Option<Message> {
+        if self.leaving == Some(Farewell::Unsaid) {
+            self.leaving = Some(Farewell::Said);
+            return Some(Message::Leaving(Leaving {}));
+        }
         loop {
-            if self.round.is_empty() {
-                self.fill();
+            let id = self.turns.pop_front()?;
+            let Some(said) = self.tasks.get_mut(&id) else { continue };
+            let lines = said.lines.len();
+            let message = said.pop();
+            self.lines -= lines - said.lines.len();
+            said.queued = said.has_more();
+            if said.queued {
+                self.turns.push_back(id);
+            } else if said.done.is_none() {
+                self.tasks.remove(&id);
             }
-            match self.round.pop_front()? {
-                Item::Says(message) => return Some(message),
-                Item::Done(id) => {
-                    if let Some(done) = self.done.get(&id) {
-                        return Some(Message::Done(done.clone()));
-                    }
-                }
+            if message.is_some() {
+                return message;
             }
         }
     }
 
-    /// Takes up everything there is: rounds are bounded, so a flood of log lines does not keep results waiting.
-    fn fill(&mut self) {
-        let dropped = self.dropped.drain().map(|(_, (task, count))| {
-            log_line(
-                task,
-                LogLevel::Warn,
-                format!("{count} log lines dropped: they came faster than the server took them"),
-            )
-        });
-        let logs = dropped.chain(self.logs.drain(..)).map(Message::Log);
-        let progress = self.progress.drain().map(|(_, progress)| Message::Progress(progress));
-        self.round.extend(logs.chain(progress).map(Item::Says));
-        self.round.extend(self.unsent.drain(..).map(Item::Done));
+    fn remove(&mut self, task_id: u64) {
+        if let Some(said) = self.tasks.remove(&task_id) {
+            self.lines -= said.lines.len();
+            self.results -= usize::from(said.done.is_some());
+        }
+    }
+}
+
+impl Said {
+    fn of(task: TaskRef) -> Self {
+        Self { task, dropped: 0, lines: VecDeque::new(), progress: None, done: None, unsent: false, queued: false }
+    }
+
+    fn has_more(&self) -> bool {
+        self.dropped > 0 || !self.lines.is_empty() || self.progress.is_some() || self.unsent
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            let line = format!("{dropped} log lines dropped: they came faster than the server took them");
+            return Some(Message::Log(log_line(self.task, LogLevel::Warn, line)));
+        }
+        if let Some(line) = self.lines.pop_front() {
+            return Some(Message::Log(line));
+        }
+        if let Some(progress) = self.progress.take() {
+            return Some(Message::Progress(progress));
+        }
+        if std::mem::take(&mut self.unsent) { self.done.clone().map(Message::Done) } else { None }
+    }
+}
+
+fn queue(turns: &mut VecDeque<u64>, id: u64, said: &mut Said) {
+    if !said.queued {
+        said.queued = true;
+        turns.push_back(id);
     }
 }
 
 fn log_line(task: TaskRef, level: LogLevel, line: String) -> Log {
     Log { task: Some(task), at: Some(SystemTime::now().into()), level: level.into(), line }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn task(task_id: u64) -> TaskRef {
-        TaskRef { task_id, epoch: 1 }
-    }
-
-    fn done(task: TaskRef) -> Done {
-        Done { task: Some(task), result: None }
-    }
-
-    fn drain(outbox: &Outbox) -> Vec<Message> {
-        std::iter::from_fn(|| outbox.try_next()).collect()
-    }
-
-    #[test]
-    fn the_newest_progress_wins_and_a_result_comes_last() {
-        let outbox = Outbox::default();
-        outbox.progress(&task(1), None, "a".into());
-        outbox.progress(&task(1), Some(50), "b".into());
-        outbox.done(done(task(2)));
-        outbox.log(&task(2), LogLevel::Info, "line".into());
-        let messages = drain(&outbox);
-        assert!(matches!(&messages[0], Message::Log(log) if log.line == "line"), "{messages:?}");
-        assert!(matches!(&messages[1], Message::Progress(progress) if progress.status == "b"), "{messages:?}");
-        assert!(matches!(&messages[2], Message::Done(_)), "{messages:?}");
-        assert_eq!(messages.len(), 3);
-    }
-
-    #[test]
-    fn results_are_sent_in_each_session_until_acknowledged() {
-        let outbox = Outbox::default();
-        outbox.done(done(task(1)));
-        assert_eq!(drain(&outbox).len(), 1);
-        assert_eq!(drain(&outbox).len(), 0, "once per session");
-        outbox.rewind();
-        assert_eq!(drain(&outbox).len(), 1);
-        outbox.acknowledged(&TaskRef { task_id: 1, epoch: 2 });
-        assert_eq!(outbox.unacknowledged(), [task(1)], "another epoch's acknowledgement is not ours");
-        outbox.acknowledged(&task(1));
-        outbox.rewind();
-        assert_eq!(drain(&outbox).len(), 0);
-    }
-
-    #[test]
-    fn a_flood_of_lines_drops_the_oldest_and_says_so() {
-        let outbox = Outbox::default();
-        for n in 0..LOG_LIMIT + 3 {
-            outbox.log(&task(1), LogLevel::Info, n.to_string());
-        }
-        let lines: Vec<_> = drain(&outbox)
-            .into_iter()
-            .filter_map(|message| match message {
-                Message::Log(log) => Some(log.line),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(lines.len(), LOG_LIMIT + 1);
-        assert!(lines[0].starts_with("3 log lines dropped"), "{}", lines[0]);
-        assert_eq!(lines[1], "3");
-    }
-
-    #[test]
-    fn nothing_is_sent_of_a_forgotten_task() {
-        let outbox = Outbox::default();
-        outbox.log(&task(1), LogLevel::Info, "line".into());
-        outbox.log(&task(1), LogLevel::Info, "line".into());
-        assert!(outbox.try_next().is_some(), "the round has begun");
-        outbox.progress(&task(1), None, "status".into());
-        outbox.done(done(task(1)));
-        outbox.forget(&task(1));
-        assert_eq!(drain(&outbox).len(), 0);
-        assert!(outbox.unacknowledged().is_empty());
-    }
 }

@@ -1,12 +1,14 @@
 //! Keeps a session with the server: connects, connects again whenever it is lost, and ends it when the worker leaves.
 
 mod backoff;
+#[cfg(test)]
+mod channel_tests;
 mod connection;
 mod endpoint;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use sprout_proto::worker::Hello;
 use tokio::{
@@ -16,8 +18,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::endpoint::Remote;
 use self::{backoff::Backoff, connection::Lost};
-use crate::{executor::Executor, leave::Leave, outbox::Outbox};
+use crate::{executor::Executor, lease::Lease, leave::Leave, link::Connector, outbox::Outbox, registry::Drivers};
 
 /// A leaving worker waits this long for its last results to be acknowledged, by this server or another: after that the server
 /// takes it for dead anyway.
@@ -56,6 +59,19 @@ pub enum Error {
         /// What the server says.
         message: String,
     },
+    /// The worker was removed from the server.
+    #[error(
+        "the server {server} does not know the worker {id} any more: {message}; if it was not meant to be removed, make a new token \
+         there with `sprout-server create-worker {id}`"
+    )]
+    Removed {
+        /// URL of the server.
+        server: String,
+        /// Id of this worker.
+        id: String,
+        /// What the server says.
+        message: String,
+    },
     /// The server finds something wrong with how this worker introduces itself.
     #[error("the server {server} cannot use the worker {id}: {message}; correct it in the section `worker`")]
     Unfit {
@@ -71,65 +87,75 @@ pub enum Error {
     Options(String),
 }
 
-/// What a session needs to know.
-pub(crate) struct Options {
-    pub(crate) server: String,
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) token: sprout_conf::Secret,
-    /// Without the tasks it runs.
-    pub(crate) hello: Hello,
+/// What a session speaks for.
+pub(crate) struct Parts {
+    pub(crate) executor: Executor,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) lease: Arc<Lease>,
 }
 
-/// Serves until the worker has left.
+impl Parts {
+    pub(crate) fn new(drivers: Drivers) -> Self {
+        let (outbox, lease) = (Arc::new(Outbox::default()), Arc::new(Lease::default()));
+        let executor = Executor::new(drivers, Arc::clone(&outbox), Arc::clone(&lease));
+        Self { executor, outbox, lease }
+    }
+}
+
+/// Serves until the worker has left. `hello`: without what changes from session to session.
 pub(crate) async fn serve(
-    options: Options,
-    executor: Executor,
-    outbox: Arc<Outbox>,
+    hello: Hello,
+    servers: &[Box<dyn Connector>],
+    parts: &Parts,
     leave: watch::Receiver<Leave>,
 ) -> Result<(), Error> {
-    let endpoint = endpoint::build(&options)?;
     // The last word is spoken: sessions end, and none is begun.
     let closed = CancellationToken::new();
     select! {
-        result = keep_connected(&options, &endpoint, &executor, &outbox, &closed) => result,
-        () = obey(leave, &executor) => Ok(()),
-        () = depart(&executor, &outbox, &closed) => Ok(()),
+        biased;
+        () = obey(leave, &parts.executor) => Ok(()),
+        () = depart(&parts.executor, &parts.outbox, &closed) => Ok(()),
+        result = keep_connected(hello, servers, parts, &closed) => result,
     }
 }
 
 async fn keep_connected(
-    options: &Options,
-    endpoint: &tonic::transport::Endpoint,
-    executor: &Executor,
-    outbox: &Arc<Outbox>,
+    hello: Hello,
+    servers: &[Box<dyn Connector>],
+    parts: &Parts,
     closed: &CancellationToken,
 ) -> Result<(), Error> {
-    let (server, id) = (&options.server, &options.hello.worker_id);
-    let mut backoff = Backoff::default();
+    if servers.is_empty() {
+        return Err(Error::Options("no server is named; give its URL in worker.server or with --server".to_owned()));
+    }
+    let mut backoff = Backoff::of(servers.len());
     loop {
-        let hello = Hello { running: executor.held(), ..options.hello.clone() };
-        let lost = connection::run(endpoint, &options.token, hello, executor, outbox, closed, &mut backoff).await;
+        let connector = &*servers[backoff.server()];
+        let lost = connection::run(connector, hello.clone(), parts, closed, &mut backoff).await;
         if closed.is_cancelled() {
             return Ok(());
         }
+        let (server, id) = (connector.server().to_owned(), hello.worker_id.clone());
         match lost {
-            Lost::Refused(message) => {
-                return Err(Error::Refused { server: server.clone(), id: id.clone(), message });
-            }
-            Lost::Replaced(message) => {
-                return Err(Error::Replaced { server: server.clone(), id: id.clone(), message });
-            }
-            Lost::Unfit(message) => return Err(Error::Unfit { server: server.clone(), id: id.clone(), message }),
+            Lost::Refused(message) => return Err(Error::Refused { server, id, message }),
+            Lost::Replaced(message) => return Err(Error::Replaced { server, id, message }),
+            Lost::Removed(message) => return Err(Error::Removed { server, id, message }),
+            Lost::Unfit(message) => return Err(Error::Unfit { server, id, message }),
             Lost::Connection(reason) => {
                 let pause = backoff.next();
-                tracing::warn!(%server, ?pause, "no session with the server: {reason}; trying again");
+                tracing::warn!(%server, ?pause, "no session with the server: {reason}; trying {}", next(servers, &backoff));
                 select! {
-                    () = sleep(pause) => {}
+                    biased;
                     () = closed.cancelled() => return Ok(()),
+                    () = sleep(pause) => {}
                 }
             }
         }
     }
+}
+
+fn next<'a>(servers: &'a [Box<dyn Connector>], backoff: &Backoff) -> &'a str {
+    if servers.len() == 1 { "again" } else { servers[backoff.server()].server() }
 }
 
 /// Passes on how urgently to leave; ends when that is at once.
@@ -157,6 +183,7 @@ async fn depart(executor: &Executor, outbox: &Outbox, closed: &CancellationToken
         sleep(LAST_WORDS_SOON).await;
     };
     let said = select! {
+        biased;
         result = timeout(LAST_WORDS, outbox.all_acknowledged()) => result.is_ok(),
         () = soon => false,
     };

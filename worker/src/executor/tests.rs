@@ -1,7 +1,7 @@
 //! Every end a step can have becomes one result, and a task runs once.
 
 use sprout_proto::{
-    task::{ApplianceRef, CheckProviderStep, CloneStep, StepErrorReason, StepInput, Tags, WaitPresentStep},
+    task::{ApplianceRef, CheckProviderStep, CloneStep, PingStep, StepErrorReason, StepInput, Tags, WaitPresentStep},
     worker::{ContainerSettings, ProviderAccess, provider_access::Settings, session_request::Message},
 };
 use tokio::{
@@ -10,13 +10,17 @@ use tokio::{
 };
 
 use super::*;
-use crate::testing::{FakeDriver, Fault};
+use crate::{
+    lease::Moment,
+    testing::{FakeDriver, Fault},
+};
 
 const LONG: Duration = Duration::from_secs(3_600);
 
 struct Bench {
     driver: Arc<FakeDriver>,
     outbox: Arc<Outbox>,
+    lease: Arc<Lease>,
     executor: Executor,
 }
 
@@ -24,7 +28,9 @@ fn bench() -> Bench {
     let (driver, outbox) = (Arc::new(FakeDriver::default()), Arc::new(Outbox::default()));
     let shared = Arc::clone(&driver);
     let drivers = Drivers::new(["container"], move |_| Ok(Arc::clone(&shared) as Arc<dyn crate::driver::Driver>));
-    Bench { driver, outbox: Arc::clone(&outbox), executor: Executor::new(drivers, outbox) }
+    let lease = Arc::new(Lease::default());
+    let executor = Executor::new(drivers, Arc::clone(&outbox), Arc::clone(&lease));
+    Bench { driver, outbox, lease, executor }
 }
 
 fn task(task_id: u64, epoch: u64) -> TaskRef {
@@ -234,16 +240,96 @@ async fn urgency_decides_what_a_clone_is_given() {
     }
 }
 
+#[tokio::test]
+async fn a_ping_needs_no_provider_and_no_task_of_its_own() {
+    let bench = bench();
+    let ping = Assign { provider: None, ..assign(task(1, 1), Step::Ping(PingStep {}), LONG) };
+    bench.executor.assign(ping.clone());
+    assert!(matches!(bench.outbox.try_next(), Some(Message::Done(_))), "answered before anything else ran");
+    assert_eq!(bench.outbox.try_next(), None, "and nothing else is said");
+    bench.executor.assign(ping.clone());
+    assert!(matches!(bench.outbox.try_next(), Some(Message::Done(_))), "the server seems to have missed it");
+    bench.outbox.acknowledged(&task(1, 1));
+    bench.executor.leave(Leave::Finish);
+    bench.executor.assign(ping);
+    assert_eq!(bench.result().await, (task(1, 1), Some(StepErrorReason::Cancelled)));
+}
+
 #[tokio::test(start_paused = true)]
-async fn draining_lets_everything_end() {
+async fn a_step_that_hangs_in_the_driver_is_ended_and_answers_a_cancel() {
+    let bench = bench();
+    bench.driver.script("find", [Fault::Waits(Arc::default()), Fault::Waits(Arc::default())]);
+    bench.executor.assign(assign(task(1, 1), clone(), Duration::from_secs(60)));
+    bench.assign(2, clone());
+    bench.driver.called("find", 2).await;
+    let start = Instant::now();
+    bench.executor.cancel(&task(2, 1), "no progress");
+    assert_eq!(bench.result().await, (task(2, 1), Some(StepErrorReason::Cancelled)));
+    assert_eq!(start.elapsed(), GRACE);
+    assert_eq!(bench.result().await, (task(1, 1), Some(StepErrorReason::Deadline)));
+    assert_eq!(start.elapsed().as_secs(), 60);
+    assert!(bench.executor.tasks().running.is_empty());
+}
+
+/// As after a stop of the process: the lease is long over when the step goes on, and a session tells whose the task is.
+#[tokio::test(start_paused = true)]
+async fn what_was_given_to_others_meanwhile_is_not_begun() {
+    for revoked in [true, false] {
+        let bench = bench();
+        let lease = Some(Duration::from_secs(10));
+        bench.lease.open(Moment::now(), lease);
+        let told = Arc::new(Notify::new());
+        bench.driver.script("find", [Fault::Waits(Arc::clone(&told))]);
+        bench.assign(1, clone());
+        bench.driver.called("find", 1).await;
+        tokio::time::advance(Duration::from_secs(60)).await;
+        told.notify_one();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.driver.count("create"), 0);
+        if revoked {
+            bench.executor.revoke(&task(1, 1));
+        }
+        bench.lease.open(Moment::now(), lease);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.driver.count("create"), usize::from(!revoked));
+        let done = std::iter::from_fn(|| bench.outbox.try_next()).any(|message| matches!(message, Message::Done(_)));
+        assert_eq!(done, !revoked);
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_no_server_takes_is_an_error() {
+    let bench = bench();
+    bench.driver.with_templates((0..100_000).map(|n| format!("template-{n}")).collect());
+    bench.assign(1, check());
+    assert_eq!(bench.result().await, (task(1, 1), Some(StepErrorReason::ProviderError)));
+}
+
+/// As a thousand deployments at once, and each end of a wait is noticed at its next look.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_waits_run_at_once() {
+    let bench = bench();
+    let begun = std::time::Instant::now();
+    for id in 0..1_200 {
+        bench.assign(id, wait());
+    }
+    bench.driver.called("find", 1_200).await;
+    assert_eq!(bench.executor.held().len(), 1_200);
+    bench.driver.put(crate::driver::Instance { tags: appliance().tags, ..crate::testing::instance("sprout-7") });
+    let start = Instant::now();
+    for _ in 0..1_200 {
+        assert_eq!(bench.result().await.1, None);
+    }
+    assert!(start.elapsed() <= Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_wait_is_never_silent_for_long() {
     let bench = bench();
     bench.assign(1, wait());
-    bench.driver.called("find", 1).await;
-    bench.executor.leave(Leave::Drain);
-    bench.executor.leave(Leave::Stay);
-    let mut left = std::pin::pin!(bench.executor.left());
-    timeout(Duration::from_secs(60), &mut left).await.unwrap_err();
-    bench.driver.put(crate::driver::Instance { tags: appliance().tags, ..crate::testing::instance("sprout-7") });
-    left.await;
-    assert_eq!(bench.result().await, (task(1, 1), None));
+    while bench.driver.count("find") < 1_000 {
+        let said = timeout(Duration::from_secs(10), bench.outbox.next()).await;
+        assert!(matches!(said, Ok(Message::Progress(_))), "{said:?}");
+    }
 }

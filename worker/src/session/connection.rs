@@ -1,23 +1,24 @@
 //! One session over one connection, from Hello to its end.
 
-use std::sync::Arc;
-
-use futures::{Stream, stream};
-use sprout_conf::Secret;
+use futures::StreamExt as _;
 use sprout_proto::worker::{
-    Heartbeat, Hello, SessionRequest, SessionResponse, Welcome, session_request::Message as Says,
-    session_response::Message as Hears, worker_service_client::WorkerServiceClient,
+    Hello, SessionRequest, SessionResponse, Welcome, session_request::Message as Says,
+    session_response::Message as Hears,
 };
 use tokio::{
     select,
-    sync::watch,
-    time::{Duration, timeout},
+    sync::mpsc,
+    time::{Duration, Instant, MissedTickBehavior, interval_at, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Endpoint};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
-use super::backoff::Backoff;
-use crate::{executor::Executor, leave::Leave, outbox::Outbox};
+use super::{Parts, backoff::Backoff};
+use crate::{
+    lease::Moment,
+    link::{Connector, Link},
+};
 
 /// The server answers Hello in this time or is given up.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -31,6 +32,8 @@ pub(super) enum Lost {
     Refused(String),
     /// A newer session of the same worker id took over.
     Replaced(String),
+    /// The worker was removed.
+    Removed(String),
     /// Hello is wrong.
     Unfit(String),
     /// Anything else: worth another try.
@@ -42,73 +45,88 @@ impl From<Status> for Lost {
         let message = status.message().to_owned();
         match status.code() {
             Code::Unauthenticated | Code::PermissionDenied => Self::Refused(message),
-            Code::FailedPrecondition => Self::Replaced(message),
+            Code::NotFound => Self::Removed(message),
+            // Another order of messages is for a release that does not make this mistake, or for the next session.
+            Code::FailedPrecondition if reason(&status).as_deref() != Some("OUT_OF_ORDER") => Self::Replaced(message),
             Code::InvalidArgument => Self::Unfit(message),
             code => Self::Connection(format!("{code}: {message}")),
         }
     }
 }
 
+fn reason(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
+}
+
 /// Runs one session until it ends.
 pub(super) async fn run(
-    endpoint: &Endpoint,
-    token: &Secret,
+    connector: &dyn Connector,
     hello: Hello,
-    executor: &Executor,
-    outbox: &Arc<Outbox>,
+    parts: &Parts,
     closed: &CancellationToken,
     backoff: &mut Backoff,
 ) -> Lost {
-    match session(endpoint, token, hello, executor, outbox, closed, backoff).await {
+    match session(connector, hello, parts, closed, backoff).await {
         Ok(()) => Lost::Connection("the server ended the session".to_owned()),
         Err(lost) => lost,
     }
 }
 
 async fn session(
-    endpoint: &Endpoint,
-    token: &Secret,
+    connector: &dyn Connector,
     hello: Hello,
-    executor: &Executor,
-    outbox: &Arc<Outbox>,
+    parts: &Parts,
     closed: &CancellationToken,
     backoff: &mut Backoff,
 ) -> Result<(), Lost> {
-    let channel = endpoint.connect().await.map_err(|error| Lost::Connection(innermost(&error)))?;
-    outbox.rewind();
-    let (welcomed, welcome) = watch::channel(None);
-    let mut request = Request::new(speech(hello, Arc::clone(outbox), welcome, closed.clone()));
-    let mut bearer = MetadataValue::try_from(format!("Bearer {}", token.expose()))
-        .map_err(|_| Lost::Refused("the token has characters that no token has".to_owned()))?;
-    bearer.set_sensitive(true);
-    request.metadata_mut().insert("authorization", bearer);
-
-    let mut client = WorkerServiceClient::new(channel);
+    let since = Moment::now();
+    let hello = Hello { leaving: parts.outbox.rewind(), running: parts.executor.held(), ..hello };
     let opening = async {
-        let mut hears = client.session(request).await?.into_inner();
-        let first = hears.message().await?;
-        Ok::<_, Status>((hears, first))
+        let mut link = connector.connect(hello).await?;
+        let first = link.hears.next().await.transpose()?;
+        Ok::<_, Status>((link, first))
     };
-    let (mut hears, first) =
+    let (Link { says, mut hears }, first) =
         timeout(ANSWER, opening).await.map_err(|_| Lost::Connection("the server does not answer".to_owned()))??;
     let Some(SessionResponse { message: Some(Hears::Welcome(welcome)) }) = first else {
         return Err(Lost::Connection("the server did not begin with a welcome".to_owned()));
     };
-    tracing::info!(server_version = welcome.server_version, revoked = welcome.revoked.len(), "session opened");
+    tracing::info!(
+        server = connector.server(),
+        server_version = welcome.server_version,
+        revoked = welcome.revoked.len(),
+        drained = welcome.drained,
+        "session opened"
+    );
     backoff.welcomed();
-    welcome.revoked.iter().for_each(|task| executor.revoke(task));
-    welcomed.send_replace(Some(heartbeat(&welcome)));
-    while let Some(SessionResponse { message }) = hears.message().await? {
-        if let Some(message) = message {
-            hear(message, executor, outbox);
-        } else {
-            tracing::warn!("the server said something this worker is too old for; ignored");
+    // In this order: with the lease, steps go on that waited for it.
+    welcome.revoked.iter().for_each(|task| parts.executor.revoke(task));
+    parts.lease.open(since, welcome.lease.and_then(|lease| Duration::try_from(lease).ok()));
+
+    let hearing = async {
+        while let Some(SessionResponse { message }) = hears.next().await.transpose()? {
+            if let Some(message) = message {
+                hear(message, parts);
+            } else {
+                tracing::warn!("the server said something this worker is too old for; ignored");
+            }
         }
+        Ok(())
+    };
+    let speaking = async {
+        speak(says, parts, heartbeat(&welcome), closed).await;
+        // How it ends is for the server to say.
+        std::future::pending::<()>().await;
+    };
+    select! {
+        biased;
+        ended = hearing => ended,
+        () = speaking => Ok(()),
     }
-    Ok(())
 }
 
-fn hear(message: Hears, executor: &Executor, outbox: &Outbox) {
+fn hear(message: Hears, parts: &Parts) {
+    let Parts { executor, outbox, lease } = parts;
     match message {
         Hears::Assign(assign) => executor.assign(assign),
         Hears::Cancel(cancel) => {
@@ -116,21 +134,21 @@ fn hear(message: Hears, executor: &Executor, outbox: &Outbox) {
                 executor.cancel(&task, &cancel.reason);
             }
         }
-        Hears::Drain(drain) => {
-            tracing::info!(drain.reason, "drained by the server");
-            executor.leave(Leave::Drain);
-        }
         Hears::Ack(ack) => {
             if let Some(task) = ack.task {
                 outbox.acknowledged(&task);
             }
         }
+        Hears::Heard(heard) => lease.heard(heard.number),
         Hears::Revoke(revoke) => {
             if let Some(task) = revoke.task {
                 executor.revoke(&task);
             }
         }
-        Hears::Heard(_) | Hears::Undrain(_) => {}
+        Hears::Drain(drain) => {
+            tracing::info!(drain.reason, "drained: this worker is given nothing new until it is undrained");
+        }
+        Hears::Undrain(_) => tracing::info!("undrained: this worker is given tasks again"),
         Hears::Welcome(_) => tracing::warn!("the server said welcome twice; ignored"),
     }
 }
@@ -141,38 +159,19 @@ fn heartbeat(welcome: &Welcome) -> Duration {
     asked.filter(|interval| !interval.is_zero()).unwrap_or(HEARTBEAT) * 2 / 3
 }
 
-/// What the worker says: Hello; after the welcome whatever is in the outbox, at the pace of the connection, and heartbeats in
-/// between; at last, when all is said, the end.
-fn speech(
-    hello: Hello,
-    outbox: Arc<Outbox>,
-    welcome: watch::Receiver<Option<Duration>>,
-    closed: CancellationToken,
-) -> impl Stream<Item = SessionRequest> + Send + 'static {
-    stream::unfold((Some(hello), welcome), move |(hello, mut welcome)| {
-        let (outbox, closed) = (Arc::clone(&outbox), closed.clone());
-        async move {
-            let message = if let Some(hello) = hello {
-                Says::Hello(hello)
-            } else {
-                // Fails when the session is given up; then nobody listens.
-                let interval = (*welcome.wait_for(Option::is_some).await.ok()?)?;
-                select! {
-                    biased;
-                    said = timeout(interval, outbox.next()) => said.unwrap_or(Says::Heartbeat(Heartbeat { number: 0 })),
-                    () = closed.cancelled() => return None,
-                }
-            };
-            Some((SessionRequest { message: Some(message) }, (None, welcome)))
+/// Says whatever is in the outbox, at the pace of the connection, and that the worker lives; until all is said.
+async fn speak(says: mpsc::Sender<SessionRequest>, parts: &Parts, interval: Duration, closed: &CancellationToken) {
+    let mut beats = interval_at(Instant::now() + interval, interval);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let message = select! {
+            biased;
+            _ = beats.tick() => Says::Heartbeat(parts.lease.beat()),
+            message = parts.outbox.next() => message,
+            () = closed.cancelled() => return,
+        };
+        if says.send(SessionRequest { message: Some(message) }).await.is_err() {
+            return;
         }
-    })
-}
-
-/// The innermost cause: the outer ones say "transport error".
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
     }
-    cause.to_string()
 }

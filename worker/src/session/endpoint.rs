@@ -1,41 +1,83 @@
-//! How to reach the server: address, TLS, and noticing that the other end is dead.
+//! A server over the network: address, TLS, and noticing that the other end is dead.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use tokio::time::Duration;
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use sprout_conf::Secret;
+use sprout_proto::worker::{
+    Hello, SessionRequest, session_request::Message as Says, worker_service_client::WorkerServiceClient,
+};
+use tokio::{sync::mpsc, time::Duration};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    transport::{Certificate, ClientTlsConfig, Endpoint},
+};
 
-use super::{Error, Options};
+use super::Error;
+use crate::link::{Connector, Link};
 
 /// A connection, with TLS, is made in this time or not at all.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A silent connection is asked for a sign of life this often …
-const PING: Duration = Duration::from_secs(4);
-/// … and is dead without one after this long: noticed within 9 s.
-const PONG: Duration = Duration::from_secs(5);
+const PING: Duration = Duration::from_secs(2);
+/// … and is dead without one after this long: noticed within 6 s, in time to be heard by another server before the lease is over.
+const PONG: Duration = Duration::from_secs(4);
+/// Messages on their way to the connection. What is still there when it breaks is lost, results excepted, which are repeated.
+const OUTGOING: usize = 64;
 
-impl Options {
-    pub(crate) fn new(options: &crate::Options) -> Self {
-        let hello = sprout_proto::worker::Hello {
-            worker_id: options.id.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            labels: options.labels.clone(),
-            provider_types: options.drivers.types().to_vec(),
-            slots: options.slots,
-            lane_slots: Vec::new(),
-            leaving: false,
-            running: Vec::new(),
-        };
-        Self { server: options.server.clone(), ca: options.ca.clone(), token: options.token.clone(), hello }
+/// A server at a URL.
+pub(crate) struct Remote {
+    server: String,
+    endpoint: Endpoint,
+    bearer: MetadataValue<Ascii>,
+}
+
+impl Remote {
+    /// The server at this URL; `ca`: the certificates that sign its own, if not those the system trusts.
+    pub(crate) fn new(server: &str, ca: Option<&Path>, token: &Secret) -> Result<Self, Error> {
+        let mut bearer = MetadataValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| {
+            Error::Options("the worker's token has characters that no token has; copy it again".to_owned())
+        })?;
+        bearer.set_sensitive(true);
+        Ok(Self { server: server.to_owned(), endpoint: build(server, ca)?, bearer })
     }
 }
 
-pub(super) fn build(options: &Options) -> Result<Endpoint, Error> {
-    let server = &options.server;
+#[async_trait]
+impl Connector for Remote {
+    fn server(&self) -> &str {
+        &self.server
+    }
+
+    async fn connect(&self, hello: Hello) -> Result<Link, Status> {
+        let channel = self.endpoint.connect().await.map_err(|error| Status::unavailable(innermost(&error)))?;
+        let (says, said) = mpsc::channel(OUTGOING);
+        // The channel is new and empty: this cannot fail.
+        let _ = says.try_send(SessionRequest { message: Some(Says::Hello(hello)) });
+        let mut request = Request::new(ReceiverStream::new(said));
+        request.metadata_mut().insert("authorization", self.bearer.clone());
+        let hears = WorkerServiceClient::new(channel).session(request).await?.into_inner();
+        Ok(Link { says, hears: hears.boxed() })
+    }
+}
+
+/// The innermost cause: the outer ones say "transport error".
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn build(server: &str, ca: Option<&Path>) -> Result<Endpoint, Error> {
     let unusable = |why: &str| {
         Error::Options(format!("{server} is not an address of a server ({why}); give one like http://127.0.0.1:7600"))
     };
-    let endpoint = Endpoint::from_shared(server.clone()).map_err(|error| unusable(&error.to_string()))?;
+    let endpoint = Endpoint::from_shared(server.to_owned()).map_err(|error| unusable(&error.to_string()))?;
     let scheme = endpoint.uri().scheme_str().unwrap_or_default().to_owned();
     if !matches!(scheme.as_str(), "http" | "https") || endpoint.uri().host().is_none() {
         return Err(unusable("it has to start with http:// or https://, and a host"));
@@ -47,13 +89,13 @@ pub(super) fn build(options: &Options) -> Result<Endpoint, Error> {
         .keep_alive_timeout(PONG)
         .keep_alive_while_idle(true);
     if scheme == "http" {
-        return match &options.ca {
+        return match ca {
             None => Ok(endpoint),
             Some(_) => Err(unusable("worker.ca is for https://")),
         };
     }
     let mut tls = ClientTlsConfig::new().timeout(CONNECT);
-    tls = match &options.ca {
+    tls = match ca {
         None => tls.with_native_roots(),
         Some(path) => {
             let pem = fs::read(path).map_err(|error| {

@@ -4,10 +4,12 @@ use std::{net::SocketAddr, pin::Pin};
 
 use futures::Stream;
 use sprout_proto::{
-    task::{ApplianceRef, CheckProviderStep, StepErrorReason, StepInput, Tags, WaitPresentStep, step_input::Step},
+    task::{
+        ApplianceRef, CheckProviderStep, Lane, StepErrorReason, StepInput, Tags, WaitPresentStep, step_input::Step,
+    },
     worker::{
-        Ack, Assign, Cancel, ContainerSettings, Done, Drain, ListWorkersRequest, ListWorkersResponse, ProviderAccess,
-        SessionRequest, SessionResponse, TaskRef, Welcome, done,
+        Ack, Assign, Cancel, ContainerSettings, Done, Drain, LaneSlots, ListWorkersRequest, ListWorkersResponse,
+        ProviderAccess, SessionRequest, SessionResponse, TaskRef, Undrain, Welcome, done,
         provider_access::Settings,
         session_request::Message as Says,
         session_response::Message as Hears,
@@ -20,12 +22,10 @@ use tonic::{
     Request, Response, Status, Streaming,
     transport::{Identity, Server, ServerTlsConfig},
 };
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::*;
-use crate::{
-    Drivers,
-    testing::{FakeDriver, instance},
-};
+use crate::testing::{FakeDriver, instance};
 
 type Answer = Result<SessionResponse, Status>;
 
@@ -135,12 +135,13 @@ fn worker(
     let shared = Arc::clone(&driver);
     let drivers = Drivers::new(["container"], move |_| Ok(Arc::clone(&shared) as Arc<dyn crate::driver::Driver>));
     let options = crate::Options {
-        server: if tls { format!("https://localhost:{}", address.port()) } else { format!("http://{address}") },
+        servers: vec![if tls { format!("https://localhost:{}", address.port()) } else { format!("http://{address}") }],
         ca: tls.then(|| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ca.pem").into()),
         id: "lab-1".into(),
         token: token.to_owned().into(),
         labels: std::iter::once(("lab".to_owned(), "brno".to_owned())).collect(),
         slots: 3,
+        kill_slots: 2,
         drivers,
     };
     let (leave, level) = watch::channel(Leave::Stay);
@@ -206,6 +207,23 @@ impl Session {
         }
     }
 
+    async fn next_but_progress(&mut self) -> Says {
+        loop {
+            match within(self.says.message()).await.unwrap().unwrap().message.unwrap() {
+                Says::Progress(_) => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn heartbeat(&mut self) -> u64 {
+        loop {
+            if let Some(Says::Heartbeat(heartbeat)) = within(self.says.message()).await.unwrap().unwrap().message {
+                return heartbeat.number;
+            }
+        }
+    }
+
     /// The worker closes its side without another result.
     async fn closed(&mut self) {
         while let Some(SessionRequest { message }) = within(self.says.message()).await.unwrap() {
@@ -246,8 +264,9 @@ fn failed(done: &Done) -> Option<StepErrorReason> {
 async fn a_worker_introduces_itself_and_serves() {
     let mut bench = bench().await;
     let mut session = bench.session().await;
-    let Hello { worker_id, labels, provider_types, slots, running, .. } = &session.hello;
-    assert_eq!((worker_id.as_str(), *slots, running.len()), ("lab-1", 3, 0));
+    let Hello { worker_id, labels, provider_types, slots, lane_slots, leaving, running, .. } = &session.hello;
+    assert_eq!((worker_id.as_str(), *slots, *leaving, running.len()), ("lab-1", 3, false, 0));
+    assert_eq!(lane_slots[..], [LaneSlots { lane: Lane::Kill.into(), slots: 2 }]);
     assert_eq!((labels["lab"].as_str(), provider_types.as_slice()), ("brno", &["container".to_owned()][..]));
     session.say(Hears::Welcome(Welcome::default())).await;
     session.assign(1, check()).await;
@@ -269,9 +288,13 @@ async fn heartbeats_keep_the_interval() {
     let mut session = bench.session().await;
     let heartbeat_interval = Some(Duration::from_millis(30).try_into().unwrap());
     session.say(Hears::Welcome(Welcome { heartbeat_interval, ..Default::default() })).await;
-    for _ in 0..3 {
-        let said = within(session.says.message()).await.unwrap().unwrap().message;
-        assert!(matches!(said, Some(Says::Heartbeat(_))), "{said:?}");
+    let mut last = 0;
+    for n in 0..10 {
+        // What else is said does not take their place.
+        session.assign(n, check()).await;
+        let number = session.heartbeat().await;
+        assert!(number > last);
+        last = number;
     }
 }
 
@@ -339,22 +362,18 @@ async fn a_cancel_reaches_the_running_step() {
 }
 
 #[tokio::test]
-async fn a_drained_worker_ends_what_it_runs_and_leaves() {
+async fn a_drained_worker_goes_on() {
     let mut bench = bench().await;
     let mut session = bench.welcomed().await;
     session.assign(1, wait()).await;
     bench.driver.called("find", 1).await;
     session.say(Hears::Drain(Drain { reason: "update".into() })).await;
     session.assign(2, check()).await;
-    let refused = session.done().await;
-    assert_eq!((refused.task, failed(&refused)), (Some(task(2)), Some(StepErrorReason::Cancelled)));
+    assert_eq!(failed(&session.done().await), None, "the server decides what a drained worker is given");
+    session.say(Hears::Undrain(Undrain {})).await;
     bench.driver.put(crate::driver::Instance { tags: Some(tags()), ..instance("sprout-7") });
-    assert_eq!(session.done().await.task, Some(task(1)));
-    session.ack(2).await;
-    session.ack(1).await;
-    session.closed().await;
-    drop(session);
-    bench.end().await.unwrap();
+    let done = session.done().await;
+    assert_eq!((done.task, failed(&done)), (Some(task(1)), None));
 }
 
 #[tokio::test]
@@ -364,11 +383,19 @@ async fn a_terminated_worker_is_heard_before_it_leaves() {
     session.assign(1, wait()).await;
     bench.driver.called("find", 1).await;
     bench.leave.send_replace(Leave::Finish);
-    assert_eq!(failed(&session.done().await), Some(StepErrorReason::Cancelled));
+    assert!(matches!(session.next_but_progress().await, Says::Leaving(_)), "before any result");
+    // It crossed that word.
+    session.assign(2, check()).await;
+    let mut results = [session.done().await, session.done().await];
+    results.sort_by_key(|done| done.task.map(|task| task.task_id));
+    assert_eq!(results.each_ref().map(|done| done.task), [Some(task(1)), Some(task(2))]);
+    assert_eq!(results.each_ref().map(failed), [Some(StepErrorReason::Cancelled); 2]);
     // Lost before the acknowledgement: it comes back for it.
+    session.ack(2).await;
     drop(session);
     let mut session = bench.welcomed().await;
-    assert_eq!(session.hello.running, [task(1)]);
+    assert!(session.hello.leaving);
+    assert!(session.hello.running.contains(&task(1)));
     session.done().await;
     session.ack(1).await;
     session.closed().await;
@@ -395,11 +422,30 @@ async fn a_refused_token_ends_the_worker() {
 }
 
 #[tokio::test]
+async fn a_removed_worker_ends() {
+    let mut bench = bench().await;
+    let session = bench.session().await;
+    session.answers.send(Err(Status::not_found("there is no worker lab-1"))).await.unwrap();
+    let message = bench.end().await.unwrap_err().to_string();
+    assert!(message.contains("there is no worker lab-1") && message.contains("create-worker lab-1"), "{message}");
+}
+
+#[tokio::test]
 async fn a_newer_session_ends_the_worker() {
     let mut bench = bench().await;
     let session = bench.welcomed().await;
     session.answers.send(Err(Status::failed_precondition("a newer session took over"))).await.unwrap();
     assert!(matches!(bench.end().await, Err(Error::Replaced { .. })));
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_order_ends_the_session_only() {
+    let mut bench = bench().await;
+    let session = bench.welcomed().await;
+    let details = ErrorDetails::with_error_info("OUT_OF_ORDER", "sprout", []);
+    let status = Status::with_error_details(tonic::Code::FailedPrecondition, "a second Hello", details);
+    session.answers.send(Err(status)).await.unwrap();
+    bench.welcomed().await;
 }
 
 #[tokio::test]
@@ -417,12 +463,13 @@ async fn a_server_that_comes_up_later_is_found() {
 async fn options_that_cannot_work_are_told() {
     for (server, ca) in [("127.0.0.1:7600", None), ("ftp://x", None), ("https://x", Some("/missing.pem"))] {
         let options = crate::Options {
-            server: server.into(),
+            servers: vec![server.into()],
             ca: ca.map(Into::into),
             id: "lab-1".into(),
             token: "good".to_owned().into(),
             labels: std::collections::HashMap::new(),
             slots: 1,
+            kill_slots: 1,
             drivers: Drivers::default(),
         };
         let (_leave, level) = watch::channel(Leave::Stay);

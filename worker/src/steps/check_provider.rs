@@ -7,8 +7,8 @@ use crate::driver::Result;
 
 pub(super) async fn run(ctx: &StepContext) -> Result<StepOutput> {
     ctx.status(None, "asking the provider");
-    let version = ctx.driver().check().await?.version;
-    let mut templates = ctx.driver().templates().await?;
+    let version = ctx.check().await?.version;
+    let mut templates = ctx.templates().await?;
     templates.sort_unstable();
     Ok(StepOutput { output: Some(Output::CheckProvider(CheckProviderOutput { version, templates })) })
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(ctx: &StepContext, step: &CloneStep) -> Result<StepOutpu
         cpus: step.cpus,
         endpoints: step.endpoints.clone(),
     };
-    match ctx.driver().create(&spec).await {
+    match ctx.change().await?.create(&spec).await {
         Ok(()) => {
             ctx.info(format!("cloned {} as {}", step.template, subject.name));
             Ok(done())

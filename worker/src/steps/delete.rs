@@ -20,7 +20,7 @@ pub(super) async fn run(ctx: &StepContext, step: &DeleteStep) -> Result<StepOutp
         }
     };
     ctx.status(None, "deleting");
-    match ctx.driver().delete(subject.name, subject.tags).await {
+    match ctx.change().await?.delete(subject.name, subject.tags).await {
         Ok(()) if there => ctx.info(format!("deleted {}", subject.name)),
         Ok(()) => {}
         // Taken by another between our look and the driver's.

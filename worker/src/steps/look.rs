@@ -32,7 +32,7 @@ pub(super) enum Seen {
 impl Subject<'_> {
     /// Looks. The epoch of the marks is not compared: a clone made under an older assignment of the same task is as good.
     pub(super) async fn look(&self, ctx: &StepContext) -> Result<Seen> {
-        Ok(match ctx.driver().find(self.name).await? {
+        Ok(match ctx.find(self.name).await? {
             None => Seen::Absent,
             Some(instance) if self.owns(&instance) => Seen::Ours(instance),
             Some(instance) => Seen::Foreign(self.taken(&instance)),

@@ -53,6 +53,11 @@ pub(crate) async fn run(ctx: &StepContext, step: &Step) -> Result<StepOutput> {
     }
 }
 
+/// The output of a step that touches no provider and takes no time; `None` for all others.
+pub(crate) fn at_once(step: &Step) -> Option<StepOutput> {
+    matches!(step, Step::Ping(_)).then(done)
+}
+
 /// Name of a step, as in the proto.
 pub(crate) fn name(step: &Step) -> &'static str {
     match step {

@@ -23,7 +23,7 @@ pub(super) async fn run(ctx: &StepContext, step: &StartStep) -> Result<StepOutpu
         return Ok(observed(observation(&instance)));
     }
     ctx.status(None, "starting");
-    ctx.driver().start(subject.name).await?;
+    ctx.change().await?.start(subject.name).await?;
     ctx.info(format!("started {}", subject.name));
     let started = Instant::now();
     let (mut pauses, mut patience) = (Pauses::up_to(poll::LOOKS), Patience::default());

@@ -13,7 +13,7 @@ pub(super) async fn run(ctx: &StepContext, step: &StopStep) -> Result<StepOutput
         Seen::Ours(instance) if instance.power == PowerState::Off => {}
         Seen::Ours(_) => {
             ctx.status(None, "stopping");
-            ctx.driver().stop(subject.name).await?;
+            ctx.change().await?.stop(subject.name).await?;
             ctx.info(format!("stopped {}", subject.name));
         }
         Seen::Foreign(taken) => ctx.warn(format!("nothing to stop: {taken}")),

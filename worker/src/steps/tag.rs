@@ -12,9 +12,9 @@ pub(super) async fn run(ctx: &StepContext, step: &TagStep) -> Result<StepOutput>
     let subject = named(step.appliance.as_ref())?;
     let mut instance = subject.expect(ctx).await?;
     // Without retagging, marks stay as the clone got them, with the epoch of that try.
-    if instance.tags.as_ref() != Some(subject.tags) && ctx.driver().capabilities().retag {
+    if instance.tags.as_ref() != Some(subject.tags) && ctx.can_retag() {
         ctx.status(None, "writing marks");
-        ctx.driver().tag(subject.name, subject.tags).await?;
+        ctx.change().await?.tag(subject.name, subject.tags).await?;
         instance = subject.expect(ctx).await?;
         if instance.tags.as_ref() != Some(subject.tags) {
             let message = format!("the provider accepted marks for {} but shows others", subject.name);

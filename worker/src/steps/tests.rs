@@ -17,6 +17,7 @@ use tokio::time::{Duration, Instant, timeout};
 use super::*;
 use crate::{
     driver::{Instance, PowerState},
+    lease::Hold,
     outbox::Outbox,
     testing::{FakeDriver, Fault, instance},
 };
@@ -30,7 +31,12 @@ struct Bench {
 
 fn bench() -> Bench {
     let driver = Arc::new(FakeDriver::default());
-    let ctx = StepContext::new(driver.clone(), Arc::new(Outbox::default()), TaskRef { task_id: 1, epoch: 1 });
+    let ctx = StepContext::new(
+        driver.clone(),
+        Arc::new(Outbox::default()),
+        TaskRef { task_id: 1, epoch: 1 },
+        Hold::default(),
+    );
     Bench { driver, ctx }
 }
 

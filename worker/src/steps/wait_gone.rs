@@ -58,13 +58,13 @@ pub(super) async fn run(ctx: &StepContext, step: &WaitGoneStep) -> Result<StepOu
 }
 
 async fn remove(ctx: &StepContext, subject: Subject<'_>) -> Result<()> {
-    ctx.driver().stop(subject.name).await?;
+    ctx.change().await?.stop(subject.name).await?;
     delete(ctx, subject).await
 }
 
 /// Deletes, unless something of another is there.
 async fn delete(ctx: &StepContext, subject: Subject<'_>) -> Result<()> {
-    match ctx.driver().delete(subject.name, subject.tags).await {
+    match ctx.change().await?.delete(subject.name, subject.tags).await {
         Err(taken) if taken.reason == Reason::NameTaken => Ok(()),
         result => result,
     }

@@ -39,6 +39,7 @@ pub(super) async fn run(ctx: &StepContext, step: &WaitReadyStep) -> Result<StepO
     let board = Board::new(ctx, &targets);
     let probing = try_join_all(targets.iter().enumerate().map(|(n, target)| target.pass(n, subject, &board)));
     tokio::select! {
+        biased;
         passed = probing => passed.map(|_| done()),
         ended = watch(ctx, subject) => Err(ended),
     }

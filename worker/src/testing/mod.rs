@@ -41,11 +41,19 @@ struct State {
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     late: Option<(CloneSpec, u32)>,
     retag: bool,
+    templates: Vec<String>,
 }
 
 impl Default for FakeDriver {
     fn default() -> Self {
-        Self { state: Mutex::new(State { retag: true, ..State::default() }), calls: watch::Sender::default() }
+        Self {
+            state: Mutex::new(State {
+                retag: true,
+                templates: vec!["b".to_owned(), "a".to_owned()],
+                ..State::default()
+            }),
+            calls: watch::Sender::default(),
+        }
     }
 }
 
@@ -68,6 +76,11 @@ impl FakeDriver {
     /// What is there.
     pub(crate) fn get(&self, name: &str) -> Option<Instance> {
         self.state().instances.get(name).cloned()
+    }
+
+    /// These templates are there.
+    pub(crate) fn with_templates(&self, templates: Vec<String>) {
+        self.state().templates = templates;
     }
 
     /// Appliances get their marks by `create` only.
@@ -166,7 +179,7 @@ impl Driver for FakeDriver {
     }
 
     async fn templates(&self) -> Result<Vec<String>> {
-        self.call("templates", |_| Ok(vec!["b".to_owned(), "a".to_owned()])).await
+        self.call("templates", |state| Ok(state.templates.clone())).await
     }
 
     async fn list(&self) -> Result<Vec<Instance>> {
