@@ -41,7 +41,7 @@ impl UserService for UserApi {
 
     async fn logout(&self, request: Request<proto::LogoutRequest>) -> Result<Response<proto::LogoutResponse>, Status> {
         let caller = auth::caller(request.extensions())?;
-        self.app.logout(&caller.token).await.map_err(status)?;
+        self.app.logout(caller.name(), &caller.token).await.map_err(status)?;
         Ok(Response::new(proto::LogoutResponse {}))
     }
 

@@ -73,31 +73,33 @@ pub(crate) struct For {
     pub(crate) cpus: Option<u32>,
 }
 
-/// Inserts one appliance per template given, each with the workflow that deploys it.
-pub(crate) async fn deploy(work: &mut Work, templates: Vec<Template>, wanted: For) -> Result<Vec<Appliance>> {
-    if templates.is_empty() {
+/// Inserts one appliance per template given, each with the workflow that deploys it. Returns them in the same order.
+pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Result<Vec<Appliance>> {
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let now = work.tx.now();
-    let new = templates
+    let fors: Vec<For> = wanted.iter().map(|(_, to)| *to).collect();
+    let new = wanted
         .into_iter()
-        .map(|template| NewAppliance {
+        .map(|(template, to)| NewAppliance {
             name: name::appliance(&template.group, now),
             template,
-            pool_id: wanted.pool,
-            memory_mib: wanted.memory_mib,
-            cpus: wanted.cpus,
+            pool_id: to.pool,
+            memory_mib: to.memory_mib,
+            cpus: to.cpus,
         })
         .collect();
     let appliances = work.tx.insert_appliances(new).await?;
     let workflows = appliances
         .iter()
-        .map(|appliance| NewWorkflow {
+        .zip(&fors)
+        .map(|(appliance, to)| NewWorkflow {
             kind: WorkflowKind::Deploy,
             subject: Subject::Appliance(appliance.id),
             provider: appliance.provider.clone(),
-            owner_id: wanted.owner,
-            priority: i16::from(wanted.pool.is_none()),
+            owner_id: to.owner,
+            priority: i16::from(to.pool.is_none()),
             wait: false,
         })
         .collect();

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use sprout_domain::{
     Error, Reason, Result,
-    event::Event,
+    event::{Event, EventKind},
     user::{Role, User},
 };
 use tokio::{sync::broadcast, time::timeout};
@@ -14,6 +14,7 @@ use crate::{
     appliance::visible,
     pool::owned,
     ports::{ApplianceBy, EventFilter, Ports, Topic},
+    token::Tokens,
 };
 
 /// Events held for streams that are a little behind; those further behind read the database.
@@ -29,12 +30,13 @@ pub struct Feed {
     ports: Ports,
     /// Where it begins: streams that begin before its first look must not miss what happens until then.
     start: i64,
+    tokens: Arc<Tokens>,
     tail: broadcast::Sender<Arc<Event>>,
 }
 
 impl Feed {
-    pub(crate) fn after(start: i64, ports: Ports) -> Self {
-        Self { ports, start, tail: broadcast::Sender::new(KEPT) }
+    pub(crate) fn after(start: i64, ports: Ports, tokens: Arc<Tokens>) -> Self {
+        Self { ports, start, tokens, tail: broadcast::Sender::new(KEPT) }
     }
 
     /// Reads the tail until dropped. Run once per process.
@@ -56,9 +58,15 @@ impl Feed {
         let mut tx = self.ports.store.read().await?;
         loop {
             let events = tx.events_after(*sequence, &EventFilter::default(), BATCH).await?;
-            let Some(last) = events.last() else { return Ok(()) };
+            let Some(last) = events.last() else {
+                self.tokens.log_read();
+                return Ok(());
+            };
             *sequence = last.sequence;
             for event in events {
+                if event.fact.kind == EventKind::TokenRevoked {
+                    self.tokens.revoked();
+                }
                 // No receiver is no error: nobody watches.
                 let _ = self.tail.send(Arc::new(event));
             }

@@ -1,6 +1,7 @@
 //! The use cases of Sprout, one file per noun, and the ports they need. Knows no wire format, no SQL and no provider.
 
 mod appliance;
+mod batch;
 mod bus;
 mod event;
 mod group;
@@ -13,8 +14,10 @@ mod name;
 mod pool;
 pub mod ports;
 mod provider;
+mod request;
 mod task;
 mod template;
+mod token;
 mod user;
 mod warm;
 mod work;
@@ -29,7 +32,8 @@ pub use self::{
     event::{EventStream, Feed},
     job::{DueJob, JobSpec},
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
-    pool::{PoolStream, PoolView, RequestedPool},
+    pool::{PoolStream, PoolView},
+    request::RequestedPool,
     task::{Assignment, Outcome, TaskKey},
     user::SignedIn,
     worker::Reconnected,
@@ -42,7 +46,9 @@ pub struct App {
     catalogue: RwLock<Arc<Catalogue>>,
     installation_id: String,
     feed: Feed,
+    tokens: Arc<token::Tokens>,
     listening: Mutex<worker::Listening>,
+    requests: Arc<batch::Batch<request::Asked, RequestedPool>>,
     /// Turns for hashing passwords.
     hashing: tokio::sync::Semaphore,
 }
@@ -51,14 +57,17 @@ impl App {
     /// Makes the configured catalogue known to the database and is then ready to serve.
     pub async fn new(ports: Ports, catalogue: Catalogue) -> Result<Arc<Self>> {
         let installation_id = ports.store.installation_id().await?;
-        let feed = Feed::after(ports.store.read().await?.last_sequence().await?, ports.clone());
+        let tokens = Arc::new(token::Tokens::default());
+        let feed = Feed::after(ports.store.read().await?.last_sequence().await?, ports.clone(), tokens.clone());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let app = Arc::new(Self {
             ports,
             catalogue: RwLock::default(),
             installation_id,
             feed,
+            tokens,
             listening: Mutex::default(),
+            requests: batch::Batch::new(request::TOGETHER),
             hashing: tokio::sync::Semaphore::new(cores),
         });
         app.set_catalogue(catalogue).await?;

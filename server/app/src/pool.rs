@@ -1,24 +1,22 @@
-//! Pools: requesting, finding, watching, killing.
+//! Pools: finding, watching, killing.
 
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, stream};
-use sha2::{Digest as _, Sha256};
 use sprout_domain::{
-    Catalogue, Error, PoolId, Reason, Result, Timestamp,
+    Error, PoolId, Reason, Result, Timestamp,
     appliance::{Appliance, ApplianceState},
-    event::{EventKind, NewEvent},
+    event::EventKind,
     lease, placement,
-    pool::{self, Pool, PoolEvent, PoolRequest, PoolState},
-    template::{BuildDate, Template},
+    pool::{self, Pool, PoolEvent},
+    template::Template,
     user::{Role, User},
 };
 
 use crate::{
     App,
-    appliance::{For, deploy},
     kill::{kill_appliances, settle_pools},
-    ports::{EventFilter, NewPool, Page, PoolChange, PoolFilter, TemplateFilter, Topic, Tx},
+    ports::{EventFilter, Page, PoolChange, PoolFilter, Topic, Tx},
     work::Work,
 };
 
@@ -49,83 +47,10 @@ impl PoolView {
     }
 }
 
-/// The answer to a request.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RequestedPool {
-    /// The pool.
-    pub view: PoolView,
-    /// The request id had been seen before.
-    pub repeated: bool,
-}
-
 /// A pool each time it changed, with the sentence of the last change.
 pub type PoolStream = std::pin::Pin<Box<dyn Stream<Item = Result<(PoolView, String)>> + Send>>;
 
 impl App {
-    /// Requests a pool: warm appliances at once, workflows for the rest, all in one transaction.
-    pub async fn request_pool(&self, caller: &User, request: PoolRequest) -> Result<RequestedPool> {
-        request.check()?;
-        match self.try_request_pool(caller, &request).await {
-            // The same request raced with itself on another connection and won there: it is found now.
-            Err(error) if error.reason == Reason::RequestIdReused => self.try_request_pool(caller, &request).await,
-            result => result,
-        }
-    }
-
-    async fn try_request_pool(&self, caller: &User, request: &PoolRequest) -> Result<RequestedPool> {
-        let catalogue = self.catalogue();
-        let fingerprint = format!("{:x}", Sha256::digest(request.fingerprint()));
-        let mut work = self.work().await?;
-        if let Some(known) = work.tx.pool_by_request(caller.id, &request.request_id).await? {
-            if known.fingerprint != fingerprint {
-                let message = format!(
-                    "request id {} was used for pool {}, which asked for something else; make a new id for each request",
-                    request.request_id, known.id
-                );
-                return Err(Error::new(Reason::RequestIdReused, message).with("pool_id", known.id.to_string()));
-            }
-            return Ok(RequestedPool { view: view(work.tx.as_mut(), known).await?, repeated: true });
-        }
-        let lease = lease::checked(request.lease, catalogue.group(&request.group)?)?;
-        let templates = usable_templates(&mut work, &catalogue, request).await?;
-        let Some(first) = templates.first() else { return Err(Error::internal("no template, no error")) };
-        let new = NewPool {
-            request_id: request.request_id.clone(),
-            fingerprint,
-            owner: caller.clone(),
-            group: request.group.clone(),
-            version: first.version.clone(),
-            date: first.date,
-            provider: request.provider.clone(),
-            count: request.count,
-            lease,
-            description: request.description.clone(),
-            memory_mib: request.memory_mib,
-            cpus: request.cpus,
-            state: PoolState::Waiting,
-        };
-        let mut pool = work.tx.insert_pool(new).await?;
-        work.emit(NewEvent {
-            pool_id: Some(pool.id),
-            user: Some(caller.name.clone()),
-            state: Some(pool.state.as_str().to_owned()),
-            ..NewEvent::new(
-                EventKind::PoolRequested,
-                format!(
-                    "{} requested pool {}: {} of {} {}",
-                    caller.name, pool.id, pool.count, pool.group, pool.version
-                ),
-            )
-        });
-        let appliances = fill(&mut work, &mut pool, &templates).await?;
-        let view = match appliances {
-            Some(appliances) => PoolView { pool, appliances },
-            None => view(work.tx.as_mut(), pool).await?,
-        };
-        work.commit().await?;
-        Ok(RequestedPool { view, repeated: false })
-    }
-
     /// One pool the caller may see.
     pub async fn pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
         let mut tx = self.ports.store.read().await?;
@@ -216,98 +141,6 @@ pub(crate) async fn view(tx: &mut dyn Tx, pool: Pool) -> Result<PoolView> {
     Ok(PoolView { pool, appliances })
 }
 
-/// The templates that can serve the request, all of one version and date; never none.
-async fn usable_templates(work: &mut Work, catalogue: &Catalogue, request: &PoolRequest) -> Result<Vec<Template>> {
-    if let Some(key) = &request.provider {
-        catalogue.provider(key)?;
-    }
-    let filter = TemplateFilter {
-        group: Some(request.group.clone()),
-        provider: request.provider.clone(),
-        version: request.version.clone(),
-        date: request.date,
-        with_gone: false,
-        usable_only: true,
-    };
-    let mut templates = work.tx.templates(&filter).await?;
-    let Some((version, date)) = placement::resolve(&templates) else {
-        return Err(why_no_template(work, request, filter).await?);
-    };
-    templates.retain(|t| t.version == version && t.date == date);
-    Ok(templates)
-}
-
-/// Says what stands in the way: the provider asked for, all providers, or the templates.
-async fn why_no_template(work: &mut Work, request: &PoolRequest, filter: TemplateFilter) -> Result<Error> {
-    let providers = work.tx.providers().await?;
-    let concerned: Vec<_> =
-        providers.iter().filter(|p| request.provider.as_ref().is_none_or(|key| *key == p.key)).collect();
-    let down: Vec<_> = concerned.iter().filter(|p| p.disabled || !p.working).collect();
-    if let Some(first) = down.first().filter(|_| down.len() == concerned.len()) {
-        let state = match (first.disabled, first.checked_at) {
-            (true, _) => "is disabled".to_owned(),
-            (false, None) => "was not checked yet (is a worker connected? see `sproutctl worker list`)".to_owned(),
-            (false, Some(_)) => format!("does not work: {}", first.status),
-        };
-        let message =
-            format!("provider {} {state}; mend it, then run `sproutctl provider check {}`", first.key, first.key);
-        return Ok(Error::new(Reason::ProviderNotUsable, message).with("provider", &*first.key.0));
-    }
-    let mut known = work.tx.templates(&TemplateFilter { version: None, date: None, ..filter }).await?;
-    known.sort_by(|a, b| (&b.version, b.date).cmp(&(&a.version, a.date)));
-    let mut versions: Vec<_> = known.iter().map(build_of).collect();
-    versions.dedup();
-    let wanted = match (&request.version, request.date) {
-        (Some(version), Some(date)) => format!(" of version {version} and date {date}"),
-        (Some(version), None) => format!(" of version {version}"),
-        (None, Some(date)) => format!(" of date {date}"),
-        (None, None) => String::new(),
-    };
-    let wanted_on = request.provider.as_ref().map(|key| format!(" on {key}")).unwrap_or_default();
-    let there = if versions.is_empty() {
-        "none of its templates is on a working provider (the group's `template_pattern` decides which belong to it; see `sproutctl template list`)"
-            .to_owned()
-    } else {
-        versions.truncate(5);
-        format!("there is {}", versions.join(", "))
-    };
-    Ok(Error::new(Reason::NoTemplate, format!("group {} has no template{wanted}{wanted_on}: {there}", request.group)))
-}
-
-/// Grants what is warm and deploys the rest. Returns the pool's appliances where that is known without reading them again.
-async fn fill(work: &mut Work, pool: &mut Pool, templates: &[Template]) -> Result<Option<Vec<Appliance>>> {
-    let ids: Vec<_> = templates.iter().map(|t| t.id).collect();
-    let plain = pool.memory_mib.is_none() && pool.cpus.is_none();
-    let granted =
-        if plain && pool.count > 0 { work.tx.grant_warm(pool.id, &ids, pool.count).await? } else { Vec::new() };
-    for appliance in &granted {
-        work.emit_appliance(
-            EventKind::ApplianceGranted,
-            appliance,
-            format!("{} was warm and is granted to pool {}", appliance.name, pool.id),
-        );
-    }
-    if !granted.is_empty() {
-        work.wake(Topic::Warm);
-    }
-    let missing = pool.count - u32::try_from(granted.len()).unwrap_or(pool.count).min(pool.count);
-    if pool.count == 0 {
-        advance_pool(work, pool, PoolEvent::Empty, "ended: it asked for no appliance").await?;
-        return Ok(Some(Vec::new()));
-    }
-    if missing > 0 {
-        let placed = place(work, missing, templates, &[]).await?;
-        let wanted =
-            For { pool: Some(pool.id), owner: Some(pool.owner_id), memory_mib: pool.memory_mib, cpus: pool.cpus };
-        deploy(work, placed, wanted).await?;
-        return Ok(None);
-    }
-    fulfil(work, pool).await?;
-    let (now, until) = (work.tx.now(), lease::end(work.tx.now(), pool.lease));
-    let leased = |a| Appliance { leased_at: Some(now), leased_until: Some(until), ..a };
-    Ok(Some(granted.into_iter().map(leased).collect()))
-}
-
 /// Chooses templates for `count` appliances.
 pub(crate) async fn place(
     work: &mut Work,
@@ -316,14 +149,8 @@ pub(crate) async fn place(
     avoid: &[sprout_domain::ProviderKey],
 ) -> Result<Vec<Template>> {
     let keys: Vec<_> = templates.iter().map(|t| t.provider.clone()).collect();
-    let room = work.tx.room(&keys).await?;
-    Ok(placement::place(count, templates, &room, avoid).into_iter().cloned().collect())
-}
-
-/// "5.11.7.3 of 2020-09-10", or the version alone where names have no date.
-fn build_of(template: &Template) -> String {
-    let Template { version, date, .. } = template;
-    if *date == BuildDate::default() { version.to_string() } else { format!("{version} of {date}") }
+    let mut room = work.tx.room(&keys).await?;
+    Ok(placement::place(count, templates, &mut room, avoid).into_iter().cloned().collect())
 }
 
 /// The pool (locked) has all it wanted: it is ready, and its lease starts.

@@ -96,8 +96,15 @@ pub struct NewPool {
     pub memory_mib: Option<u32>,
     /// As in [`Pool`].
     pub cpus: Option<u32>,
-    /// As in [`Pool`].
+    /// Its first state. Ready sets `fulfilled_at`, ended `ended_at`, to the transaction's now.
     pub state: PoolState,
+}
+
+impl NewPool {
+    /// Without memory and CPU overrides: warm appliances, which have none, will do.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.memory_mib.is_none() && self.cpus.is_none()
+    }
 }
 
 /// What of a pool changes together.
@@ -125,12 +132,12 @@ pub struct PoolFilter {
 /// Pools.
 #[async_trait]
 pub trait PoolRows: Send {
-    /// Inserts a pool. [`sprout_domain::Reason::RequestIdReused`] if the owner has one of this request id already (two identical
-    /// requests raced): the caller starts over and finds it.
-    async fn insert_pool(&mut self, pool: NewPool) -> Result<Pool>;
+    /// Inserts pools; returns them in the same order. [`sprout_domain::Reason::RequestIdReused`] if an owner has one of the same request id already
+    /// (two identical requests raced on two servers): the caller starts over and finds it.
+    async fn insert_pools(&mut self, pools: Vec<NewPool>) -> Result<Vec<Pool>>;
 
-    /// The pool of this owner with this request id.
-    async fn pool_by_request(&mut self, owner: UserId, request_id: &str) -> Result<Option<Pool>>;
+    /// The pools of these owners with these request ids, as far as there are any.
+    async fn pools_by_request(&mut self, requests: &[(UserId, String)]) -> Result<Vec<Pool>>;
 
     /// One pool.
     async fn pool(&mut self, id: PoolId) -> Result<Option<Pool>>;
@@ -199,6 +206,17 @@ pub struct ApplianceFilter {
     pub warm: bool,
 }
 
+/// A warm appliance becomes a pool's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// The appliance.
+    pub appliance: ApplianceId,
+    /// The pool.
+    pub pool: PoolId,
+    /// End of its lease, which starts now; none: the pool is not fulfilled yet.
+    pub leased_until: Option<Timestamp>,
+}
+
 /// How to name an appliance.
 #[derive(Debug, Clone)]
 pub enum ApplianceBy {
@@ -231,9 +249,12 @@ pub trait ApplianceRows: Send {
     /// The appliances, gone ones too only on request, of several pools, with endpoints, oldest first.
     async fn appliances_of_pools(&mut self, pools: &[PoolId], with_gone: bool) -> Result<Vec<Appliance>>;
 
-    /// Binds up to `count` warm appliances of these templates to a pool by one conditional update, longest ready first; returns those bound. Only
-    /// ready and unowned ones, without memory or CPU overrides; skips those another transaction is about to take.
-    async fn grant_warm(&mut self, pool: PoolId, templates: &[TemplateId], count: u32) -> Result<Vec<Appliance>>;
+    /// Locks up to `count` warm appliances of these templates, longest ready first, until the transaction ends. Only ready and unowned ones, without
+    /// memory or CPU overrides; skips those another transaction has locked.
+    async fn take_warm(&mut self, templates: &[TemplateId], count: u64) -> Result<Vec<ApplianceId>>;
+
+    /// Binds ready, unowned appliances to pools by one conditional update; returns those bound, in order of id.
+    async fn grant(&mut self, grants: &[Grant]) -> Result<Vec<Appliance>>;
 
     /// Changes appliances alike.
     async fn change_appliances(&mut self, ids: &[ApplianceId], change: &ApplianceChange) -> Result<()>;

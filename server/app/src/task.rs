@@ -471,7 +471,7 @@ async fn deployment_failed(
         } else {
             let wanted =
                 For { pool: Some(pool.id), owner: Some(pool.owner_id), memory_mib: pool.memory_mib, cpus: pool.cpus };
-            deploy(work, again, wanted).await?;
+            deploy(work, again.into_iter().map(|template| (template, wanted)).collect()).await?;
         }
     }
     kill_appliances(work, &[broken.id], &error.message).await

@@ -13,7 +13,9 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use rand::TryRngCore as _;
 use sha2::{Digest as _, Sha256};
 use sprout_domain::{
-    Error, Reason, Result, Secret, Timestamp, WorkerId, lease,
+    Error, Reason, Result, Secret, Timestamp, WorkerId,
+    event::{EventKind, NewEvent},
+    lease,
     user::{self, Role, User},
 };
 
@@ -85,10 +87,17 @@ impl App {
 
     /// Whose a token is.
     pub async fn authenticate(&self, token: &Secret) -> Result<TokenInfo> {
-        let found = self.ports.store.read().await?.token(&hash_token(token)).await?;
-        found.ok_or_else(|| {
+        let hash = hash_token(token);
+        if let Some(known) = self.tokens.get(&hash) {
+            return Ok(known);
+        }
+        let revocations = self.tokens.revocations();
+        let mut tx = self.ports.store.read().await?;
+        let found = tx.token(&hash).await?.ok_or_else(|| {
             Error::new(Reason::NotSignedIn, "the token is unknown or has expired; run `sproutctl login`")
-        })
+        })?;
+        self.tokens.put(hash, &found, tx.now(), revocations);
+        Ok(found)
     }
 
     /// Runs what takes a core and 19 MiB for a while, no more of them at once than there are cores: the rest waits, however many strangers try passwords.
@@ -98,10 +107,14 @@ impl App {
     }
 
     /// Makes a token invalid.
-    pub async fn logout(&self, token: &Secret) -> Result<()> {
+    pub async fn logout(&self, caller: &str, token: &Secret) -> Result<()> {
         let mut work = self.work().await?;
         work.tx.delete_token(&hash_token(token)).await?;
-        work.commit().await
+        let message = format!("a token of {caller} was revoked");
+        work.emit(NewEvent { user: Some(caller.to_owned()), ..NewEvent::new(EventKind::TokenRevoked, message) });
+        let committed = work.commit().await;
+        self.tokens.revoked();
+        committed
     }
 }
 

@@ -45,14 +45,14 @@ impl Room {
 }
 
 /// Chooses a template for each of `count` appliances: always the least loaded provider, counting what was just placed; providers in `avoid` only
-/// when no other has room. Full providers come last: what is placed there waits for a slot. Empty only if there is no template.
+/// when no other has room. Full providers come last: what is placed there waits for a slot. Empty only if there is no template. What is placed is
+/// added to `room`.
 pub fn place<'a>(
     count: u32,
     templates: &'a [Template],
-    room: &BTreeMap<ProviderKey, Room>,
+    room: &mut BTreeMap<ProviderKey, Room>,
     avoid: &[ProviderKey],
 ) -> Vec<&'a Template> {
-    let mut room = room.clone();
     let mut placed = Vec::new();
     for _ in 0..count {
         let best = templates.iter().filter(|t| room.contains_key(&t.provider)).min_by_key(|t| {
@@ -110,15 +110,15 @@ mod tests {
     #[test]
     fn spreads_by_load_and_counts_what_it_placed() {
         let templates = [template("a", "1", "2020-01-01"), template("b", "1", "2020-01-01")];
-        let rooms = BTreeMap::from([("a".into(), room(None, 1)), ("b".into(), room(None, 0))]);
-        assert_eq!(providers(&place(4, &templates, &rooms, &[])), ["b", "a", "b", "a"]);
+        let mut rooms = BTreeMap::from([("a".into(), room(None, 1)), ("b".into(), room(None, 0))]);
+        assert_eq!(providers(&place(4, &templates, &mut rooms, &[])), ["b", "a", "b", "a"]);
     }
 
     #[test]
     fn full_providers_come_last_and_avoided_ones_before_them() {
         let templates = [template("a", "1", "2020-01-01"), template("b", "1", "2020-01-01")];
-        let rooms = BTreeMap::from([("a".into(), room(Some(1), 1)), ("b".into(), room(Some(9), 8))]);
-        assert_eq!(providers(&place(2, &templates, &rooms, &["b".into()])), ["b", "a"]);
-        assert!(place(1, &[], &rooms, &[]).is_empty());
+        let mut rooms = BTreeMap::from([("a".into(), room(Some(1), 1)), ("b".into(), room(Some(9), 8))]);
+        assert_eq!(providers(&place(2, &templates, &mut rooms, &["b".into()])), ["b", "a"]);
+        assert!(place(1, &[], &mut rooms, &[]).is_empty());
     }
 }

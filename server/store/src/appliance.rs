@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use sea_orm::{FromQueryResult, Value};
-use sprout_app::ports::{ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, NewAppliance, Page};
+use sprout_app::ports::{ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, Grant, NewAppliance, Page};
 use sprout_domain::{
     ApplianceId, Error, PoolId, ProviderKey, Result, TemplateId, Timestamp,
     appliance::{Appliance, ApplianceState},
@@ -49,6 +49,11 @@ fn appliance(row: Model, endpoints: Vec<Endpoint>) -> Result<Appliance> {
     })
 }
 
+#[derive(FromQueryResult)]
+struct IdRow {
+    id: i64,
+}
+
 fn ids(ids: &[ApplianceId]) -> impl Iterator<Item = i64> + Send {
     ids.iter().map(|id| id.0)
 }
@@ -90,13 +95,25 @@ impl SeaTx {
     }
 
     async fn replace_endpoints(&self, list: &[ApplianceId], endpoints: &[Endpoint]) -> Result<()> {
+        let each: Vec<_> = list.iter().map(|id| (*id, endpoints)).collect();
+        self.replace_endpoints_of(&each).await
+    }
+
+    /// Gives each of these appliances endpoints instead of those it has.
+    pub(crate) async fn replace_endpoints_of(&self, each: &[(ApplianceId, &[Endpoint])]) -> Result<()> {
+        if each.is_empty() {
+            return Ok(());
+        }
         let delete = format!("delete from appliance_endpoints where appliance_id {}", self.among(1));
-        self.run(&delete, [self.numbers(ids(list))]).await?;
+        self.run(&delete, [self.numbers(each.iter().map(|(id, _)| id.0))]).await?;
         let row = |id: i64, (position, endpoint): (i64, &Endpoint)| -> Vec<Value> {
             let Endpoint { name, host, port, url } = endpoint.clone();
             vec![id.into(), position.into(), name.into(), host.into(), i64::from(port).into(), url.into()]
         };
-        let rows = ids(list).flat_map(|id| (0..).zip(endpoints).map(move |endpoint| row(id, endpoint))).collect();
+        let of = |(id, endpoints): &(ApplianceId, &[Endpoint])| {
+            (0..).zip(endpoints.iter()).map(|endpoint| row(id.0, endpoint)).collect::<Vec<_>>()
+        };
+        let rows = each.iter().flat_map(of).collect();
         self.insert("appliance_endpoints (appliance_id, position, name, host, port, url)", rows, "").await?;
         Ok(())
     }
@@ -193,25 +210,69 @@ impl ApplianceRows for SeaTx {
         self.selected(&sql, vec![self.numbers(pools.iter().map(|id| id.0))]).await
     }
 
-    async fn grant_warm(&mut self, pool: PoolId, templates: &[TemplateId], count: u32) -> Result<Vec<Appliance>> {
+    async fn take_warm(&mut self, templates: &[TemplateId], count: u64) -> Result<Vec<ApplianceId>> {
         if templates.is_empty() || count == 0 {
             return Ok(Vec::new());
         }
         // With one template, as usual, the index gives the order and the cost does not depend on how many are warm.
         let (of_template, list) = match templates {
-            [template] => ("= $3".to_owned(), template.0.into()),
-            _ => (self.among(3), self.numbers(templates.iter().map(|id| id.0))),
+            [template] => ("= $2".to_owned(), template.0.into()),
+            _ => (self.among(2), self.numbers(templates.iter().map(|id| id.0))),
         };
         let sql = format!(
-            "with chosen as materialized (
-                 select id from appliances
-                 where state = 'ready' and pool_id is null and memory_mib is null and cpus is null and template_id {of_template}
-                 order by ready_at, id limit $2{lock})
-             update appliances set pool_id = $1 where id in (select id from chosen) returning *",
+            "select id from appliances
+             where state = 'ready' and pool_id is null and memory_mib is null and cpus is null and template_id {of_template}
+             order by ready_at, id limit $1{lock}",
             lock = self.locked_skipping(),
         );
-        let mut granted: Vec<Model> = self.rows(&sql, [pool.0.into(), i64::from(count).into(), list]).await?;
-        granted.sort_by_key(|row| (row.ready_at, row.id));
+        let rows: Vec<IdRow> = self.rows(&sql, [limit(count).into(), list]).await?;
+        Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect())
+    }
+
+    async fn grant(&mut self, grants: &[Grant]) -> Result<Vec<Appliance>> {
+        if grants.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = if self.on_postgres() {
+            "select * from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as wanted (id, pool_id, lease)"
+        } else {
+            "select a.value as id, p.value as pool_id, l.value as lease from json_each($1) a
+             join json_each($2) p on p.key = a.key join json_each($3) l on l.key = a.key"
+        };
+        // Leases are few and mostly alike: each row names its own by its place among the different ones.
+        let mut leases: Vec<Timestamp> = grants.iter().filter_map(|grant| grant.leased_until).collect();
+        leases.sort_unstable();
+        leases.dedup();
+        let lease = |grant: &Grant| grant.leased_until.and_then(|until| leases.binary_search(&until).ok());
+        let numbers = |value: &dyn Fn(&Grant) -> i64| self.numbers(grants.iter().map(value).collect::<Vec<_>>());
+        let mut values = vec![
+            numbers(&|grant| grant.appliance.0),
+            numbers(&|grant| grant.pool.0),
+            numbers(&|grant| lease(grant).map_or(-1, |index| i64::try_from(index).unwrap_or(-1))),
+            self.time(self.now),
+        ];
+        let mut until = String::from("null");
+        if !leases.is_empty() {
+            let cases: Vec<_> = leases
+                .iter()
+                .enumerate()
+                .map(|(index, until)| {
+                    values.push(self.time(*until));
+                    format!("when {index} then ${}", values.len())
+                })
+                .collect();
+            until = format!("case wanted.lease {} end", cases.join(" "));
+        }
+        let timestamp = if self.on_postgres() { "::timestamptz" } else { "" };
+        let sql = format!(
+            "update appliances set pool_id = wanted.pool_id, leased_at = case when wanted.lease < 0 then leased_at else $4{timestamp} end,
+                                   leased_until = ({until}){timestamp}
+             from ({wanted}) as wanted
+             where appliances.id = wanted.id and appliances.state = 'ready' and appliances.pool_id is null
+             returning appliances.*"
+        );
+        let mut granted: Vec<Model> = self.rows(&sql, values).await?;
+        granted.sort_by_key(|row| row.id);
         self.with_endpoints(granted).await
     }
 
@@ -295,14 +356,10 @@ impl ApplianceRows for SeaTx {
     }
 
     async fn expired(&mut self, rows: u64) -> Result<Vec<ApplianceId>> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            id: i64,
-        }
         let sql = format!(
             "select id from appliances where {LEASED} and leased_until <= $1 order by leased_until, id limit $2"
         );
-        let rows: Vec<Row> = self.rows(&sql, [self.time(self.now), limit(rows).into()]).await?;
+        let rows: Vec<IdRow> = self.rows(&sql, [self.time(self.now), limit(rows).into()]).await?;
         Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect())
     }
 

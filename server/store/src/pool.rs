@@ -1,9 +1,9 @@
 //! Pools. A pool is read with the name of its owner, which is the users' to keep.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use sea_orm::{DbErr, FromQueryResult, QueryResult};
+use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::{NewPool, Page, PoolChange, PoolFilter, PoolRows};
 use sprout_domain::{
     Error, PoolId, ProviderKey, Reason, Result, UserId,
@@ -66,66 +66,89 @@ fn all(rows: Vec<Row>) -> Result<Vec<Pool>> {
 
 #[async_trait]
 impl PoolRows for SeaTx {
-    async fn insert_pool(&mut self, pool: NewPool) -> Result<Pool> {
+    async fn insert_pools(&mut self, pools: Vec<NewPool>) -> Result<Vec<Pool>> {
         #[derive(FromQueryResult)]
-        struct Id {
+        struct Inserted {
             id: i64,
+            owner_id: i64,
+            request_id: String,
         }
-        let row = vec![
-            pool.request_id.clone().into(),
-            pool.fingerprint.clone().into(),
-            pool.owner.id.0.into(),
-            pool.group.0.clone().into(),
-            pool.version.as_str().into(),
-            pool.date.into(),
-            pool.provider.as_ref().map(|key| key.0.clone()).into(),
-            i64::from(pool.count).into(),
-            microseconds(pool.lease).into(),
-            pool.description.clone().into(),
-            pool.memory_mib.map(i64::from).into(),
-            pool.cpus.map(i64::from).into(),
-            pool.state.name().into(),
-            "".into(),
-            0_i64.into(),
-            self.time(self.now),
-        ];
-        let target = "pools (request_id, fingerprint, owner_id, group_name, version, build_date, provider, count, lease_us, \
-                      description, memory_mib, cpus, state, status, failure_count, created_at)";
-        let rest = "on conflict (owner_id, request_id) do nothing returning id";
-        let inserted: Vec<Id> = self.insert_returning(target, vec![row], rest).await?;
-        let Some(Id { id }) = inserted.into_iter().next() else {
-            let sentence =
-                "this request id was used at the same time for another request; repeat this one, or use a new id";
-            return Err(Error::new(Reason::RequestIdReused, sentence).with("request_id", pool.request_id));
+        let now = |states: &[PoolState], pool: &NewPool| states.contains(&pool.state).then_some(self.now);
+        let fulfilled_at = |pool: &NewPool| now(&[PoolState::Ready], pool);
+        let ended_at = |pool: &NewPool| now(&[PoolState::Ended, PoolState::Failed], pool);
+        let row = |pool: &NewPool| -> Vec<Value> {
+            vec![
+                pool.request_id.as_str().into(),
+                pool.fingerprint.as_str().into(),
+                pool.owner.id.0.into(),
+                pool.group.0.as_str().into(),
+                pool.version.as_str().into(),
+                pool.date.into(),
+                pool.provider.as_ref().map(|key| key.0.clone()).into(),
+                i64::from(pool.count).into(),
+                microseconds(pool.lease).into(),
+                pool.description.as_str().into(),
+                pool.memory_mib.map(i64::from).into(),
+                pool.cpus.map(i64::from).into(),
+                pool.state.name().into(),
+                "".into(),
+                0_i64.into(),
+                self.time(self.now),
+                self.optional_time(fulfilled_at(pool)),
+                self.optional_time(ended_at(pool)),
+            ]
         };
-        Ok(Pool {
-            id: PoolId(id),
-            request_id: pool.request_id,
-            fingerprint: pool.fingerprint,
-            owner_id: pool.owner.id,
-            owner: pool.owner.name,
-            group: pool.group,
-            version: pool.version,
-            date: pool.date,
-            provider: pool.provider,
-            count: pool.count,
-            lease: Duration::from_micros(microseconds(pool.lease).unsigned_abs()),
-            description: pool.description,
-            memory_mib: pool.memory_mib,
-            cpus: pool.cpus,
-            state: pool.state,
-            status: String::new(),
-            failure_count: 0,
-            created_at: self.now,
-            fulfilled_at: None,
-            ended_at: None,
-        })
+        let target = "pools (request_id, fingerprint, owner_id, group_name, version, build_date, provider, count, lease_us, \
+                      description, memory_mib, cpus, state, status, failure_count, created_at, fulfilled_at, ended_at)";
+        let rest = "on conflict (owner_id, request_id) do nothing returning id, owner_id, request_id";
+        let inserted: Vec<Inserted> = self.insert_returning(target, pools.iter().map(row).collect(), rest).await?;
+        let ids: BTreeMap<_, _> = inserted.into_iter().map(|row| ((row.owner_id, row.request_id), row.id)).collect();
+        let made = |pool: NewPool| {
+            let Some(id) = ids.get(&(pool.owner.id.0, pool.request_id.clone())) else {
+                let sentence =
+                    "this request id was used at the same time for another request; repeat this one, or use a new id";
+                return Err(Error::new(Reason::RequestIdReused, sentence).with("request_id", pool.request_id));
+            };
+            Ok(Pool {
+                id: PoolId(*id),
+                fulfilled_at: fulfilled_at(&pool),
+                ended_at: ended_at(&pool),
+                request_id: pool.request_id,
+                fingerprint: pool.fingerprint,
+                owner_id: pool.owner.id,
+                owner: pool.owner.name,
+                group: pool.group,
+                version: pool.version,
+                date: pool.date,
+                provider: pool.provider,
+                count: pool.count,
+                lease: Duration::from_micros(microseconds(pool.lease).unsigned_abs()),
+                description: pool.description,
+                memory_mib: pool.memory_mib,
+                cpus: pool.cpus,
+                state: pool.state,
+                status: String::new(),
+                failure_count: 0,
+                created_at: self.now,
+            })
+        };
+        pools.into_iter().map(made).collect()
     }
 
-    async fn pool_by_request(&mut self, owner: UserId, request_id: &str) -> Result<Option<Pool>> {
-        let sql = format!("{SELECT} p.owner_id = $1 and p.request_id = $2");
-        let row: Option<Row> = self.row(&sql, [owner.0.into(), request_id.into()]).await?;
-        row.map(Pool::try_from).transpose()
+    async fn pools_by_request(&mut self, requests: &[(UserId, String)]) -> Result<Vec<Pool>> {
+        let wanted = if self.on_postgres() {
+            "select * from unnest($1::bigint[], $2::text[]) as wanted (owner_id, request_id)"
+        } else {
+            "select o.value as owner_id, r.value as request_id from json_each($1) o join json_each($2) r on r.key = o.key"
+        };
+        let sql = format!(
+            "select p.*, u.name as owner from ({wanted}) as wanted
+             join pools p on p.owner_id = wanted.owner_id and p.request_id = wanted.request_id
+             join users u on u.id = p.owner_id order by p.id"
+        );
+        let owners = self.numbers(requests.iter().map(|(owner, _)| owner.0));
+        let ids = self.texts(requests.iter().map(|(_, id)| id.as_str()));
+        all(self.rows(&sql, [owners, ids]).await?)
     }
 
     async fn pool(&mut self, id: PoolId) -> Result<Option<Pool>> {

@@ -6,6 +6,7 @@
 mod job;
 mod lease;
 mod pool;
+mod request;
 mod task;
 mod worker;
 mod world;

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use sprout_app::{
     App, Assignment, LocalBus, Outcome, PoolView, TaskKey,
-    ports::{FoundTemplate, LogOf, LogStore, Ports, Store as _, WorkerHello},
+    ports::{ApplianceChange, FoundTemplate, LogOf, LogStore, NewAppliance, Ports, Store as _, TemplateFilter, WorkerHello},
 };
 use sprout_domain::{
     Catalogue, PoolId, Result, Secret, WorkerId,
-    appliance::PowerState,
+    appliance::{ApplianceState, PowerState},
     group::{Group, TemplatePattern},
     pool::PoolRequest,
     provider::{ProviderSettings, ProviderSpec},
@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) user: User,
     /// Gone when dropped.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// Tests of the engine read no logs.
@@ -65,7 +65,7 @@ impl World {
         tx.sync_templates(&"lab".into(), &[found]).await?;
         tx.set_checked(&"lab".into(), true, "fine").await?;
         tx.commit().await?;
-        Ok(Self { app, user, _database: database })
+        Ok(Self { app, user, database })
     }
 
     pub(crate) async fn request(&self, count: u32, lease: Duration) -> Result<PoolId> {
@@ -82,6 +82,23 @@ impl World {
             cpus: None,
         };
         Ok(self.app.request_pool(&self.user, request).await?.view.pool.id)
+    }
+
+    /// Makes this many warm appliances.
+    pub(crate) async fn warm(&self, count: usize) -> Result<()> {
+        let mut tx = self.database.store().write().await?;
+        let template = tx.templates(&TemplateFilter::default()).await?.remove(0);
+        let new = |n: usize| NewAppliance {
+            name: format!("warm-{n}"),
+            template: template.clone(),
+            pool_id: None,
+            memory_mib: None,
+            cpus: None,
+        };
+        let made = tx.insert_appliances((0..count).map(new).collect()).await?;
+        let ids: Vec<_> = made.iter().map(|appliance| appliance.id).collect();
+        tx.change_appliances(&ids, &ApplianceChange { state: Some(ApplianceState::Ready), ..ApplianceChange::default() }).await?;
+        tx.commit().await
     }
 
     pub(crate) async fn pool(&self, id: PoolId) -> Result<PoolView> {

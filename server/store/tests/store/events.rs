@@ -47,7 +47,7 @@ async fn filtered_by_pool_and_appliance(db: TestDatabase) -> anyhow::Result<()> 
     let mut tx = world.write().await?;
     let pool = world.pool(&mut tx, "r").await?.id;
     world.appliances(&mut tx, 2, ApplianceState::Ready).await?;
-    let mine = tx.grant_warm(pool, &[world.template.id], 1).await?.remove(0).id;
+    let mine = World::grant(&mut tx, pool, &[world.template.id], 1).await?.remove(0).id;
     let event = |text: &str, pool_id, appliance_id| NewEvent {
         pool_id,
         appliance_id,

@@ -29,7 +29,7 @@ async fn twenty_want_ten(db: TestDatabase) -> anyhow::Result<()> {
 
     let grants = join_all(pools.iter().map(|pool| async {
         let mut tx = world.write().await?;
-        let granted = tx.grant_warm(*pool, &[world.template.id], 1).await?;
+        let granted = World::grant(&mut tx, *pool, &[world.template.id], 1).await?;
         tokio::task::yield_now().await;
         tx.commit().await?;
         Ok::<_, sprout_domain::Error>(granted)
@@ -61,9 +61,9 @@ async fn the_longest_ready_first(db: TestDatabase) -> anyhow::Result<()> {
         tx.commit().await?;
     }
     let mut tx = world.write().await?;
-    let one: Vec<_> = tx.grant_warm(pool, &[world.template.id], 2).await?.iter().map(|a| a.id).collect();
+    let one: Vec<_> = World::grant(&mut tx, pool, &[world.template.id], 2).await?.iter().map(|a| a.id).collect();
     assert_eq!(one, [made[2].id, made[0].id]);
-    let several: Vec<_> = tx.grant_warm(pool, &templates, 9).await?.iter().map(|a| a.id).collect();
+    let several: Vec<_> = World::grant(&mut tx, pool, &templates, 9).await?.iter().map(|a| a.id).collect();
     assert_eq!(several, [made[3].id, made[1].id]);
     Ok(())
 }
@@ -81,9 +81,9 @@ async fn only_what_is_ready_and_plain(db: TestDatabase) -> anyhow::Result<()> {
     let others = tx.insert_appliances(vec![memory, cpus, owned]).await?;
     let ids: Vec<_> = others.iter().map(|appliance| appliance.id).collect();
     tx.change_appliances(&ids, &to(ApplianceState::Ready)).await?;
-    assert!(tx.grant_warm(pool, &[world.template.id], 9).await?.is_empty());
-    assert!(tx.grant_warm(pool, &[], 9).await?.is_empty());
-    assert!(tx.grant_warm(pool, &[TemplateId(99)], 9).await?.is_empty());
+    assert!(World::grant(&mut tx, pool, &[world.template.id], 9).await?.is_empty());
+    assert!(World::grant(&mut tx, pool, &[], 9).await?.is_empty());
+    assert!(World::grant(&mut tx, pool, &[TemplateId(99)], 9).await?.is_empty());
     Ok(())
 }
 
@@ -94,7 +94,7 @@ async fn warm_ones_are_counted(db: TestDatabase) -> anyhow::Result<()> {
     let made = world.appliances(&mut tx, 4, ApplianceState::Ready).await?;
     tx.change_appliances(&[made[0].id], &to(ApplianceState::Cloning)).await?;
     tx.change_appliances(&[made[1].id], &to(ApplianceState::Failed)).await?;
-    tx.grant_warm(pool, &[world.template.id], 1).await?;
+    World::grant(&mut tx, pool, &[world.template.id], 1).await?;
     let counts = tx.warm_counts(&[world.template.id, TemplateId(99)]).await?;
     assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(world.template.id, 2), (TemplateId(99), 0)]);
     Ok(())

@@ -82,7 +82,7 @@ async fn a_pool_lease_is_for_those_that_count(db: TestDatabase) -> anyhow::Resul
     let mut tx = world.write().await?;
     let pool = world.pool(&mut tx, "r").await?.id;
     world.appliances(&mut tx, 3, ApplianceState::Ready).await?;
-    let granted = tx.grant_warm(pool, &[world.template.id], 2).await?;
+    let granted = World::grant(&mut tx, pool, &[world.template.id], 2).await?;
     tx.change_appliances(&[granted[1].id], &to(ApplianceState::Failed)).await?;
     tx.commit().await?;
 

@@ -27,12 +27,12 @@ async fn what_is_stored_comes_back(db: TestDatabase) -> anyhow::Result<()> {
 
     let mut tx = world.write().await?;
     assert_eq!(tx.pool(pool.id).await?.as_ref(), Some(&pool));
-    assert_eq!(tx.pool_by_request(world.user.id, "r1").await?.as_ref(), Some(&pool));
+    assert_eq!(tx.pools_by_request(&[(world.user.id, "r1".into())]).await?, std::slice::from_ref(&pool));
     assert_eq!(tx.lock_pool(pool.id).await?.as_ref(), Some(&pool));
     assert_eq!(tx.pools(&PoolFilter::default(), ALL).await?, [pool]);
     assert_eq!(tx.pool(PoolId(99)).await?, None);
     assert_eq!(tx.lock_pool(PoolId(99)).await?, None);
-    assert_eq!(tx.pool_by_request(world.user.id, "r2").await?, None);
+    assert_eq!(tx.pools_by_request(&[(world.user.id, "r2".into())]).await?, []);
     Ok(())
 }
 
@@ -41,7 +41,7 @@ async fn one_of_two_equal_requests_wins(db: TestDatabase) -> anyhow::Result<()> 
     let request = async {
         let mut tx = world.write().await?;
         // Both look before either inserts, where two can write at once.
-        let there = tx.pool_by_request(world.user.id, "r1").await?;
+        let there = tx.pools_by_request(&[(world.user.id, "r1".into())]).await?.pop();
         tokio::task::yield_now().await;
         let pool = match there {
             Some(pool) => pool,
@@ -64,7 +64,7 @@ async fn one_of_two_equal_requests_wins(db: TestDatabase) -> anyhow::Result<()> 
         assert_eq!(lost.reason, Reason::RequestIdReused);
     }
     let mut tx = world.read().await?;
-    assert!(tx.pool_by_request(world.user.id, "r1").await?.is_some());
+    assert!(tx.pools_by_request(&[(world.user.id, "r1".into())]).await?.pop().is_some());
     assert_eq!(tx.pools(&PoolFilter::default(), ALL).await?.len(), 1);
     Ok(())
 }
@@ -132,7 +132,7 @@ async fn lists_are_filtered_and_paged(db: TestDatabase) -> anyhow::Result<()> {
     }
     let mut of_bob = world.new_pool("r0"); // a request id is one owner's
     of_bob.owner = bob.clone();
-    let of_bob = tx.insert_pool(of_bob).await?;
+    let of_bob = tx.insert_pools(vec![of_bob]).await?.remove(0);
     let ready = PoolChange { state: Some(PoolState::Ready), ..PoolChange::default() };
     tx.change_pools(&ids[1..3], &ready).await?;
     tx.commit().await?;

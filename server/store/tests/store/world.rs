@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use sprout_app::ports::{
-    ApplianceChange, FoundTemplate, NewAppliance, NewPool, NewWorkflow, Store, TemplateFilter, Tx,
+    ApplianceChange, FoundTemplate, Grant, NewAppliance, NewPool, NewWorkflow, Store, TemplateFilter, Tx,
 };
 use sprout_domain::{
-    ProviderKey, Result,
+    PoolId, ProviderKey, Result, TemplateId,
     appliance::{Appliance, ApplianceState},
     pool::{Pool, PoolState},
     provider::{ProviderSettings, ProviderSpec},
@@ -65,7 +65,19 @@ impl World {
     }
 
     pub(crate) async fn pool(&self, tx: &mut Box<dyn Tx>, request_id: &str) -> Result<Pool> {
-        tx.insert_pool(self.new_pool(request_id)).await
+        Ok(tx.insert_pools(vec![self.new_pool(request_id)]).await?.remove(0))
+    }
+
+    /// Grants what is warm, as a request does.
+    pub(crate) async fn grant(
+        tx: &mut Box<dyn Tx>,
+        pool: PoolId,
+        templates: &[TemplateId],
+        count: u64,
+    ) -> Result<Vec<Appliance>> {
+        let warm = tx.take_warm(templates, count).await?;
+        let grants: Vec<_> = warm.iter().map(|id| Grant { appliance: *id, pool, leased_until: None }).collect();
+        tx.grant(&grants).await
     }
 
     pub(crate) fn new_appliance(&self, name: &str) -> NewAppliance {
