@@ -10,7 +10,7 @@ use sprout_proto::worker::{ProviderAccess, provider_access::Settings};
 
 use crate::{
     driver::{Driver, DriverError, Reason, Result},
-    drivers::{container::ContainerDriver, libvirt::LibvirtDriver},
+    drivers::{container::ContainerDriver, external::ExternalDriver, libvirt::LibvirtDriver},
 };
 
 type Kept = (Settings, Arc<dyn Driver>);
@@ -33,7 +33,7 @@ impl fmt::Debug for Drivers {
 impl Default for Drivers {
     /// All drivers of this program.
     fn default() -> Self {
-        Self::new(["container", "libvirt"], open)
+        Self::new(["container", "external", "libvirt", "sim"], open)
     }
 }
 
@@ -78,9 +78,7 @@ fn open(settings: &Settings) -> Result<Arc<dyn Driver>> {
     match settings {
         Settings::Container(settings) => Ok(Arc::new(ContainerDriver::new(settings)?)),
         Settings::Libvirt(settings) => Ok(Arc::new(LibvirtDriver::new(settings)?)),
-        Settings::External(_) => {
-            Err(DriverError::unsupported("external", "be used yet: this worker has no such driver"))
-        }
+        Settings::External(settings) => Ok(Arc::new(ExternalDriver::new(settings)?)),
     }
 }
 

@@ -1,4 +1,5 @@
 //! The provider types this worker can serve.
 
 pub mod container;
+pub mod external;
 pub mod libvirt;
