@@ -1,0 +1,120 @@
+//! A simulated worker: the real session, executor and steps, over the simulated network and against simulated providers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use sprout_proto::worker::{SessionRequest, provider_access::Settings};
+use sprout_worker::{
+    Connect, Drivers, Leave, Options,
+    driver::{Driver, DriverError},
+};
+use tokio::{
+    select,
+    sync::watch,
+    time::sleep,
+};
+use tonic::Status;
+
+use crate::{driver::SimulatedDriver, network::Hears, provider::Provider, server::Ground, world::Life};
+
+/// The type under which simulated providers are configured.
+pub(crate) const DRIVER: &str = "container";
+/// A worker that was told to leave is gone by then.
+const FAREWELL: Duration = Duration::from_secs(40);
+
+/// All providers, by key.
+pub(crate) type Providers = Arc<BTreeMap<String, Arc<Provider>>>;
+
+/// Workers that live, by name, with a way to tell them to leave.
+#[derive(Default)]
+pub(crate) struct Workers(Mutex<BTreeMap<String, (Life, watch::Sender<Leave>)>>);
+
+impl Workers {
+    /// Some worker that lives.
+    pub(crate) fn some(&self, ground: &Ground) -> Option<(Life, watch::Sender<Leave>)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive: Vec<_> = all.values().filter(|(life, _)| !life.is_over()).cloned().collect();
+        ground.world.choose(&alive)
+    }
+}
+
+/// A worker's way to the servers.
+struct Way {
+    ground: Arc<Ground>,
+    life: Life,
+}
+
+#[async_trait]
+impl Connect for Way {
+    async fn connect(&self, says: BoxStream<'static, SessionRequest>) -> Result<Hears, Status> {
+        self.ground.network.connect(&self.ground.world, &self.life, says).await
+    }
+}
+
+/// Keeps a worker running: each time it dies or leaves, it is started again after a while.
+pub(crate) async fn keep_worker(
+    ground: Arc<Ground>,
+    workers: Arc<Workers>,
+    providers: Providers,
+    name: &'static str,
+    slots: u32,
+) {
+    let world = ground.world.clone();
+    loop {
+        let life = Life::new(name);
+        let (leave, level) = watch::channel(Leave::Stay);
+        workers
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), (life.clone(), leave.clone()));
+        let way = Way { ground: ground.clone(), life: life.clone() };
+        let options = options(name, slots, drivers(&providers, &life));
+        world.note(name, "begins");
+        let mut running = tokio::spawn(sprout_worker::run_over(options, Arc::new(way), level));
+        let told = async {
+            let mut told = leave.subscribe();
+            let _ = told.wait_for(|level| *level > Leave::Stay).await; // this loop holds the sender
+            sleep(FAREWELL).await;
+        };
+        select! {
+            biased;
+            () = life.over() => world.note(name, "dies"),
+            ended = &mut running => world.note(name, format_args!("has left: {ended:?}")),
+            () = told => world.violation(format!("{name} was told to leave and did not within {FAREWELL:?}")),
+        }
+        life.end();
+        running.abort();
+        let pause = if world.stormy() { world.some_time(10..15_000) } else { Duration::from_millis(500) };
+        sleep(pause).await;
+    }
+}
+
+fn options(name: &str, slots: u32, drivers: Drivers) -> Options {
+    Options {
+        server: "http://simulated".to_owned(),
+        ca: None,
+        id: name.to_owned(),
+        token: "simulated".to_owned().into(),
+        labels: HashMap::new(),
+        slots,
+        drivers,
+    }
+}
+
+fn drivers(providers: &Providers, life: &Life) -> Drivers {
+    let (providers, life) = (providers.clone(), life.clone());
+    Drivers::new([DRIVER], move |settings| {
+        let key = match settings {
+            Settings::Container(settings) => settings.socket.clone(),
+            _ => String::new(),
+        };
+        let provider = providers.get(&key).cloned().ok_or_else(|| DriverError::unsupported("simulated", "be anything else"))?;
+        Ok(Arc::new(SimulatedDriver { provider, life: life.clone() }) as Arc<dyn Driver>)
+    })
+}
