@@ -1,5 +1,7 @@
 //! The session against a server in this process whose every word the test says.
 
+mod process;
+
 use std::{net::SocketAddr, pin::Pin};
 
 use futures::Stream;
@@ -131,6 +133,12 @@ fn worker(
     token: &str,
     tls: bool,
 ) -> (Arc<FakeDriver>, watch::Sender<Leave>, JoinHandle<Result<(), Error>>) {
+    let (driver, options) = options(address, token, tls);
+    let (leave, level) = watch::channel(Leave::Stay);
+    (driver, leave, tokio::spawn(crate::run(options, level)))
+}
+
+fn options(address: SocketAddr, token: &str, tls: bool) -> (Arc<FakeDriver>, crate::Options) {
     let driver = Arc::new(FakeDriver::default());
     let shared = Arc::clone(&driver);
     let drivers = Drivers::new(["container"], move |_| Ok(Arc::clone(&shared) as Arc<dyn crate::driver::Driver>));
@@ -144,8 +152,7 @@ fn worker(
         kill_slots: 2,
         drivers,
     };
-    let (leave, level) = watch::channel(Leave::Stay);
-    (driver, leave, tokio::spawn(crate::run(options, level)))
+    (driver, options)
 }
 
 /// The server's end of one session.
@@ -158,11 +165,7 @@ struct Session {
 impl Bench {
     /// The next session, up to its Hello.
     async fn session(&mut self) -> Session {
-        let (mut says, answers) = within(self.sessions.recv()).await.unwrap();
-        match within(says.message()).await.unwrap().unwrap().message {
-            Some(Says::Hello(hello)) => Session { hello, says, answers },
-            other => panic!("not a hello: {other:?}"),
-        }
+        next_session(&mut self.sessions).await
     }
 
     /// The next session, welcomed.
@@ -174,6 +177,14 @@ impl Bench {
 
     async fn end(&mut self) -> Result<(), Error> {
         within(&mut self.worker).await.unwrap()
+    }
+}
+
+async fn next_session(sessions: &mut Sessions) -> Session {
+    let (mut says, answers) = within(sessions.recv()).await.unwrap();
+    match within(says.message()).await.unwrap().unwrap().message {
+        Some(Says::Hello(hello)) => Session { hello, says, answers },
+        other => panic!("not a hello: {other:?}"),
     }
 }
 
