@@ -36,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("sprout-worker", &["sprout-conf", "sprout-proto"]),
+    ("sprout-sim", &["sprout-conf", "sprout-proto"]),
     ("sprout-client", &["sprout-conf", "sprout-proto"]),
     ("sproutctl", &["sprout-client", "sprout-conf", "sprout-proto"]),
     ("sprout", &["sprout-conf", "sprout-domain", "sprout-server", "sprout-worker"]),

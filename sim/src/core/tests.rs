@@ -1,0 +1,1 @@
+//! The provider without anything around it.
