@@ -95,12 +95,13 @@ pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Res
         .iter()
         .zip(&fors)
         .map(|(appliance, to)| NewWorkflow {
-            kind: WorkflowKind::Deploy,
-            subject: Subject::Appliance(appliance.id),
-            provider: appliance.provider.clone(),
             owner_id: to.owner,
             priority: i16::from(to.pool.is_none()),
-            wait: false,
+            ..NewWorkflow::new(
+                WorkflowKind::Deploy,
+                Subject::Appliance(appliance.id),
+                Some(appliance.provider.clone()),
+            )
         })
         .collect();
     work.tx.insert_workflows(workflows).await?;

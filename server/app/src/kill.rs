@@ -7,13 +7,14 @@ use sprout_domain::{
     appliance::{Appliance, ApplianceEvent, ApplianceState},
     event::EventKind,
     pool::{Pool, PoolEvent, PoolState},
-    workflow::{Subject, WorkflowKind, WorkflowState},
+    workflow::{Subject, WorkflowKind},
 };
 
 use crate::{
     pool::fulfil,
-    ports::{ApplianceChange, LiveWorkflow, NewWorkflow, PoolChange, Topic},
+    ports::{ApplianceChange, Ended, LiveWorkflow, NewWorkflow, PoolChange, Topic},
     work::Work,
+    workflow::end_workflows,
 };
 
 /// Kills these appliances and settles their pools. Those already being killed, or gone, are left alone. Locks tasks, then pools, then appliances.
@@ -26,7 +27,7 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
     let unlocked = work.tx.appliances_by_id(ids).await?;
     let mut pools: BTreeMap<PoolId, Pool> = lock_pools(work, &unlocked).await?;
     let appliances = work.tx.lock_appliances(ids).await?;
-    end_workflows(work, &live).await?;
+    end_others(work, &live).await?;
     mark_killed(work, &appliances, &live, &pools, why).await?;
     settle_pools(work, &mut pools).await?;
     work.wake(Topic::Tasks);
@@ -52,13 +53,13 @@ async fn lock_pools(work: &mut Work, appliances: &[Appliance]) -> Result<BTreeMa
 }
 
 /// Whatever else was under way with them ends.
-async fn end_workflows(work: &mut Work, live: &[LiveWorkflow]) -> Result<()> {
-    let ended: Vec<_> = live.iter().filter(|w| w.kind != WorkflowKind::Kill).map(|w| w.id).collect();
-    if ended.is_empty() {
+async fn end_others(work: &mut Work, live: &[LiveWorkflow]) -> Result<()> {
+    let ids: Vec<_> = live.iter().filter(|w| w.kind != WorkflowKind::Kill).map(|w| w.id).collect();
+    if ids.is_empty() {
         return Ok(());
     }
-    work.tx.cancel_tasks(&ended).await?;
-    work.tx.set_workflows(&ended, WorkflowState::Cancelled, "").await
+    work.tx.cancel_tasks(&ids).await?;
+    end_workflows(work, &ids.into_iter().map(Ended::cancelled).collect::<Vec<_>>()).await
 }
 
 async fn mark_killed(
@@ -78,13 +79,10 @@ async fn mark_killed(
         if state == ApplianceState::Killing {
             let subject = Subject::Appliance(appliance.id);
             workflows.push(NewWorkflow {
-                kind: WorkflowKind::Kill,
                 // A step that is still with a worker could create what we are about to delete: it must end first.
                 wait: live.iter().any(|w| w.subject == subject && w.has_running_task),
-                subject,
-                provider: appliance.provider.clone(),
                 owner_id: appliance.pool_id.and_then(|id| pools.get(&id)).map(|pool| pool.owner_id),
-                priority: 0,
+                ..NewWorkflow::new(WorkflowKind::Kill, subject, Some(appliance.provider.clone()))
             });
         }
     }

@@ -4,6 +4,7 @@ mod appliance;
 mod batch;
 mod bus;
 mod event;
+mod finish;
 mod group;
 mod job;
 mod kill;
@@ -15,13 +16,16 @@ mod pool;
 pub mod ports;
 mod provider;
 mod request;
+mod stall;
 mod task;
+mod task_list;
 mod template;
 mod token;
 mod user;
 mod warm;
 mod work;
 mod worker;
+mod workflow;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -30,13 +34,14 @@ use sprout_domain::{Catalogue, Result};
 pub use self::{
     bus::LocalBus,
     event::{EventStream, Feed},
+    finish::Finished,
     job::{DueJob, JobSpec},
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
     pool::{PoolStream, PoolView},
     request::RequestedPool,
     task::{Assignment, Outcome, TaskKey},
     user::SignedIn,
-    worker::Reconnected,
+    worker::{LEASE, Reconnected},
 };
 use self::{ports::Ports, work::Work};
 

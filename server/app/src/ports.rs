@@ -4,12 +4,16 @@
 //! and wake-ups are sent only after. Methods take and give whole sets, so that nothing needs a query in a loop.
 
 mod job;
+mod task;
+mod task_list;
+mod worker;
+mod workflow;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sprout_domain::{
-    ApplianceId, GroupName, PoolId, ProviderKey, Result, TaskId, TemplateId, Timestamp, UserId, WorkerId, WorkflowId,
+    ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserId, WorkerId,
     appliance::{Appliance, ApplianceState, PowerState},
     event::{Event, NewEvent},
     group::Endpoint,
@@ -19,12 +23,16 @@ use sprout_domain::{
     template::{BuildDate, Template},
     user::{Role, User},
     version::Version,
-    worker::Worker,
-    workflow::{Subject, Task, TaskState, WorkflowKind, WorkflowState},
 };
 use tokio::sync::watch;
 
-pub use self::job::{JobRows, LeadershipRows, NewJobRun};
+pub use self::{
+    job::{JobRows, LeadershipRows, NewJobRun},
+    task::{Claim, Claimed, Progress, TaskChange, TaskRows},
+    task_list::{TaskFilter, TaskListRows},
+    worker::{Heard, SessionRow, WorkerHello, WorkerRows},
+    workflow::{Begun, Ended, LiveWorkflow, NewWorkflow, WorkflowFilter, WorkflowRows, WorkflowsToLock},
+};
 
 /// The database.
 #[async_trait]
@@ -45,6 +53,8 @@ pub trait Tx:
     PoolRows
     + ApplianceRows
     + WorkflowRows
+    + TaskRows
+    + TaskListRows
     + ProviderRows
     + TemplateRows
     + UserRows
@@ -281,100 +291,6 @@ pub trait ApplianceRows: Send {
     async fn warm_failed_since(&mut self, templates: &[TemplateId], since: Timestamp) -> Result<bool>;
 }
 
-/// A workflow to insert together with its tasks.
-#[derive(Debug, Clone)]
-pub struct NewWorkflow {
-    /// What it does; its steps become tasks.
-    pub kind: WorkflowKind,
-    /// What it is about.
-    pub subject: Subject,
-    /// Where its tasks work.
-    pub provider: ProviderKey,
-    /// For fairness: whose pool it is for.
-    pub owner_id: Option<UserId>,
-    /// Lower goes first within its lane; 0 for people, 1 for refilling.
-    pub priority: i16,
-    /// Its first task is blocked, because another workflow of the subject has a step under way.
-    pub wait: bool,
-}
-
-/// A workflow that is not final.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveWorkflow {
-    /// Identity.
-    pub id: WorkflowId,
-    /// What it does.
-    pub kind: WorkflowKind,
-    /// What it is about.
-    pub subject: Subject,
-    /// One of its tasks is with a worker.
-    pub has_running_task: bool,
-}
-
-/// What of a task changes together.
-#[derive(Debug, Clone)]
-pub struct TaskChange {
-    /// New state. A state other than running takes the task from its worker; done, failed and cancelled set `finished_at`.
-    pub state: TaskState,
-    /// When it can be given out, from now.
-    pub due_in: Duration,
-    /// Why it failed, for people; empty otherwise.
-    pub error: String,
-    /// The try does not count (a worker lost it).
-    pub uncount_attempt: bool,
-}
-
-/// What a dispatch asks for.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    /// Who asks.
-    pub worker: WorkerId,
-    /// Providers it can serve.
-    pub providers: Vec<ProviderKey>,
-    /// At most this many.
-    pub limit: u64,
-}
-
-/// Workflows and tasks.
-#[async_trait]
-pub trait WorkflowRows: Send {
-    /// Inserts workflows with their tasks: the first ready (or blocked, if it must wait), the others blocked. Returns ids in the same order.
-    async fn insert_workflows(&mut self, workflows: Vec<NewWorkflow>) -> Result<Vec<WorkflowId>>;
-
-    /// Workflows of these subjects that are not final, with their unfinished tasks locked until the transaction ends. Tasks are locked before
-    /// pools, and pools before appliances, always.
-    async fn live_workflows(&mut self, subjects: &[Subject]) -> Result<Vec<LiveWorkflow>>;
-
-    /// Sets the state of workflows; a final one sets `finished_at`.
-    async fn set_workflows(&mut self, ids: &[WorkflowId], state: WorkflowState, error: &str) -> Result<()>;
-
-    /// Ends the tasks of these workflows: those with a worker get `cancel_requested`, the others become cancelled.
-    async fn cancel_tasks(&mut self, workflows: &[WorkflowId]) -> Result<()>;
-
-    /// Gives up to `claim.limit` due tasks (ready or retrying) on these providers to the worker, by lane, priority and age: running, next epoch, one more attempt.
-    /// Those another transaction is about to take are skipped. Clone steps only as far as their provider has provisioning slots and room for
-    /// appliances, counted in this transaction with the provider rows locked.
-    async fn claim_tasks(&mut self, claim: &Claim) -> Result<Vec<Task>>;
-
-    /// One task, locked until the transaction ends.
-    async fn lock_task(&mut self, id: TaskId) -> Result<Option<Task>>;
-
-    /// Changes tasks alike.
-    async fn change_tasks(&mut self, ids: &[TaskId], change: &TaskChange) -> Result<()>;
-
-    /// Makes the blocked tasks at these positions of workflows ready, due now.
-    async fn ready_tasks(&mut self, tasks: &[(WorkflowId, u32)]) -> Result<()>;
-
-    /// The tasks this worker runs, as the database believes, locked.
-    async fn tasks_of_worker(&mut self, worker: &WorkerId) -> Result<Vec<Task>>;
-
-    /// The tasks these workers run that are to be stopped, not locked.
-    async fn tasks_to_cancel(&mut self, workers: &[WorkerId]) -> Result<Vec<Task>>;
-
-    /// When the next retrying task is due that is not due yet.
-    async fn next_due(&mut self) -> Result<Option<Timestamp>>;
-}
-
 /// Providers.
 #[async_trait]
 pub trait ProviderRows: Send {
@@ -480,44 +396,6 @@ pub trait UserRows: Send {
     async fn delete_token(&mut self, hash: &str) -> Result<()>;
 }
 
-/// What a worker says of itself.
-#[derive(Debug, Clone)]
-pub struct WorkerHello {
-    /// Its id.
-    pub id: WorkerId,
-    /// Version of its program.
-    pub version: String,
-    /// Driver types it serves.
-    pub drivers: Vec<String>,
-    /// Steps it runs at once.
-    pub slots: u32,
-}
-
-/// Workers.
-#[async_trait]
-pub trait WorkerRows: Send {
-    /// Inserts or updates a worker whose session `session` opens now; last heard now.
-    async fn worker_connected(&mut self, hello: &WorkerHello, session: &str) -> Result<()>;
-
-    /// Whether `session` is still this worker's; if so, it stays that until the transaction ends. Before its tasks are locked, always.
-    async fn hold_session(&mut self, worker: &WorkerId, session: &str) -> Result<bool>;
-
-    /// Whether this worker was not heard for this long; if so, it stays unheard until the transaction ends. Before its tasks are locked, always.
-    async fn hold_silent(&mut self, worker: &WorkerId, unheard_for: Duration) -> Result<bool>;
-
-    /// Notes that these workers were heard, each if `session` is still its session.
-    async fn workers_heard(&mut self, sessions: &[(WorkerId, String)]) -> Result<()>;
-
-    /// Notes that a session closed; nothing if a newer one is open.
-    async fn worker_disconnected(&mut self, id: &WorkerId, session: &str) -> Result<()>;
-
-    /// All workers, by id.
-    async fn workers(&mut self) -> Result<Vec<Worker>>;
-
-    /// Workers not heard for this long that tasks are still with.
-    async fn silent_workers(&mut self, unheard_for: Duration) -> Result<Vec<WorkerId>>;
-}
-
 /// Which events to read.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
@@ -546,8 +424,10 @@ pub trait EventRows: Send {
 pub enum Topic {
     /// Tasks may be ready.
     Tasks,
-    /// Tasks that run are to be stopped.
+    /// Tasks that run are to be stopped, or were taken from their worker.
     Cancels,
+    /// Workers were drained, undrained or removed.
+    Workers,
     /// Events were appended.
     Events,
     /// The next lease may end at another time.
@@ -562,14 +442,23 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 7] =
-        [Self::Tasks, Self::Cancels, Self::Events, Self::Leases, Self::Warm, Self::Jobs, Self::Leadership];
+    pub const ALL: [Self; 8] = [
+        Self::Tasks,
+        Self::Cancels,
+        Self::Workers,
+        Self::Events,
+        Self::Leases,
+        Self::Warm,
+        Self::Jobs,
+        Self::Leadership,
+    ];
 
     /// Name between replicas.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tasks => "tasks",
             Self::Cancels => "cancels",
+            Self::Workers => "workers",
             Self::Events => "events",
             Self::Leases => "leases",
             Self::Warm => "warm",

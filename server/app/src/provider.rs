@@ -1,18 +1,17 @@
 //! Providers: reading them, and having them checked.
 
-use std::collections::BTreeSet;
-
 use sprout_domain::{
     Error, ProviderKey, Reason, Result, WorkflowId,
     event::{EventKind, NewEvent},
     provider::Provider,
-    workflow::{Subject, Task, WorkflowKind},
+    workflow::{Subject, Task, Workflow, WorkflowKind},
 };
 
 use crate::{
     App,
     ports::{FoundTemplate, NewWorkflow, Topic},
-    work::Work,
+    work::{Work, repeated},
+    workflow::begin_parent,
 };
 
 impl App {
@@ -34,50 +33,32 @@ impl App {
     /// Has a worker look at a provider. Returns the workflow that does: the one under way, if there is one.
     pub async fn check_provider(&self, key: &ProviderKey) -> Result<WorkflowId> {
         self.catalogue().provider(key)?;
-        let mut work = self.work().await?;
-        let begun = begin_checks(&mut work, vec![key.clone()]).await?;
-        work.commit().await?;
-        begun.into_iter().next().ok_or_else(|| Error::internal("a check that neither runs nor began"))
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            let begun = work.tx.insert_workflows(vec![check(key)]).await?;
+            work.wake(Topic::Tasks);
+            work.commit().await?;
+            begun.first().map(|begun| begun.id).ok_or_else(|| Error::internal("a check that neither runs nor began"))
+        })
+        .await
     }
 
-    /// Has workers look at all enabled providers.
-    pub async fn check_providers(&self) -> Result<()> {
-        let keys = self.catalogue().providers.values().filter(|p| !p.disabled).map(|p| p.key.clone()).collect();
-        let mut work = self.work().await?;
-        begin_checks(&mut work, keys).await?;
-        work.commit().await
+    /// Has workers look at all enabled providers. Returns the parent of the checks, which has those as its parts that were under way already, and
+    /// ends when all have: the one under way, if there is one.
+    pub async fn check_providers(&self) -> Result<Workflow> {
+        repeated(|| async move {
+            let checks = self.catalogue().providers.values().filter(|p| !p.disabled).map(|p| check(&p.key)).collect();
+            let mut work = self.work().await?;
+            let parent = begin_parent(&mut work, NewWorkflow::parent(WorkflowKind::CheckProviders), checks).await?;
+            work.commit().await?;
+            Ok(parent)
+        })
+        .await
     }
 }
 
-/// Begins checks of these providers; where one is under way already, that one counts.
-async fn begin_checks(work: &mut Work, keys: Vec<ProviderKey>) -> Result<Vec<WorkflowId>> {
-    let subjects: Vec<_> = keys.iter().cloned().map(Subject::Provider).collect();
-    let live = work.tx.live_workflows(&subjects).await?;
-    let busy: BTreeSet<_> = live
-        .iter()
-        .filter_map(|workflow| match &workflow.subject {
-            Subject::Provider(key) => Some(key.clone()),
-            Subject::Appliance(_) => None,
-        })
-        .collect();
-    let new: Vec<_> = keys
-        .into_iter()
-        .filter(|key| !busy.contains(key))
-        .map(|key| NewWorkflow {
-            kind: WorkflowKind::CheckProvider,
-            subject: Subject::Provider(key.clone()),
-            provider: key,
-            owner_id: None,
-            priority: 0,
-            wait: false,
-        })
-        .collect();
-    let mut ids: Vec<_> = live.into_iter().map(|workflow| workflow.id).collect();
-    if !new.is_empty() {
-        ids.extend(work.tx.insert_workflows(new).await?);
-        work.wake(Topic::Tasks);
-    }
-    Ok(ids)
+fn check(key: &ProviderKey) -> NewWorkflow {
+    NewWorkflow::new(WorkflowKind::CheckProvider, Subject::Provider(key.clone()), Some(key.clone()))
 }
 
 impl App {

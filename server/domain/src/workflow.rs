@@ -130,6 +130,16 @@ impl WorkflowKind {
         self.steps().is_empty()
     }
 
+    /// What only one workflow of this kind may have that has not ended: an appliance is killed once, a provider checked once at a time.
+    pub fn dedup_key(self, subject: &Subject) -> Option<String> {
+        match (self, subject) {
+            (Self::Kill, Subject::Appliance(id)) => Some(format!("kill {id}")),
+            (Self::CheckProvider, Subject::Provider(key)) => Some(format!("check_provider {key}")),
+            (Self::CheckProviders, _) => Some("check_providers".to_owned()),
+            _ => None,
+        }
+    }
+
     /// It can be ended by request. A kill cannot: nothing may be left behind.
     pub fn is_cancellable(self) -> bool {
         self != Self::Kill
@@ -165,8 +175,7 @@ impl fmt::Display for WorkflowKind {
 
 impl Lane {
     /// All lanes, the one that goes first first.
-    pub const ALL: [Self; 6] =
-        [Self::Grant, Self::Kill, Self::Provision, Self::Operate, Self::Prepare, Self::Maintain];
+    pub const ALL: [Self; 6] = [Self::Grant, Self::Kill, Self::Provision, Self::Operate, Self::Prepare, Self::Maintain];
 }
 
 impl WorkflowState {

@@ -1,17 +1,25 @@
-//! Workflows and their tasks. A task repeats what its workflow is about, so that giving it out reads one table.
+//! Workflows and how they begin and end. A task repeats what its workflow is about, so that giving it out reads one table.
+
+mod insert;
+mod list;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{FromQueryResult, Value};
-use sprout_app::ports::{Claim, LiveWorkflow, NewWorkflow, TaskChange, WorkflowRows};
+use sea_orm::FromQueryResult;
+use sprout_app::ports::{
+    Begun, Ended, LiveWorkflow, NewWorkflow, Page, WorkflowFilter, WorkflowRows, WorkflowsToLock,
+};
 use sprout_domain::{
-    ApplianceId, Error, ProviderKey, Reason, Result, TaskId, Timestamp, WorkerId, WorkflowId, lease,
-    workflow::{Subject, Task, TaskState, WorkflowKind, WorkflowState},
+    ApplianceId, Error, ProviderKey, Result, TaskId, Timestamp, WorkerId, WorkflowId,
+    workflow::{Subject, Task, Workflow, WorkflowKind, WorkflowState},
 };
 
 use crate::{
-    convert::{Named, count, lane, variant},
+    convert::{Named, count, lane, limit, microseconds, variant},
     entities::task::Model,
-    tx::{Clauses, SeaTx},
+    task::Column,
+    tx::SeaTx,
 };
 
 /// What a workflow of this kind with these columns is about.
@@ -67,127 +75,216 @@ fn appliance_of(subject: &Subject) -> Option<i64> {
     }
 }
 
-/// The appliances, and the providers, among subjects.
-fn split(subjects: &[Subject]) -> (Vec<i64>, Vec<&str>) {
-    let providers = subjects.iter().filter_map(|subject| match subject {
-        Subject::Appliance(_) | Subject::Nothing => None,
-        Subject::Provider(key) => Some(key.0.as_str()),
-    });
-    (subjects.iter().filter_map(appliance_of).collect(), providers.collect())
+/// Ids as numbers.
+fn numbers(ids: &[WorkflowId]) -> impl Iterator<Item = i64> + Send {
+    ids.iter().map(|id| id.0)
+}
+
+/// A task that has not ended, as the partial indexes have it.
+const UNFINISHED: &str = "state in ('blocked', 'ready', 'running', 'retrying')";
+
+#[derive(FromQueryResult)]
+struct Locked {
+    #[allow(dead_code, reason = "read to be locked")]
+    id: i64,
+}
+
+/// A workflow that has just ended, or a parent of some.
+#[derive(FromQueryResult)]
+struct Part {
+    parent_id: Option<i64>,
+    state: String,
 }
 
 impl SeaTx {
-    /// The tasks of a new workflow, one per step.
-    fn steps(&self, id: i64, workflow: &NewWorkflow) -> impl Iterator<Item = Vec<Value>> {
-        let first = if workflow.wait { TaskState::Blocked } else { TaskState::Ready };
-        workflow.kind.steps().iter().zip(0_i64..).map(move |(step, position)| {
-            let state = if position == 0 { first } else { TaskState::Blocked };
-            vec![
-                id.into(),
-                workflow.kind.name().into(),
-                appliance_of(&workflow.subject).into(),
-                workflow.provider.0.as_str().into(),
-                step.name().into(),
-                position.into(),
-                (workflow.kind.lane() as i16).into(),
-                workflow.priority.into(),
-                state.name().into(),
-                0_i64.into(),
-                0_i64.into(),
-                false.into(),
-                self.time(self.now),
-                "".into(),
-                self.time(self.now),
-            ]
-        })
+    /// Counts ended parts for their parents. Returns the parents that nothing is left of.
+    async fn count_parts(&self, parts: Vec<Part>) -> Result<Vec<i64>> {
+        #[derive(FromQueryResult)]
+        struct Counted {
+            id: i64,
+            open_children: i64,
+        }
+        // In order of id, as everyone locks them.
+        let mut parents = std::collections::BTreeMap::<i64, (i64, i64)>::new();
+        for part in parts {
+            let Some(parent) = part.parent_id else { continue };
+            let counts = parents.entry(parent).or_default();
+            counts.0 += 1;
+            counts.1 += i64::from(part.state != WorkflowState::Succeeded.name());
+        }
+        if parents.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.on_postgres() && parents.len() > 1 {
+            let lock = format!("select id from workflows where id {} order by id{}", self.among(1), self.locked());
+            let _: Vec<Locked> = self.rows(&lock, [self.numbers(parents.keys().copied())]).await?;
+        }
+        let columns = vec![
+            ("parent", Column::Numbers(parents.keys().copied().collect())),
+            ("ended", Column::Numbers(parents.values().map(|counts| counts.0).collect())),
+            ("failed", Column::Numbers(parents.values().map(|counts| counts.1).collect())),
+        ];
+        let (table, values) = self.table(1, columns);
+        let sql = format!(
+            "update workflows set open_children = open_children - ended, failed_children = failed_children + failed
+             from ({table}) as given where id = parent returning id, open_children"
+        );
+        let counted: Vec<Counted> = self.rows(&sql, values).await?;
+        Ok(counted.into_iter().filter(|parent| parent.open_children == 0).map(|parent| parent.id).collect())
+    }
+
+    /// Ends parents whose parts have all ended, but not those that ended before them.
+    async fn end_parents(&self, ids: Vec<i64>) -> Result<Vec<i64>> {
+        let sql = format!(
+            "update workflows
+             set state = case when failed_children = 0 then 'succeeded' else 'failed' end,
+                 error = case when failed_children = 0 then ''
+                              else failed_children || ' of ' || child_count || ' parts did not succeed' end,
+                 finished_at = {}
+             where finished_at is null and open_children = 0 and id {} returning id",
+            self.moment_parameter(1),
+            self.among(2)
+        );
+        let ended: Vec<Locked> = self.rows(&sql, [self.time(self.now), self.numbers(ids)]).await?;
+        Ok(ended.into_iter().map(|row| row.id).collect())
+    }
+
+    /// A parameter whose type a statement does not tell.
+    fn moment_parameter(&self, number: usize) -> String {
+        if self.on_postgres() { format!("${number}::timestamptz") } else { format!("${number}") }
     }
 }
 
 #[async_trait]
 impl WorkflowRows for SeaTx {
-    async fn insert_workflows(&mut self, workflows: Vec<NewWorkflow>) -> Result<Vec<WorkflowId>> {
+    async fn insert_workflows(&mut self, workflows: Vec<NewWorkflow>) -> Result<Vec<Begun>> {
+        self.insert_with_tasks(&workflows).await
+    }
+
+    async fn insert_copies(&mut self, workflow: &NewWorkflow, count: u32) -> Result<()> {
+        self.insert_alike(workflow, i64::from(count)).await
+    }
+
+    async fn gather_parts(&mut self, parent: WorkflowId, others: &[WorkflowId]) -> Result<u32> {
         #[derive(FromQueryResult)]
-        struct Inserted {
-            id: i64,
+        struct Parts {
+            child_count: i64,
         }
-        let row = |new: &NewWorkflow| -> Vec<Value> {
-            vec![
-                new.kind.name().into(),
-                appliance_of(&new.subject).into(),
-                new.provider.0.as_str().into(),
-                new.owner_id.map(|id| id.0).into(),
-                new.priority.into(),
-                WorkflowState::Pending.name().into(),
-                "".into(),
-                self.time(self.now),
-            ]
-        };
-        let target = "workflows (kind, appliance_id, provider, owner_id, priority, state, error, created_at)";
-        let rows = workflows.iter().map(row).collect();
-        let mut ids: Vec<Inserted> = self.insert_returning(target, rows, "on conflict do nothing returning id").await?;
-        if ids.len() < workflows.len() {
-            let sentence = "this is being killed or checked already; look again, and wait for that";
-            return Err(Error::new(Reason::WrongState, sentence));
+        if !others.is_empty() {
+            let sql = format!(
+                "update workflows set parent_id = $1 where parent_id is null and finished_at is null and id <> $1 and id {}",
+                self.among(2)
+            );
+            self.run(&sql, [parent.0.into(), self.numbers(numbers(others))]).await?;
         }
-        ids.sort_by_key(|row| row.id); // numbers are given in the order of the values
-        let tasks = ids.iter().zip(&workflows).flat_map(|(row, workflow)| self.steps(row.id, workflow)).collect();
-        let target = "tasks (workflow_id, workflow, appliance_id, provider, step, position, lane, priority, state, attempt, \
-                      epoch, cancel_requested, due_at, error, created_at)";
-        self.insert(target, tasks, "").await?;
-        Ok(ids.into_iter().map(|row| WorkflowId(row.id)).collect())
+        let sql = "update workflows set child_count = parts.count, open_children = parts.count
+                   from (select count(*) as count from workflows where parent_id = $1) as parts
+                   where id = $1 returning child_count";
+        let parts: Option<Parts> = self.row(sql, [parent.0.into()]).await?;
+        count(parts.ok_or_else(|| Error::internal("a parent that is not there"))?.child_count)
     }
 
     async fn live_workflows(&mut self, subjects: &[Subject]) -> Result<Vec<LiveWorkflow>> {
-        #[derive(FromQueryResult)]
-        struct Locked {
-            #[allow(dead_code, reason = "read to be locked")]
-            id: i64,
-        }
         #[derive(FromQueryResult)]
         struct Live {
             id: i64,
             kind: String,
             appliance_id: Option<i64>,
-            provider: String,
+            provider: Option<String>,
             has_running_task: bool,
         }
-        let (appliances, providers) = split(subjects);
-        let about =
-            format!("(appliance_id {} or (appliance_id is null and provider {}))", self.among(1), self.among(2));
-        let values = [self.numbers(appliances), self.texts(providers)];
+        let appliances: Vec<_> = subjects.iter().filter_map(appliance_of).collect();
+        if appliances.is_empty() {
+            return Ok(Vec::new());
+        }
+        let about = format!("appliance_id {}", self.among(1));
+        let values = [self.numbers(appliances)];
         if self.on_postgres() {
-            let lock = format!(
-                "select id from tasks where {about} and state in ('blocked', 'ready', 'running', 'retrying') order by id{}",
-                self.locked()
-            );
+            let lock = format!("select id from tasks where {about} and {UNFINISHED} order by id{}", self.locked());
             let _: Vec<Locked> = self.rows(&lock, values.clone()).await?;
         }
         // A statement of its own, because what it waited for may have changed them.
         let sql = format!(
             "select w.id, w.kind, w.appliance_id, w.provider,
                     exists (select 1 from tasks t where t.workflow_id = w.id and t.state = 'running') as has_running_task
-             from workflows w where {about} and w.state in ('pending', 'running') order by w.id"
+             from workflows w where {about} and w.finished_at is null order by w.id"
         );
         let rows: Vec<Live> = self.rows(&sql, values).await?;
         rows.into_iter()
             .map(|row| {
-    X                    has_running_task: row.has_running_task,
+                let kind = variant(&row.kind)?;
+                Ok(LiveWorkflow {
+                    id: WorkflowId(row.id),
+                    kind,
+                    subject: subject(kind, row.appliance_id, row.provider.as_deref()),
+                    has_running_task: row.has_running_task,
                 })
             })
             .collect()
     }
 
-    async fn set_workflows(&mut self, ids: &[WorkflowId], state: WorkflowState, error: &str) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
+    async fn lock_workflows(&mut self, which: &WorkflowsToLock, most: u64) -> Result<Vec<Workflow>> {
+        let (column, id) = match *which {
+            WorkflowsToLock::One(id) => ("id", id),
+            WorkflowsToLock::PartsOf(id) => ("parent_id", id),
+        };
+        let which = format!("select id from workflows where {column} = $1 and finished_at is null order by id limit $2");
+        let found: Vec<Locked> = self.rows(&which, [id.0.into(), limit(most).into()]).await?;
+        let ids: Vec<_> = found.into_iter().map(|row| row.id).collect();
+        if self.on_postgres() {
+            let lock = format!(
+                "select id from tasks where workflow_id {} and {UNFINISHED} order by id{}",
+                self.among(1),
+                self.locked()
+            );
+            let _: Vec<Locked> = self.rows(&lock, [self.numbers(ids.iter().copied())]).await?;
         }
-        let mut set = Clauses::default();
-        set.add("state = ?", state.name());
-        set.add("error = ?", error);
-        if state.is_final() {
-            set.add("finished_at = ?", self.time(self.now));
+        self.listed(&format!("finished_at is null and id {}", self.among(1)), [self.numbers(ids)], limit(most)).await
+    }
+
+    async fn begin_workflows(&mut self, ids: &[WorkflowId]) -> Result<()> {
+        let sql = format!("update workflows set state = 'running' where state = 'pending' and id {}", self.among(1));
+        self.run(&sql, [self.numbers(numbers(ids))]).await?;
+        Ok(())
+    }
+
+    async fn end_workflows(&mut self, ended: &[Ended]) -> Result<Vec<Workflow>> {
+        if ended.is_empty() {
+            return Ok(Vec::new());
         }
-        self.update("workflows", set, ids.iter().map(|id| id.0)).await
+        let columns = vec![
+            ("which", Column::Numbers(ended.iter().map(|end| end.id.0).collect())),
+            ("last_state", Column::Texts(ended.iter().map(|end| end.state.name().to_owned()).collect())),
+            ("why", Column::Texts(ended.iter().map(|end| end.error.clone()).collect())),
+        ];
+        let (table, values) = self.table(2, columns);
+        let sql = format!(
+            "update workflows set state = last_state, error = why, finished_at = {} from ({table}) as given
+             where id = which and finished_at is null returning parent_id, state",
+            self.moment_parameter(1)
+        );
+        let values = std::iter::once(self.time(self.now)).chain(values).collect::<Vec<_>>();
+        let mut parts: Vec<Part> = self.rows(&sql, values).await?;
+        let mut parents = Vec::new();
+        // Parents have parents of their own; each round is one generation.
+        loop {
+            let empty = self.count_parts(parts).await?;
+            if empty.is_empty() {
+                return Ok(parents);
+            }
+            let ended = self.end_parents(empty).await?;
+            if ended.is_empty() {
+                return Ok(parents);
+            }
+            let most = i64::try_from(ended.len()).unwrap_or(i64::MAX);
+            let ended = self.listed(&format!("id {}", self.among(1)), [self.numbers(ended)], most).await?;
+            let part = |parent: &Workflow| Part {
+                parent_id: parent.parent_id.map(|id| id.0),
+                state: parent.state.name().to_owned(),
+            };
+            parts = ended.iter().map(part).collect();
+            parents.extend(ended);
+        }
     }
 
     async fn cancel_tasks(&mut self, workflows: &[WorkflowId]) -> Result<()> {
@@ -195,77 +292,34 @@ impl WorkflowRows for SeaTx {
             return Ok(());
         }
         // One statement: between two, a task could be given to a worker and be missed by both.
+        let now = self.moment_parameter(1);
         let sql = format!(
             "update tasks set cancel_requested = (state = 'running'),
+                              stop_asked_at = case when state = 'running' then coalesce(stop_asked_at, {now}) end,
                               finished_at = case when state = 'running' then null else {now} end,
                               state = case when state = 'running' then state else 'cancelled' end
-             where state in ('blocked', 'ready', 'running', 'retrying') and workflow_id {}",
+             where {UNFINISHED} and workflow_id {}",
             self.among(2),
-            now = if self.on_postgres() { "$1::timestamptz" } else { "$1" },
         );
-        self.run(&sql, [self.time(self.now), self.numbers(workflows.iter().map(|id| id.0))]).await?;
+        self.run(&sql, [self.time(self.now), self.numbers(numbers(workflows))]).await?;
         Ok(())
-    }
-
-    async fn claim_tasks(&mut self, claim: &Claim) -> Result<Vec<Task>> {
-        self.claim(claim).await
-    }
-
-    async fn lock_task(&mut self, id: TaskId) -> Result<Option<Task>> {
-        let sql = format!("select * from tasks where id = $1{}", self.locked());
-        self.row::<Model>(&sql, [id.0.into()]).await?.map(Task::try_from).transpose()
-    }
-
-    async fn change_tasks(&mut self, ids: &[TaskId], change: &TaskChange) -> Result<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let mut set = Clauses::default();
-        set.add("state = ?", change.state.name());
-        set.add("due_at = ?", self.time(lease::end(self.now, change.due_in)));
-        set.add("error = ?", change.error.as_str());
-        if change.state != TaskState::Running {
-            set.plain("worker = null");
-        }
-        if matches!(change.state, TaskState::Done | TaskState::Failed | TaskState::Cancelled) {
-            set.add("finished_at = ?", self.time(self.now));
-        }
-        if change.uncount_attempt {
-            set.plain("attempt = case when attempt > 0 then attempt - 1 else 0 end");
-        }
-        self.update("tasks", set, ids.iter().map(|id| id.0)).await
     }
 
     async fn ready_tasks(&mut self, tasks: &[(WorkflowId, u32)]) -> Result<()> {
         if tasks.is_empty() {
             return Ok(());
         }
-        let wanted = if self.on_postgres() {
-            "select * from unnest($1::bigint[], $2::bigint[]) as wanted (workflow_id, position)"
-        } else {
-            "select w.value as workflow_id, p.value as position from json_each($1) w join json_each($2) p on p.key = w.key"
-        };
+        let columns = vec![
+            ("mine", Column::Numbers(tasks.iter().map(|(workflow, _)| workflow.0).collect())),
+            ("place", Column::Numbers(tasks.iter().map(|(_, position)| i64::from(*position)).collect())),
+        ];
+        let (table, values) = self.table(2, columns);
         let sql = format!(
-            "update tasks set state = 'ready', due_at = $3 from ({wanted}) as wanted
-             where tasks.workflow_id = wanted.workflow_id and tasks.position = wanted.position and tasks.state = 'blocked'"
+            "update tasks set state = 'ready', due_at = $1 from ({table}) as given
+             where workflow_id = given.mine and position = given.place and state = 'blocked'"
         );
-        let workflows = self.numbers(tasks.iter().map(|(workflow, _)| workflow.0));
-        let positions = self.numbers(tasks.iter().map(|(_, position)| i64::from(*position)));
-        self.run(&sql, [workflows, positions, self.time(self.now)]).await?;
+        self.run(&sql, std::iter::once(self.time(self.now)).chain(values).collect::<Vec<_>>()).await?;
         Ok(())
-    }
-
-    async fn tasks_of_worker(&mut self, worker: &WorkerId) -> Result<Vec<Task>> {
-        let sql = format!("select * from tasks where worker = $1 and state = 'running' order by id{}", self.locked());
-        tasks(self.rows(&sql, [worker.0.as_str().into()]).await?)
-    }
-
-    async fn tasks_to_cancel(&mut self, workers: &[WorkerId]) -> Result<Vec<Task>> {
-        let sql = format!(
-            "select * from tasks where worker {} and state = 'running' and cancel_requested order by id",
-            self.among(1)
-        );
-        tasks(self.rows(&sql, [self.texts(workers.iter().map(|id| &*id.0))]).await?)
     }
 
     async fn next_due(&mut self) -> Result<Option<Timestamp>> {
@@ -273,8 +327,42 @@ impl WorkflowRows for SeaTx {
         struct Next {
             due_at: Timestamp,
         }
-        let sql = "select due_at from tasks where state = 'retrying' and due_at > $1 order by due_at limit 1";
+        let sql = "select due_at from tasks where state in ('ready', 'retrying') and due_at > created_at and due_at > $1
+                   order by due_at limit 1";
         let next: Option<Next> = self.row(sql, [self.time(self.now)]).await?;
         Ok(next.map(|row| row.due_at))
     }
+
+    async fn workflows(&mut self, filter: &WorkflowFilter, page: Page) -> Result<Vec<Workflow>> {
+        self.page(filter, page).await
+    }
+
+    async fn workflow(&mut self, id: WorkflowId) -> Result<Option<Workflow>> {
+        Ok(self.listed("id = $1", [id.0.into()], 1).await?.pop())
+    }
+
+    async fn tasks_of_workflow(&mut self, id: WorkflowId) -> Result<Vec<Task>> {
+        tasks(self.rows("select * from tasks where workflow_id = $1 order by position", [id.0.into()]).await?)
+    }
+
+    async fn prune_workflows(&mut self, keep: Duration, most: u64) -> Result<u64> {
+        let before = self.now - chrono::TimeDelta::microseconds(microseconds(keep).min(MAX_KEEP));
+        let sql = format!(
+            "select w.id from workflows w
+             where w.finished_at < $1 and not exists (select 1 from workflows part where part.parent_id = w.id)
+               and not exists (select 1 from tasks t where t.workflow_id = w.id and t.state = 'running')
+             order by w.finished_at limit $2{}",
+            if self.on_postgres() { " for update of w skip locked" } else { "" }
+        );
+        let old: Vec<Locked> = self.rows(&sql, [self.time(before), limit(most).into()]).await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let ids = self.numbers(old.into_iter().map(|row| row.id));
+        self.run(&format!("delete from tasks where workflow_id {}", self.among(1)), [ids.clone()]).await?;
+        self.run(&format!("delete from workflows where id {}", self.among(1)), [ids]).await
+    }
 }
+
+/// A hundred years: longer is for ever, and moments have an end.
+const MAX_KEEP: i64 = 100 * 365 * 24 * 3600 * 1_000_000;
