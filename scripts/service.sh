@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts and stops private services for tests and the demo, each in its own directory, beside whatever the system runs.
 # `start` prints how to reach the service as lines of `export NAME=value`; repeated, it prints the same ones.
-# `stop` ends exactly what was started there and removes DIR/NAME.
+# `stop` ends exactly what was started there and removes DIR/NAME. `revive` starts a database or Redis that died there again, with what it has.
 set -euo pipefail
 here=$(dirname "$0")
 # shellcheck source=scripts/lib.sh
@@ -9,7 +9,7 @@ here=$(dirname "$0")
 # shellcheck source=scripts/lib-service.sh
 . "$here/lib-service.sh"
 
-usage="usage: scripts/service.sh start|stop postgres|redis|docker|podman|libvirt DIR, or stop all DIR"
+usage="usage: scripts/service.sh start|stop postgres|redis|docker|podman|libvirt DIR, revive postgres|redis DIR, or stop all DIR"
 [ $# = 3 ] || die "three arguments are needed, $# given" "$usage"
 action=$1 name=$2
 
@@ -23,7 +23,7 @@ case $name in
     ;;
 esac
 
-# load NAME: brings service_start HOME, service_alive HOME and service_stop HOME
+# load NAME: brings service_start HOME, service_alive HOME, service_stop HOME and, of those that can be revived, service_launch HOME
 load() {
   [ -f "$here/services/$1.sh" ] || die "there is no service '$1'" "$usage"
   # shellcheck source=/dev/null
@@ -72,6 +72,12 @@ case $action in
       load "$name"
       stop "$(cd "$3" && pwd -P)/$name"
     fi
+    ;;
+  revive)
+    load "$name"
+    declare -F service_launch >/dev/null || die "$name cannot be revived" "$usage"
+    [ -f "$3/$name/exports" ] || die "no $name was started in $3" "start it first"
+    service_launch "$(cd "$3" && pwd -P)/$name"
     ;;
   *) die "there is no action '$action'" "$usage" ;;
 esac

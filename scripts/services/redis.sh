@@ -14,11 +14,17 @@ service_start() {
       'save ""' 'appendonly no' >"$home/redis.conf"
   )
   chown -R "$user" "$home"
-  as_user "$user"
+  service_launch "$home"
+  echo "export SPROUT_TEST_REDIS=redis://default:$password@127.0.0.1:$port/"
+}
+
+service_launch() {
+  local home=$1
+  ! service_alive "$home" || return 0
+  as_user "$(service_user redis)"
   launch "$home" redis "${AS_USER[@]}" redis-server "$home/redis.conf"
   until_true 30 answers_or_dead "$home" || true
-  service_alive "$home" || give_up "$home" redis "Redis does not answer on port $port"
-  echo "export SPROUT_TEST_REDIS=redis://default:$password@127.0.0.1:$port/"
+  service_alive "$home" || give_up "$home" redis "Redis does not answer"
 }
 
 answers_or_dead() { service_alive "$1" || ! running "$1/redis.pid"; }
