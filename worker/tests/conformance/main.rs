@@ -11,6 +11,8 @@
 //! | `SPROUT_TEST_CONTAINER_IMAGE` | image of the demo appliance there; its tag is the version it answers |
 //! | `SPROUT_TEST_LIBVIRT` | URI of a libvirt daemon that nothing else uses |
 //! | `SPROUT_TEST_LIBVIRT_POOL`, `SPROUT_TEST_LIBVIRT_NETWORK` | its storage pool (a directory here) and network |
+//! | `SPROUT_TEST_EXTERNAL` | endpoint of a provider that speaks `sprout.provider.v1`; `SPROUT_TEST_EXTERNAL_TOKEN`: its token |
+//! | `SPROUT_TEST_EXTERNAL_TEMPLATE`, `SPROUT_TEST_EXTERNAL_VERSION` | a template there, and what its instances answer on port 80 at /version |
 //! | `SPROUT_TEST_VM_IMAGE` | image of the demo appliance, a file `NAME-VERSION.qcow2` |
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)] // this is a test all over, though the lints cannot tell
@@ -21,6 +23,7 @@ mod dead_daemon;
 mod dead_engine;
 mod libvirt;
 mod poll;
+mod sim;
 mod target;
 
 use std::{env, future::Future, panic::AssertUnwindSafe, pin::Pin, process::ExitCode, time::Duration};
@@ -44,13 +47,19 @@ macro_rules! case_list {
 }
 pub(crate) use case_list;
 
+/// Where a provider is.
+enum Place {
+    /// The value of a variable; `required`: `make test` must have it.
+    Variable { name: &'static str, required: bool },
+    /// Each case starts its own.
+    Started(&'static str),
+}
+
 /// One driver on one provider.
 struct Suite {
     name: &'static str,
-    /// Where the provider is; its value is given to `target`.
-    variable: &'static str,
-    /// Whether `make test` must have it.
-    required: bool,
+    /// Where the provider is; given to `target`.
+    place: Place,
     target: fn(&str) -> Target,
     /// Cases beyond those every driver must pass.
     own: fn() -> Vec<Case>,
@@ -59,24 +68,29 @@ struct Suite {
 const SUITES: &[Suite] = &[
     Suite {
         name: "container_docker",
-        variable: "SPROUT_TEST_DOCKER",
-        required: true,
+        place: Place::Variable { name: "SPROUT_TEST_DOCKER", required: true },
         target: container::target,
         own: container::cases,
     },
     Suite {
         name: "container_podman",
-        variable: "SPROUT_TEST_PODMAN",
-        required: false,
+        place: Place::Variable { name: "SPROUT_TEST_PODMAN", required: false },
         target: container::target,
         own: container::cases,
     },
     Suite {
         name: "libvirt",
-        variable: "SPROUT_TEST_LIBVIRT",
-        required: true,
+        place: Place::Variable { name: "SPROUT_TEST_LIBVIRT", required: true },
         target: libvirt::target,
         own: || [libvirt::cases(), dead_daemon::cases()].concat(),
+    },
+    Suite { name: "sim_tcp", place: Place::Started("tcp"), target: sim::target, own: sim::cases },
+    Suite { name: "sim_unix", place: Place::Started("unix"), target: sim::target, own: sim::cases },
+    Suite {
+        name: "external",
+        place: Place::Variable { name: "SPROUT_TEST_EXTERNAL", required: false },
+        target: sim::any,
+        own: Vec::new,
     },
 ];
 
@@ -90,16 +104,22 @@ fn main() -> ExitCode {
 }
 
 fn trials(suite: &'static Suite, arguments: &Arguments) -> Vec<Trial> {
-    let place = env::var(suite.variable).ok().filter(|value| !value.is_empty());
-    let skip = place.is_none() && !(suite.required && env::var_os("SPROUT_TEST_REQUIRE").is_some());
+    let (place, missing, skip) = match suite.place {
+        Place::Started(how) => (Some(how.to_owned()), "", false),
+        Place::Variable { name, required } => {
+            let place = env::var(name).ok().filter(|value| !value.is_empty());
+            let skip = place.is_none() && !(required && env::var_os("SPROUT_TEST_REQUIRE").is_some());
+            (place, name, skip)
+        }
+    };
     if skip && !arguments.list {
-        eprintln!("{}: not run, because {} is not set", suite.name, suite.variable);
+        eprintln!("{}: not run, because {missing} is not set", suite.name);
     }
     let trial = |(name, case): Case| {
         let place = place.clone();
         let run = move || match place {
             Some(place) => run(suite, &place, name, case),
-            None => Err(Failed::from(format!("{} is not set; let `make test` start the provider", suite.variable))),
+            None => Err(Failed::from(format!("{missing} is not set; let `make test` start the provider"))),
         };
         Trial::test(format!("{}::{name}", suite.name), run).with_ignored_flag(skip)
     };
@@ -111,6 +131,8 @@ fn run(suite: &Suite, place: &str, name: &str, case: Run) -> Result<(), Failed> 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let target = (suite.target)(place).for_case(name);
+        // Some drivers know what they can do once they have talked to the provider.
+        target.driver().check().await?;
         let ended = tokio::time::timeout(CASE_LIMIT, AssertUnwindSafe(case(&target)).catch_unwind()).await;
         let left = target.clean_up().await;
         match ended {

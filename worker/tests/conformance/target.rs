@@ -1,6 +1,7 @@
 //! What a case needs to know of a provider, and what all cases do with appliances.
 
 use std::{
+    any::Any,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -35,6 +36,8 @@ pub(crate) struct Target {
     /// Everything a case makes begins with this.
     prefix: String,
     next_id: AtomicU64,
+    /// What the provider needs to be there, if the case started it.
+    kept: Option<Box<dyn Any>>,
 }
 
 /// An appliance a case has made, or means to.
@@ -58,7 +61,13 @@ impl Target {
             ready_within: Duration::from_mins(1),
             prefix: String::new(),
             next_id: AtomicU64::new(1),
+            kept: None,
         }
+    }
+
+    /// Ends this with the target.
+    pub(crate) fn keep(&mut self, provider: impl Any) {
+        self.kept = Some(Box::new(provider));
     }
 
     /// The driver.

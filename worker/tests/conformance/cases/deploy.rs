@@ -101,7 +101,8 @@ async fn interrupted_clone(target: &Target) {
             Err(error) => assert_eq!(error.reason, Reason::NameTaken, "{error}"),
         }
         let there = poll::until(Duration::from_secs(10), "the clone is there", async || {
-            driver.find(&new.name).await.expect("find")
+            // One that can be seen while it is made is no clone yet.
+            driver.find(&new.name).await.expect("find").filter(|found| found.power != PowerState::Changing)
         })
         .await;
         assert_eq!((there.tags.as_ref(), there.power), (Some(&new.tags), PowerState::Off), "after {millis} ms");
