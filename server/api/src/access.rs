@@ -44,9 +44,22 @@ pub fn access(path: &str) -> Option<Access> {
         | "/sprout.user.v1.UserService/WhoAmI"
         | "/sprout.user.v1.UserService/Logout" => Some(Access::User),
 
-        "/sprout.provider.v1.ProviderService/CheckProvider" | "/sprout.worker.v1.WorkerService/ListWorkers" => {
-            Some(Access::Staff)
-        }
+        "/sprout.provider.v1.ProviderService/CheckProvider"
+        | "/sprout.provider.v1.ProviderService/CheckProviders"
+        | "/sprout.task.v1.TaskService/ListTasks"
+        | "/sprout.task.v1.TaskService/GetTask"
+        | "/sprout.task.v1.TaskService/CancelTask"
+        | "/sprout.task.v1.TaskService/RetryTask"
+        | "/sprout.task.v1.TaskService/WatchTaskLogs"
+        | "/sprout.worker.v1.WorkerService/ListWorkers"
+        | "/sprout.worker.v1.WorkerService/GetWorker"
+        | "/sprout.worker.v1.WorkerService/DrainWorker"
+        | "/sprout.worker.v1.WorkerService/UndrainWorker"
+        | "/sprout.worker.v1.WorkerService/RemoveWorker"
+        | "/sprout.workflow.v1.WorkflowService/ListWorkflows"
+        | "/sprout.workflow.v1.WorkflowService/GetWorkflow"
+        | "/sprout.workflow.v1.WorkflowService/CancelWorkflow"
+        | "/sprout.workflow.v1.WorkflowService/Ping" => Some(Access::Staff),
 
         "/sprout.user.v1.UserService/CreateUser" => Some(Access::Superuser),
 

@@ -16,9 +16,12 @@ mod provider;
 mod routes;
 mod status;
 mod stream;
+mod task;
+mod task_log;
 mod template;
 mod user;
 mod worker;
+mod workflow;
 
 pub use self::{
     access::{Access, access},

@@ -49,6 +49,7 @@ impl ProviderService for ProviderApi {
         &self,
         _: Request<proto::CheckProvidersRequest>,
     ) -> Result<Response<proto::CheckProvidersResponse>, Status> {
-        Err(Status::unimplemented("CheckProviders"))
+        let workflow = self.app.check_providers().await.map_err(status)?;
+        Ok(Response::new(proto::CheckProvidersResponse { workflow: Some(Wire(workflow).into()) }))
     }
 }

@@ -6,8 +6,9 @@ use sprout_app::App;
 use sprout_proto::{
     appliance::appliance_service_server as appliance, event::event_service_server as event,
     group::group_service_server as group, pool::pool_service_server as pool,
-    provider::provider_service_server as provider, template::template_service_server as template,
-    user::user_service_server as user, worker::worker_service_server as worker,
+    provider::provider_service_server as provider, task::task_service_server as task,
+    template::template_service_server as template, user::user_service_server as user,
+    worker::worker_service_server as worker, workflow::workflow_service_server as workflow,
 };
 use tonic::service::Routes;
 use tower::layer::layer_fn;
@@ -20,24 +21,28 @@ use crate::{
     group::GroupApi,
     pool::PoolApi,
     provider::ProviderApi,
+    task::TaskApi,
     template::TemplateApi,
     user::UserApi,
     worker::{SessionHandler, WorkerApi},
+    workflow::WorkflowApi,
 };
 
 /// Bytes of one message from a client.
 pub(crate) const MAX_REQUEST: usize = 4 << 20;
 
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 11] = [
     "", // the server as a whole
     appliance::SERVICE_NAME,
     event::SERVICE_NAME,
     group::SERVICE_NAME,
     pool::SERVICE_NAME,
     provider::SERVICE_NAME,
+    task::SERVICE_NAME,
     template::SERVICE_NAME,
     user::SERVICE_NAME,
     worker::SERVICE_NAME,
+    workflow::SERVICE_NAME,
 ];
 
 /// The API, to be served.
@@ -86,6 +91,13 @@ pub async fn api(
         .add_service(
             event::EventServiceServer::new(EventApi { app: app(), draining: draining() })
                 .max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            task::TaskServiceServer::new(TaskApi { app: app(), draining: draining() })
+                .max_decoding_message_size(MAX_REQUEST),
+        )
+        .add_service(
+            workflow::WorkflowServiceServer::new(WorkflowApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(
             worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_REQUEST),

@@ -51,13 +51,11 @@ fn code(reason: Reason) -> Code {
         | Reason::GroupNotFound
         | Reason::WorkerNotFound
         | Reason::WorkflowNotFound
-        | Reason::WorkflowNotFound
         | Reason::TaskNotFound => Code::NotFound,
         Reason::RequestIdReused | Reason::UserExists => Code::AlreadyExists,
         Reason::NoTemplate
         | Reason::ProviderNotUsable
         | Reason::WrongState
-        | Reason::WorkflowNotCancellable
         | Reason::WorkflowNotCancellable
         | Reason::TaskNotRunning
         | Reason::TaskNotRetrying

@@ -1,4 +1,4 @@
-//! `WorkerService`: the list of workers, and the door to their sessions, which are held elsewhere.
+//! `WorkerService`: workers as staff see and manage them, and the door to their sessions, which are held elsewhere.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -8,7 +8,11 @@ use sprout_domain::WorkerId;
 use sprout_proto::worker::{self as proto, worker_service_server::WorkerService};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
-use crate::{auth, convert::Wire, status::status};
+use crate::{
+    auth,
+    convert::{Wire, text},
+    status::status,
+};
 
 /// What a worker says.
 pub type SessionRequests = Pin<Box<dyn Stream<Item = Result<proto::SessionRequest, Status>> + Send>>;
@@ -52,29 +56,38 @@ impl<S: SessionHandler> WorkerService for WorkerApi<S> {
 
     async fn get_worker(
         &self,
-        _: Request<proto::GetWorkerRequest>,
+        request: Request<proto::GetWorkerRequest>,
     ) -> Result<Response<proto::GetWorkerResponse>, Status> {
-        Err(Status::unimplemented("GetWorker"))
+        let (worker, tasks) = self.app.worker_with_tasks(&worker_id(request.into_inner().id)?).await.map_err(status)?;
+        let tasks = tasks.into_iter().map(|task| Wire(task).into()).collect();
+        Ok(Response::new(proto::GetWorkerResponse { worker: Some(Wire(worker).into()), tasks }))
     }
 
     async fn drain_worker(
         &self,
-        _: Request<proto::DrainWorkerRequest>,
+        request: Request<proto::DrainWorkerRequest>,
     ) -> Result<Response<proto::DrainWorkerResponse>, Status> {
-        Err(Status::unimplemented("DrainWorker"))
+        let worker = self.app.drain_worker(&worker_id(request.into_inner().id)?).await.map_err(status)?;
+        Ok(Response::new(proto::DrainWorkerResponse { worker: Some(Wire(worker).into()) }))
     }
 
     async fn undrain_worker(
         &self,
-        _: Request<proto::UndrainWorkerRequest>,
+        request: Request<proto::UndrainWorkerRequest>,
     ) -> Result<Response<proto::UndrainWorkerResponse>, Status> {
-        Err(Status::unimplemented("UndrainWorker"))
+        let worker = self.app.undrain_worker(&worker_id(request.into_inner().id)?).await.map_err(status)?;
+        Ok(Response::new(proto::UndrainWorkerResponse { worker: Some(Wire(worker).into()) }))
     }
 
     async fn remove_worker(
         &self,
-        _: Request<proto::RemoveWorkerRequest>,
+        request: Request<proto::RemoveWorkerRequest>,
     ) -> Result<Response<proto::RemoveWorkerResponse>, Status> {
-        Err(Status::unimplemented("RemoveWorker"))
+        self.app.remove_worker(&worker_id(request.into_inner().id)?).await.map_err(status)?;
+        Ok(Response::new(proto::RemoveWorkerResponse {}))
     }
+}
+
+fn worker_id(typed: String) -> Result<WorkerId, Status> {
+    Ok(text("id", typed).map_err(status)?.as_str().into())
 }

@@ -5,9 +5,11 @@ pub(crate) mod event;
 mod group;
 mod pool;
 mod provider;
+mod task;
 mod template;
 pub(crate) mod user;
 mod worker;
+mod workflow;
 
 use std::time::Duration;
 
