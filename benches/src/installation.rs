@@ -1,153 +1,189 @@
-//! An installation to measure: a database filled with warm appliances, and a real server process on it.
-//!
-//! The appliances are rows that no provider backs: a checkout touches none, and what is measured is the control plane.
+//! An installation to measure: a database of its own, a real server process, workers, and connections of a superuser.
 
-use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
-use anyhow::{Context as _, Result};
-use sprout_app::{
-    App, LocalBus,
-    ports::{ApplianceChange, FoundTemplate, LogOf, LogStore, NewAppliance, Ports, Store as _, TemplateFilter},
-};
+use anyhow::{Context as _, Result, ensure};
 use sprout_client::{Connection, Settings, proto::user::LoginRequest};
-use sprout_domain::{
-    Catalogue, Secret,
-    appliance::ApplianceState,
-    provider::{ProviderSettings, ProviderSpec},
-    user::Role,
-    version::Version,
-};
-use sprout_store::{SeaStore, StoreOptions, migrate};
-use tokio::{
-    process::{Child, Command},
-    sync::watch,
+use sprout_e2e::{DatabaseKind, binary};
+use sprout_test_support::database::EmptyDatabase;
+use tokio::process::Command;
+
+use crate::{
+    process::{Process, free_port, output},
+    puppet::Puppet,
+    scenario::NotHere,
+    services::Services,
+    sim::Sim,
+    usage::Watched,
 };
 
 const PASSWORD: &str = "correct horse battery";
+/// The one group, and the one provider.
+pub(crate) const GROUP: &str = "bench";
+/// What the provider's settings are where no provider is needed: the puppet plays the worker and touches none.
+const NO_PROVIDER: &str = "type: container\n    sprout: {provisioning_limit: 10000}";
+/// What its appliances offer.
+const ENDPOINT: &str = "endpoints: {web: {port: 80, scheme: http}}";
 
-/// A running server with warm appliances, and a connection to it.
+/// A database and the processes on it.
 pub(crate) struct Installation {
-    pub(crate) client: Connection,
-    _server: Child,
-    _directory: tempfile::TempDir,
+    pub(crate) database: EmptyDatabase,
+    pub(crate) server: Option<Process>,
+    pub(crate) workers: Vec<Process>,
+    directory: tempfile::TempDir,
+    port: u16,
+    postgres: Option<Watched>,
+    redis: Option<Watched>,
 }
 
 impl Installation {
-    /// Fills the (empty) database behind the URL and starts `sprout-server` on it.
-    pub(crate) async fn start(url: &str, warm: u32) -> Result<Self> {
-        let options = StoreOptions::new(Secret::new(url));
-        migrate(&options).await?;
-        fill(&options, warm).await?;
-        let directory = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let config = directory.path().join("sprout.yaml");
-        let text = format!(
-            "server:\n  listen: 127.0.0.1:{port}\n  data_dir: {}\n  database: {{url: '{url}'}}\n  check_interval: 24h\n  \
-             groups:\n    bench: {{template_pattern: 'bench-(?<version>.*)'}}\n",
-            directory.path().display()
+    /// One without a provider: see [`Puppet`].
+    pub(crate) async fn start(kind: DatabaseKind, services: &Services) -> Result<Self> {
+        Self::with(kind, services, NO_PROVIDER, ENDPOINT).await
+    }
+
+    /// One whose provider is the simulator, on PostgreSQL.
+    pub(crate) async fn with_sim(services: &Services, sim: &Sim) -> Result<Self> {
+        Self::with(DatabaseKind::Postgres, services, &sim.provider(), &sim.group()).await
+    }
+
+    /// Makes the schema, the configuration and a superuser, and starts the server.
+    async fn with(kind: DatabaseKind, services: &Services, provider: &str, group: &str) -> Result<Self> {
+        ensure!(
+            kind == DatabaseKind::Sqlite || services.postgres.is_some(),
+            NotHere("SPROUT_TEST_POSTGRES names no server".into())
         );
-        std::fs::write(&config, text)?;
-        let providers =
-            "management_systems:\n  bench: {name: Bench, type: container, use_for_sprout: true, sprout: {}}\n";
-        std::fs::write(directory.path().join("cfme_data.yaml"), providers)?;
-        let log = std::fs::File::create(directory.path().join("server.log"))?;
-        let server = Command::new(binary("sprout-server")?)
-            .args(["run", "--config"])
-            .arg(&config)
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()?;
-        let client = sign_in(&format!("http://127.0.0.1:{port}")).await?;
-        Ok(Self { client, _server: server, _directory: directory })
+        let database = EmptyDatabase::new(kind).await?.context("SPROUT_TEST_POSTGRES names no server")?;
+        let directory = tempfile::tempdir()?;
+        let port = free_port(0)?;
+        let on_postgres = kind == DatabaseKind::Postgres;
+        let redis = services.redis.as_ref().filter(|_| on_postgres);
+        write_config(directory.path(), port, database.url(), redis.map(String::as_str), provider, group)?;
+        let postgres = services.postgres_process.clone().filter(|_| on_postgres);
+        let redis = services.redis_process.clone().filter(|_| redis.is_some());
+        let mut new = Self { database, server: None, workers: Vec::new(), directory, port, postgres, redis };
+        new.administer(&["migrate"], "").await?;
+        new.administer(&["create-superuser", "--name", "bench", "--password-stdin"], PASSWORD).await?;
+        new.start_server().await?;
+        Ok(new)
     }
-}
 
-/// A binary of the same build.
-fn binary(name: &str) -> Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name(name);
-    anyhow::ensure!(path.is_file(), "{} is not built", path.display());
-    Ok(path)
-}
+    /// Starts the server and waits until it answers.
+    pub(crate) async fn start_server(&mut self) -> Result<()> {
+        let mut command = Command::new(binary("sprout-server")?);
+        command.args(["run", "--config"]).arg(self.config());
+        self.server = Some(Process::start("server", &mut command, self.directory.path())?);
+        self.connect().await?;
+        Ok(())
+    }
 
-async fn sign_in(url: &str) -> Result<Connection> {
-    let anonymous = Connection::open(Settings::new(url))?;
-    let login = LoginRequest { name: "bench".into(), password: PASSWORD.into(), lifetime: None };
-    let mut tries = 0;
-    let token = loop {
-        match anonymous.users().login(login.clone()).await {
-            Ok(answer) => break answer.into_inner().token,
-            Err(status) if tries == 200 => return Err(status).context("the server did not come up"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+    /// Ends the server in an orderly way.
+    pub(crate) async fn stop_server(&mut self) -> Result<()> {
+        match self.server.take() {
+            Some(server) => server.stop().await,
+            None => Ok(()),
         }
-        tries += 1;
-    };
-    Ok(Connection::open(Settings { token: Some(token.into()), ..Settings::new(url) })?)
-}
-
-async fn fill(options: &StoreOptions, warm: u32) -> Result<()> {
-    let store = Arc::new(SeaStore::open(options).await?);
-    let ports = Ports {
-        store: store.clone(),
-        bus: Arc::new(LocalBus::default()),
-        logs: Arc::new(NoLogs(watch::Sender::new(0))),
-    };
-    let spec = ProviderSpec {
-        key: "bench".into(),
-        name: "Bench".into(),
-        provisioning_limit: 5,
-        appliance_limit: None,
-        disabled: false,
-        settings: ProviderSettings::Container {
-            socket: String::new(),
-            publish_address: String::new(),
-            memory_mib: 0,
-            cpus: 0,
-        },
-    };
-    let catalogue = Catalogue { providers: [(spec.key.clone(), spec)].into(), ..Catalogue::default() };
-    let app = App::new(ports, catalogue).await?;
-    app.create_user("bench", Secret::new(PASSWORD), Role::User).await?;
-    let mut tx = store.write().await?;
-    let found = FoundTemplate {
-        name: "bench-1.0".into(),
-        group: "bench".into(),
-        version: Version::new("1.0"),
-        date: sprout_domain::template::BuildDate::default(),
-    };
-    tx.sync_templates(&"bench".into(), &[found]).await?;
-    tx.set_checked(&"bench".into(), true, "for the benchmark").await?;
-    let template = tx.templates(&TemplateFilter::default()).await?.pop().context("a template")?;
-    let new = |n| NewAppliance {
-        name: format!("bench-{n}"),
-        template: template.clone(),
-        pool_id: None,
-        memory_mib: None,
-        cpus: None,
-    };
-    let ids: Vec<_> = tx.insert_appliances((0..warm).map(new).collect()).await?.into_iter().map(|a| a.id).collect();
-    let ready = ApplianceChange {
-        state: Some(ApplianceState::Ready),
-        address: Some("192.0.2.1".into()),
-        ..ApplianceChange::default()
-    };
-    tx.change_appliances(&ids, &ready).await?;
-    tx.commit().await?;
-    store.close().await;
-    Ok(())
-}
-
-/// Nothing is logged while the database is filled.
-struct NoLogs(watch::Sender<u64>);
-
-#[async_trait::async_trait]
-impl LogStore for NoLogs {
-    async fn append(&self, _: &LogOf, _: Vec<String>) {}
-
-    async fn read(&self, _: &LogOf, position: u64, _: usize) -> sprout_domain::Result<(Vec<String>, u64)> {
-        Ok((Vec::new(), position))
     }
 
-    fn changed(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
+    /// Starts a worker process.
+    pub(crate) async fn start_worker(&mut self, id: &str, slots: u32) -> Result<()> {
+        let token = self.administer(&["create-worker", id], "").await?;
+        let config = self.directory.path().join(format!("{id}.yaml"));
+        fs::write(&config, format!("worker: {{server: '{}', id: {id}, slots: {slots}}}\n", self.url()))?;
+        let mut command = Command::new(binary("sprout-worker")?);
+        command.arg("--config").arg(config).env("SPROUT_WORKER_TOKEN", token.trim());
+        self.workers.push(Process::start(id, &mut command, self.directory.path())?);
+        Ok(())
     }
+
+    /// Ends a worker with SIGKILL.
+    pub(crate) async fn kill_worker(&mut self, id: &str) -> Result<()> {
+        let which = self.workers.iter().position(|worker| worker.name == id).context("no such worker")?;
+        self.workers.remove(which).kill().await
+    }
+
+    /// A worker inside the load generator, see [`Puppet`].
+    pub(crate) async fn puppet(&self) -> Result<Puppet> {
+        let token = self.administer(&["create-worker", "puppet"], "").await?;
+        Puppet::connect(Settings { token: Some(token.trim().to_owned().into()), ..Settings::new(self.url()) }).await
+    }
+
+    /// A connection of its own, signed in, once the server answers.
+    pub(crate) async fn connect(&self) -> Result<Connection> {
+        let anonymous = Connection::open(Settings::new(self.url()))?;
+        let login = LoginRequest { name: "bench".into(), password: PASSWORD.into(), lifetime: None };
+        let mut tries = 0;
+        let token = loop {
+            match anonymous.users().login(login.clone()).await {
+                Ok(answer) => break answer.into_inner().token,
+                Err(status) if tries == 400 => {
+                    return Err(status).with_context(|| format!("the server does not answer: {}", self.log("server")));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+            tries += 1;
+        };
+        Ok(Connection::open(Settings { token: Some(token.into()), ..Settings::new(self.url()) })?)
+    }
+
+    /// Several connections, as several clients have them.
+    pub(crate) async fn connections(&self, count: usize) -> Result<Vec<Connection>> {
+        let mut all = Vec::new();
+        for _ in 0..count {
+            all.push(self.connect().await?);
+        }
+        Ok(all)
+    }
+
+    /// Everything that works for it, for the meter.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        let own = self.server.iter().chain(&self.workers).map(Process::watched);
+        own.chain(self.postgres.clone()).chain(self.redis.clone()).collect()
+    }
+
+    /// The end of a process's log.
+    pub(crate) fn log(&self, name: &str) -> String {
+        let text = fs::read_to_string(self.directory.path().join(format!("{name}.log"))).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(5)..].join("\n")
+    }
+
+    /// Ends everything in an orderly way.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        for worker in self.workers.drain(..) {
+            worker.stop().await?;
+        }
+        self.stop_server().await
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn config(&self) -> std::path::PathBuf {
+        self.directory.path().join("sprout.yaml")
+    }
+
+    async fn administer(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let mut command = Command::new(binary("sprout-server")?);
+        command.args(arguments).arg("--config").arg(self.config());
+        output(&mut command, input).await
+    }
+}
+
+/// As shipped, but for what says where things are: no refilling, and a day between checks of the provider.
+fn write_config(dir: &Path, port: u16, database: &str, redis: Option<&str>, provider: &str, group: &str) -> Result<()> {
+    let mut text = format!(
+        "server:\n  listen: 127.0.0.1:{port}\n  data_dir: {}\n  database: {{url: '{database}'}}\n  check_interval: 24h\n  log: warn\n",
+        dir.display()
+    );
+    if let Some(redis) = redis {
+        writeln!(text, "  redis: '{redis}'")?;
+    }
+    let group = format!("{{template_pattern: 'bench-(?<version>.*)', default_lease: 12h, {group}}}");
+    writeln!(text, "  groups:\n    {GROUP}: {group}")?;
+    fs::write(dir.join("sprout.yaml"), text)?;
+    let providers =
+        format!("management_systems:\n  bench:\n    name: Bench\n    use_for_sprout: true\n    {provider}\n");
+    Ok(fs::write(dir.join("cfme_data.yaml"), providers)?)
 }

@@ -1,36 +1,72 @@
-//! Measures Sprout on this machine: real processes, real sockets, durable commits. Prints tables; judges nothing.
+//! Measures Sprout on this machine: real processes, real sockets, durable commits. Prints a table, writes JSON, judges by the goals.
 #![allow(clippy::print_stdout)] // a program whose output is its result
 
-mod checkout;
-mod idle;
 mod installation;
-mod ready;
-mod table;
+mod load;
+mod machine;
+mod process;
+mod puppet;
+mod report;
+mod samples;
+mod scenario;
+mod seed;
+mod services;
+mod sim;
+mod usage;
 
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
 use clap::Parser;
 
-/// Measures Sprout on this machine.
+use crate::{machine::Machine, report::Report, scenario::NotHere, services::Services};
+
+/// Measures Sprout on this machine. scripts/bench.sh starts what this needs.
 #[derive(Debug, Parser)]
 struct Arguments {
-    #[command(subcommand)]
-    scenario: Scenario,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Scenario {
-    /// A warm checkout through gRPC, next to one bare commit of the same database.
-    Checkout(checkout::Arguments),
-    /// Request → ready on containers, next to what the engine itself needs for it.
-    Ready(ready::Arguments),
-    /// Processor time and memory of the all-in-one with nothing to do.
-    Idle(idle::Arguments),
+    /// Scenarios, separated by commas; none: the usual ones
+    #[arg(value_delimiter = ',')]
+    scenarios: Vec<String>,
+    /// Directory for the JSON
+    #[arg(long, default_value = "target/bench")]
+    output: PathBuf,
+    /// Print the scenarios and end
+    #[arg(long)]
+    list: bool,
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Arguments::parse().scenario {
-        Scenario::Checkout(arguments) => checkout::run(&arguments).await,
-        Scenario::Ready(arguments) => ready::run(&arguments).await,
-        Scenario::Idle(arguments) => idle::run(&arguments).await,
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let names = || scenario::ALL.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
+    if arguments.list {
+        println!("{}", names());
+        return Ok(());
     }
+    let wanted: Vec<_> = arguments.scenarios.iter().filter(|name| !name.is_empty()).collect();
+    for name in &wanted {
+        let known = scenario::ALL.iter().any(|scenario| scenario.name == *name);
+        ensure!(known, "there is no scenario {name:?}; there are: {}", names());
+    }
+    let (services, machine) = (Services::from_environment(), Machine::look()?);
+    let mut report = Report::default();
+    machine.print();
+    report::print_head();
+    let mut failed = Vec::new();
+    for scenario in scenario::ALL {
+        let chosen = if wanted.is_empty() { scenario.usual } else { wanted.iter().any(|name| *name == scenario.name) };
+        if !chosen {
+            continue;
+        }
+        if let Err(error) = (scenario.run)(&services, &mut report).await {
+            if !error.is::<NotHere>() {
+                failed.push(scenario.name);
+            }
+            report.leave_out(scenario.name, format!("{error:#}"));
+        }
+    }
+    let name = if wanted.is_empty() { "all".to_owned() } else { arguments.scenarios.join("-") };
+    report.write(&arguments.output, &name, &machine)?;
+    ensure!(failed.is_empty(), "these scenarios failed: {}", failed.join(", "));
+    Ok(())
 }

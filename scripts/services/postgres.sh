@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A private PostgreSQL on a free port of 127.0.0.1 and a socket in its directory. Commits reach the disk as on a real server,
-# or what tests measure and survive would not be true.
+# or what tests measure and survive would not be true. SPROUT_POSTGRES_CONF may hold further lines of postgresql.conf.
 
 service_start() {
   local home=$1 user bin port password
@@ -19,12 +19,25 @@ listen_addresses = '127.0.0.1'
 port = $port
 unix_socket_directories = '$home'
 max_connections = 300
+${SPROUT_POSTGRES_CONF:-}
 END
-  launch "$home" postgres "${AS_USER[@]}" "$bin/postgres" -D "$home/data"
-  until_true 60 accepts_or_dead "$home" || true
-  service_alive "$home" || give_up "$home" postgres "PostgreSQL does not answer on port $port"
+  service_launch "$home"
   # Through the socket, which is reached from every network namespace.
   echo "export SPROUT_TEST_POSTGRES='postgres://sprout:$password@127.0.0.1:$port/postgres?host=$home'"
+}
+
+service_launch() {
+  local home=$1
+  # The processes of one that was killed hold its memory for a moment, and the new one refuses to start beside them.
+  until_true 60 launched "$home" || give_up "$home" postgres "PostgreSQL does not answer"
+}
+
+launched() {
+  service_alive "$1" && return
+  as_user "$(service_user postgres)"
+  launch "$1" postgres "${AS_USER[@]}" "$(postgres_bin)/postgres" -D "$1/data"
+  until_true 60 accepts_or_dead "$1"
+  service_alive "$1"
 }
 
 accepts_or_dead() { service_alive "$1" || ! running "$1/postgres.pid"; }

@@ -1,5 +1,5 @@
 //! From the request to ready on a real container engine, next to what the engine itself needs for create, start and the first answer. The two take turns, so
-//! that both see the same machine.
+//! that both see the same machine. Only by name: it needs an engine.
 
 use std::time::{Duration, Instant};
 
@@ -15,30 +15,30 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::table::{Samples, print_head, print_row};
+use super::NotHere;
+use crate::{
+    report::{Report, Row},
+    samples::Samples,
+    services::Services,
+};
 
-/// Request → ready.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    /// Deployments to measure.
-    #[arg(long, default_value_t = 30)]
-    samples: u32,
-}
+const DEPLOYMENTS: u32 = 30;
 
-pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let provider = Provider::from_environment(ProviderKind::Container)?.context("SPROUT_TEST_DOCKER is not set")?;
+pub(crate) async fn run(_: &Services, report: &mut Report) -> Result<()> {
+    let provider = Provider::from_environment(ProviderKind::Container)?;
+    let provider = provider.ok_or_else(|| NotHere("SPROUT_TEST_DOCKER names no engine".into()))?;
     let lab = Lab::start(DatabaseKind::Sqlite, provider, LabOptions::default()).await?.context("no database")?;
-    let (mut engine, mut sprout) = (Samples::new()?, Samples::new()?);
-    for n in 0..arguments.samples {
-        engine.add(by_hand(lab.provider.driver(), n).await?)?;
-        sprout.add(through_sprout(&lab).await?)?;
+    let (engine, sprout) = (Samples::new()?, Samples::new()?);
+    for n in 0..DEPLOYMENTS {
+        engine.add(by_hand(lab.provider.driver(), n).await?);
+        sprout.add(through_sprout(&lab).await?);
     }
     lab.stop().await?;
-    print_head("request → ready, one container");
-    print_row("engine alone: create, start, first answer", &engine);
-    print_row("through Sprout: request → ready", &sprout);
-    println!("Sprout adds {:.0} ms at the median", sprout.at_ms(0.5) - engine.at_ms(0.5));
-    Ok(())
+    let adds = sprout.at_ms(0.5) - engine.at_ms(0.5);
+    report
+        .add(Row::new("containers.engine", "container engine alone: create, start, first answer").samples(&engine))?;
+    let row = Row::new("containers.sprout", "one container through Sprout: request → ready").samples(&sprout);
+    report.add(row.figure("p50 over the engine's", adds, "ms"))
 }
 
 async fn through_sprout(lab: &Lab) -> Result<Duration> {
