@@ -64,7 +64,7 @@ async fn there(path: &Path) {
 
 /// A worker's process, and the server's side of it.
 struct Process {
-    process: Child,
+    child: Child,
     dir: tempfile::TempDir,
     session: Session,
     server: JoinHandle<()>,
@@ -73,8 +73,8 @@ struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // Stopped, ended or not.
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
         self.server.abort();
     }
 }
@@ -86,12 +86,12 @@ impl Process {
         let address = listener.local_addr().unwrap();
         let (server, mut sessions) = serve_on(listener, false);
         let dir = tempfile::tempdir().unwrap();
-        let mut process = Command::new(std::env::current_exe().unwrap());
-        process.args(["--exact", "--ignored", &format!("session::tests::process::{test}")]);
-        process.env(ADDRESS, address.to_string()).env(DIR, dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = process.spawn().unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "--ignored", &format!("session::tests::process::{test}")]);
+        command.env(ADDRESS, address.to_string()).env(DIR, dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
         let session = next_session(&mut sessions).await;
-        Self { process, dir, session, server }
+        Self { child, dir, session, server }
     }
 
     /// A worker that looks at the provider in order to clone, stopped until its lease is over.
@@ -117,7 +117,7 @@ impl Process {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.process.id())]).status().unwrap();
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -176,7 +176,7 @@ async fn signals_make_a_worker_leave_sooner_and_sooner() {
     leaver.signal("INT");
     let ended = async {
         loop {
-            match leaver.process.try_wait().unwrap() {
+            match leaver.child.try_wait().unwrap() {
                 Some(status) => return status,
                 None => sleep(Duration::from_millis(10)).await,
             }
