@@ -1,15 +1,43 @@
 //! One unit of work: a transaction, the events it causes, and the wake-ups that follow its commit.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use sprout_domain::{
-    Result,
+    Error, Reason, Result,
     appliance::Appliance,
     event::{EventKind, NewEvent},
     pool::Pool,
 };
 
 use crate::ports::{Bus, Topic, Tx};
+
+/// Tries before a use case that collides with others again and again is given up for now.
+const TRIES: u32 = 6;
+/// The longest pause after the first collision; grows with each further one.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Does a use case that writes, again while its transaction collides with another one. After that the database is called too busy.
+pub(crate) async fn repeated<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+    tried(attempt).await.map_err(|error| match error.reason {
+        Reason::Conflict => Error { reason: Reason::DatabaseUnavailable, ..error },
+        _ => error,
+    })
+}
+
+/// As [`repeated`]; for those who know what else to do.
+pub(crate) async fn tried<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
+    let mut tries = 1;
+    loop {
+        match attempt().await {
+            Err(error) if error.reason == Reason::Conflict && tries < TRIES => {
+                tracing::debug!(%error, tries, "transactions collided; trying again");
+                tokio::time::sleep((PAUSE * tries).mul_f64(fastrand::f64())).await;
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
+}
 
 /// A writing transaction with what goes with it. Dropped without [`Work::commit`], it never happened.
 pub(crate) struct Work {
@@ -66,5 +94,28 @@ impl Work {
         let topics: Vec<_> = self.topics.into_iter().collect();
         self.bus.publish(&topics);
         committed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn collisions_pass_and_if_they_do_not_the_caller_is_to_come_back() {
+        let count = AtomicU32::new(0);
+        let collide = |until: u32| {
+            let count = &count;
+            move || async move {
+                let tries = count.fetch_add(1, Ordering::SeqCst);
+                if tries < until { Err(Error::new(Reason::Conflict, "busy")) } else { Ok(tries) }
+            }
+        };
+        assert_eq!(repeated(collide(3)).await, Ok(3));
+        count.store(0, Ordering::SeqCst);
+        assert_eq!(repeated(collide(u32::MAX)).await.unwrap_err().reason, Reason::DatabaseUnavailable);
+        assert_eq!(count.load(Ordering::SeqCst), TRIES);
     }
 }

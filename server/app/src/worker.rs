@@ -3,19 +3,21 @@
 use std::{sync::PoisonError, time::Duration};
 
 use sprout_domain::{
-    Result, Timestamp, WorkerId,
+    Error, Reason, Result, Timestamp, WorkerId,
+    event::{EventKind, NewEvent},
     worker::Worker,
     workflow::{Subject, Task, TaskState},
 };
 
 use crate::{
     App, TaskKey,
-    ports::{TaskChange, Topic, WorkerHello},
-    work::Work,
+    ports::{SessionRow, TaskChange, Topic, WorkerHello},
+    task::key,
+    work::{Work, repeated},
 };
 
 /// A worker unheard of for this long loses its tasks.
-pub(crate) const SILENCE: Duration = Duration::from_secs(10);
+pub const LEASE: Duration = Duration::from_secs(10);
 
 /// What becomes of the tasks a worker says it still runs.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Reconnected {
     pub kept: Vec<Task>,
     /// It is to stop these: they are no longer its.
     pub revoked: Vec<TaskKey>,
+    /// It is drained: it is given nothing new.
+    pub drained: bool,
 }
 
 /// A longer pause between two looks is a break: what workers said meanwhile may not have been written down.
@@ -48,7 +52,55 @@ impl Listening {
 impl App {
     /// All workers, by id.
     pub async fn workers(&self) -> Result<Vec<Worker>> {
-        self.ports.store.read().await?.workers().await
+        self.ports.store.read().await?.workers(None).await
+    }
+
+    /// One worker.
+    pub async fn worker(&self, id: &WorkerId) -> Result<Worker> {
+        self.ports.store.read().await?.workers(Some(id)).await?.pop().ok_or_else(|| missing(id))
+    }
+
+    /// Gives a worker nothing new; what it runs goes on.
+    pub async fn drain_worker(&self, id: &WorkerId) -> Result<Worker> {
+        repeated(|| self.set_drained(id, true)).await
+    }
+
+    /// Gives a drained worker tasks again.
+    pub async fn undrain_worker(&self, id: &WorkerId) -> Result<Worker> {
+        repeated(|| self.set_drained(id, false)).await
+    }
+
+    async fn set_drained(&self, id: &WorkerId, drained: bool) -> Result<Worker> {
+        let mut work = self.work().await?;
+        if !work.tx.set_drained(id, drained).await? {
+            return Err(missing(id));
+        }
+        let worker = work.tx.workers(Some(id)).await?.pop().ok_or_else(|| missing(id))?;
+        work.wake(Topic::Workers);
+        work.wake(Topic::Tasks);
+        work.commit().await?;
+        Ok(worker)
+    }
+
+    /// Forgets a worker and its tokens; its tasks are given to others, and whoever has its session ends it.
+    pub async fn remove_worker(&self, id: &WorkerId) -> Result<()> {
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            if !work.tx.lock_worker(id).await? {
+                return Err(missing(id));
+            }
+            let tasks = work.tx.tasks_of_worker(id).await?;
+            release(&mut work, tasks).await?;
+            work.tx.delete_worker(id).await?;
+            // Tokens that were remembered are forgotten by this.
+            work.emit(NewEvent::new(
+                EventKind::TokenRevoked,
+                format!("worker {id} was removed, and its tokens with it"),
+            ));
+            work.wake(Topic::Workers);
+            work.commit().await
+        })
+        .await
     }
 
     /// A worker opened a session and says what it still runs. What it should run and does not is given to others.
@@ -58,56 +110,84 @@ impl App {
         session: &str,
         running: &[TaskKey],
     ) -> Result<Reconnected> {
+        hello.check()?;
+        repeated(|| self.try_connect(hello, session, running)).await
+    }
+
+    async fn try_connect(&self, hello: &WorkerHello, session: &str, running: &[TaskKey]) -> Result<Reconnected> {
         let mut work = self.work().await?;
         // The session first: what its predecessor is being given just now is then seen below, and after that it is given nothing.
-        work.tx.worker_connected(hello, session).await?;
+        let drained = work.tx.worker_connected(hello, session).await?;
         let mine = work.tx.tasks_of_worker(&hello.id).await?;
-        let key = |task: &Task| TaskKey { id: task.id, epoch: task.epoch };
         let revoked = running.iter().filter(|r| !mine.iter().any(|task| key(task) == **r)).copied().collect();
         let (kept, lost) = mine.into_iter().partition(|task| running.contains(&key(task)));
         release(&mut work, lost).await?;
         // What was cancelled while nobody could tell the worker is told now.
         work.wake(Topic::Cancels);
         work.commit().await?;
-        Ok(Reconnected { kept, revoked })
+        Ok(Reconnected { kept, revoked, drained })
     }
 
-    /// Notes that these sessions live.
-    pub async fn workers_heard(&self, sessions: &[(WorkerId, String)]) -> Result<()> {
-        let mut work = self.work().await?;
-        work.tx.workers_heard(sessions).await?;
-        work.commit().await
+    /// The sessions that the database has of these workers; what is not among them was removed.
+    pub async fn worker_sessions(&self, workers: &[WorkerId]) -> Result<Vec<SessionRow>> {
+        self.ports.store.read().await?.sessions(workers).await
+    }
+
+    /// A worker takes nothing new.
+    pub async fn worker_leaving(&self, id: &WorkerId, session: &str) -> Result<()> {
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            work.tx.worker_leaving(id, session).await?;
+            work.commit().await
+        })
+        .await
     }
 
     /// A session closed. Its tasks stay with the worker, which may be back at once, until it has been silent for too long.
     pub async fn worker_disconnected(&self, id: &WorkerId, session: &str) -> Result<()> {
-        let mut work = self.work().await?;
-        work.tx.worker_disconnected(id, session).await?;
-        work.commit().await
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            work.tx.worker_disconnected(id, session).await?;
+            work.commit().await
+        })
+        .await
     }
 
     /// Gives the tasks of workers that were silent for too long to others. Not before this process has listened for as long itself without a
-    /// break: after a restart, and after an outage of the database, everyone has been silent, and is about to be heard.
-    pub async fn release_silent(&self) -> Result<()> {
+    /// break: after a restart, and after an outage of the database, everyone has been silent, and is about to be heard. Returns how long until
+    /// the next worker with tasks will have been silent for too long, if it is not heard before.
+    pub async fn release_silent(&self) -> Result<Option<Duration>> {
         let mut tx = self.ports.store.read().await?;
-        let silent = tx.silent_workers(SILENCE).await?;
-        let listened = self.listening.lock().unwrap_or_else(PoisonError::into_inner).look(tx.now());
+        let silent = tx.silent_workers(LEASE).await?;
+        let oldest = tx.longest_silent_since().await?;
+        let now = tx.now();
+        let listened = self.listening.lock().unwrap_or_else(PoisonError::into_inner).look(now);
         drop(tx);
-        if listened < SILENCE {
-            return Ok(());
+        if listened < LEASE {
+            return Ok(None);
         }
-        for worker in silent {
-            let mut work = self.work().await?;
-            if !work.tx.hold_silent(&worker, SILENCE).await? {
-                continue; // it is back
-            }
-            let tasks = work.tx.tasks_of_worker(&worker).await?;
-            tracing::warn!(%worker, tasks = tasks.len(), "worker is silent; its tasks are given to others");
-            release(&mut work, tasks).await?;
-            work.commit().await?;
+        for worker in &silent {
+            repeated(|| self.release_worker(worker)).await?;
         }
-        Ok(())
+        let age = |at: Timestamp| (now - at).to_std().unwrap_or_default();
+        Ok(if silent.is_empty() { oldest.map(|at| LEASE.saturating_sub(age(at))) } else { None })
     }
+
+    async fn release_worker(&self, worker: &WorkerId) -> Result<()> {
+        let mut work = self.work().await?;
+        if !work.tx.hold_silent(worker, LEASE).await? {
+            return Ok(()); // it is back
+        }
+        let tasks = work.tx.tasks_of_worker(worker).await?;
+        tracing::warn!(%worker, tasks = tasks.len(), "worker is silent; its tasks are given to others");
+        release(&mut work, tasks).await?;
+        work.wake(Topic::Cancels);
+        work.commit().await
+    }
+}
+
+fn missing(id: &WorkerId) -> Error {
+    Error::new(Reason::WorkerNotFound, format!("there is no worker {id}; see `sproutctl worker list`"))
 }
 
 /// Takes tasks (locked) from their worker: they are ready again, or, if they were to be stopped, are cancelled, and what waited for that goes on.

@@ -58,9 +58,7 @@ pub fn demand(servers: &[Server]) -> Vec<Demand> {
             continue;
         }
         match demands.last_mut() {
-            Some(last)
-                if last.lanes.1 as u8 + 1 == lane as u8 && last.room == room && last.providers == providers =>
-            {
+            Some(last) if last.lanes.1 as u8 + 1 == lane as u8 && last.room == room && last.providers == providers => {
                 last.lanes.1 = lane;
             }
             _ => demands.push(Demand { lanes: (lane, lane), providers, room }),

@@ -22,9 +22,8 @@ impl Slots {
         }
         let own = |lane: &Lane| self.lanes.get(lane).copied().unwrap_or_default();
         let in_shared: u32 = count.iter().map(|(lane, running)| running.saturating_sub(own(lane))).sum();
-        let left = |(lane, slots): (&Lane, &u32)| {
-            (*lane, slots.saturating_sub(count.get(lane).copied().unwrap_or_default()))
-        };
+        let left =
+            |(lane, slots): (&Lane, &u32)| (*lane, slots.saturating_sub(count.get(lane).copied().unwrap_or_default()));
         Self { shared: self.shared.saturating_sub(in_shared), lanes: self.lanes.iter().map(left).collect() }
     }
 
@@ -114,7 +113,8 @@ impl WorkerHello {
                 format!("a worker names at most {MAX_DRIVERS} provider types, each of letters, digits, and ._-/");
             return Err(Error::invalid("provider_types", sentence));
         }
-        if self.slots.total() == 0 || self.slots.shared > MAX_SLOTS || self.slots.lanes.values().any(|n| *n > MAX_SLOTS) {
+        if self.slots.total() == 0 || self.slots.shared > MAX_SLOTS || self.slots.lanes.values().any(|n| *n > MAX_SLOTS)
+        {
             let sentence = format!("a worker has 1 to {MAX_SLOTS} slots; set `slots` in its configuration");
             return Err(Error::invalid("slots", sentence));
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use sprout_app::{Assignment, Outcome, TaskKey};
+use chrono::{DateTime, Utc};
+use sprout_app::{Assignment, Outcome, TaskKey, log::step_line};
 use sprout_domain::{
     TaskId, WorkerId,
     appliance::{Appliance, PowerState},
@@ -15,7 +15,7 @@ use sprout_proto::{
     appliance as appliance_pb, group as group_pb,
     task::{self as pb, step_input::Step, step_output::Output},
     worker::{
-        Assign, ContainerSettings, LibvirtSettings, Log, LogLevel, ProviderAccess, TaskRef, done,
+        Assign, ContainerSettings, ExternalSettings, LibvirtSettings, Log, LogLevel, ProviderAccess, TaskRef, done,
         provider_access::Settings,
     },
 };
@@ -132,6 +132,10 @@ fn access(provider: ProviderSpec) -> ProviderAccess {
             let domain_type = domain_type.unwrap_or_default();
             Settings::Libvirt(LibvirtSettings { uri, storage_pool, network, domain_type, memory_mib, cpus })
         }
+        ProviderSettings::External { simulated: _, endpoint, token, ca_pem, memory_mib, cpus } => {
+            let token = token.expose().to_owned();
+            Settings::External(ExternalSettings { endpoint, token, ca_pem, memory_mib, cpus })
+        }
     };
     ProviderAccess { key: provider.key.0, settings: Some(settings) }
 }
@@ -205,13 +209,12 @@ pub(crate) fn log_line(log: &Log, step: StepKind, worker: &WorkerId) -> String {
         LogLevel::Warn => "WARN",
         LogLevel::Error => "ERROR",
     };
-    let task = log.task.as_ref().map(|t| t.task_id).unwrap_or_default();
+    let task = log.task.as_ref().map_or(TaskId(0), |task| key(task).id);
     let text: String = log.line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(4000).collect();
-    format!("{} {level} {step} task={task} worker={worker}: {text}", at.to_rfc3339_opts(SecondsFormat::Millis, true))
+    step_line(at, level, step, task, worker, &text)
 }
 
 /// A line of the server's own.
 pub(crate) fn server_line(step: StepKind, task: TaskId, worker: &WorkerId, text: &str) -> String {
-    let at = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-    format!("{at} INFO {step} task={task} worker={worker}: {text}")
+    step_line(Utc::now(), "INFO", step, task, worker, text)
 }

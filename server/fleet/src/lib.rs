@@ -2,60 +2,106 @@
 //!
 //! What is with whom is in the database; a session only remembers what it sent. A worker or server that dies therefore loses
 //! nothing but time.
+//!
+//! Four loops serve all sessions together, so that what happens at the same time shares a transaction: `dispatch` gives out tasks, `finish` takes
+//! results, `note` writes down who was heard and what goes on, `watch` tells workers what others decided. None waits for a worker that does
+//! not read: its session is ended, it reconnects, and what it was not told is given out again.
 
 mod convert;
 mod dispatch;
+mod finish;
+mod log;
+mod note;
+mod refusal;
 mod session;
+mod watch;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sprout_app::{App, TaskKey, ports::LogOf};
 use sprout_domain::{
-    ApplianceId, ProviderKey, WorkerId,
-    workflow::{StepKind, Subject, Task},
+    ApplianceId, Error, WorkerId,
+    worker::Slots,
+    workflow::{Lane, StepKind, Subject, Task},
 };
-use sprout_proto::worker::SessionResponse;
-use tokio::sync::{Notify, mpsc};
+use sprout_proto::worker::{SessionResponse, session_response::Message as Say};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    task::JoinSet,
+    time::Instant,
+};
 use tonic::Status;
+
+use self::{finish::Results, log::Lines};
 
 /// All sessions of this process.
 pub struct Fleet {
     app: Arc<App>,
     version: String,
-    sessions: Mutex<HashMap<WorkerId, Session>>,
+    sessions: Mutex<BTreeMap<WorkerId, Session>>,
     /// Room for tasks appeared in some session.
     room: Notify,
+    /// Results to be written down.
+    results: Results,
+    /// Lines to be logged.
+    lines: Lines,
 }
 
 /// One open session.
 struct Session {
     id: String,
     drivers: Vec<String>,
-    slots: usize,
-    running: HashMap<TaskKey, Running>,
+    slots: Slots,
+    /// It is given nothing new: by request, or because it said so.
+    drained: bool,
+    leaving: bool,
+    running: BTreeMap<TaskKey, Running>,
+    /// Assignments it spoke of that are not its, each told once.
+    refused: BTreeSet<TaskKey>,
+    said: Said,
     outgoing: mpsc::Sender<Result<SessionResponse, Status>>,
+    /// Dropped with the session, which tells whoever listens to the worker.
+    _open: oneshot::Sender<()>,
+}
+
+/// What was said in a session and is not written down yet.
+#[derive(Debug, Default)]
+struct Said {
+    /// When something was said last.
+    at: Option<Instant>,
+    /// The last heartbeat.
+    beat: Option<u64>,
+    /// What steps do just now.
+    progress: BTreeMap<TaskKey, String>,
 }
 
 /// What a session needs to know of a task it gave out.
 #[derive(Debug, Clone)]
 struct Running {
     step: StepKind,
-    provider: ProviderKey,
+    lane: Lane,
     subject: Subject,
+    /// The worker was told to stop it.
+    told: bool,
+    /// Its result is being written down.
+    finishing: bool,
 }
 
 impl Running {
     fn of(task: &Task) -> (TaskKey, Self) {
-        (TaskKey { id: task.id, epoch: task.epoch }, Self { step: task.step, provider: task.provider.clone(), subject: task.subject.clone() })
+        let (step, lane, subject) = (task.step, task.lane, task.subject.clone());
+        (TaskKey { id: task.id, epoch: task.epoch }, Self { step, lane, subject, told: false, finishing: false })
     }
 
-    fn log(&self) -> LogOf {
+    /// Where its lines go; none: they are not worth keeping.
+    fn log(&self) -> Option<LogOf> {
         match &self.subject {
-            Subject::Appliance(id) => LogOf::Appliance(*id),
-            Subject::Provider(_) | Subject::Nothing => LogOf::Provider(self.provider.clone()),
+            Subject::Appliance(id) => Some(LogOf::Appliance(*id)),
+            Subject::Provider(key) => Some(LogOf::Provider(key.clone())),
+            Subject::Nothing => None,
         }
     }
 
@@ -67,10 +113,38 @@ impl Running {
     }
 }
 
+impl Session {
+    /// Tells the worker; `false` if it does not read what it is told, or is gone.
+    fn tell(&self, message: Say) -> bool {
+        self.outgoing.try_send(Ok(SessionResponse { message: Some(message) })).is_ok()
+    }
+}
+
 impl Fleet {
     /// A fleet without workers. `version` is the server's, told to workers.
     pub fn new(app: Arc<App>, version: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { app, version: version.into(), sessions: Mutex::default(), room: Notify::new() })
+        Arc::new(Self {
+            app,
+            version: version.into(),
+            sessions: Mutex::default(),
+            room: Notify::new(),
+            results: Results::default(),
+            lines: Lines::default(),
+        })
+    }
+
+    /// Serves all sessions until dropped. Run once per process.
+    pub async fn run(self: Arc<Self>) {
+        let mut loops = JoinSet::new();
+        loops.spawn(self.clone().dispatch_tasks());
+        loops.spawn(self.clone().finish_tasks());
+        loops.spawn(self.clone().note_what_was_said());
+        loops.spawn(self.clone().watch_decisions());
+        loops.spawn(self.write_lines());
+        // None of them ends but by a defect, which the caller reports.
+        if let Some(Err(error)) = loops.join_next().await {
+            tracing::error!(%error, "a loop of the fleet ended");
+        }
     }
 
     /// Ends all sessions; the workers reconnect, here or elsewhere.
@@ -79,19 +153,29 @@ impl Fleet {
     }
 
     /// Ids of the workers connected to this process.
-    pub fn connected(&self) -> HashSet<WorkerId> {
+    pub fn connected(&self) -> BTreeSet<WorkerId> {
         self.sessions().keys().cloned().collect()
     }
 
-    /// Ends a session, unless a newer one took its place.
-    fn end(&self, worker: &WorkerId, session: &str) {
+    /// Ends a session, unless a newer one took its place; with `why` as its last word, if it is an error.
+    fn end(&self, worker: &WorkerId, session: &str, why: Option<Error>) {
         let mut sessions = self.sessions();
-        if sessions.get(worker).is_some_and(|open| open.id == session) {
-            sessions.remove(worker);
+        if sessions.get(worker).is_some_and(|open| open.id == session)
+            && let Some(open) = sessions.remove(worker)
+            && let Some(error) = why
+        {
+            // Who does not read does not learn why.
+            let _ = open.outgoing.try_send(Err(refusal::status(error)));
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, HashMap<WorkerId, Session>> {
+    /// Ends a session whose worker does not read.
+    fn end_unread(&self, worker: &WorkerId, session: &str) {
+        tracing::warn!(%worker, session, "worker does not read what it is told; its session is ended");
+        self.end(worker, session, None);
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

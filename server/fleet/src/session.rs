@@ -1,34 +1,37 @@
 //! One session of one worker: what it says is taken down, what is for it is sent.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _};
-use sprout_app::{
-    TaskKey,
-    ports::{LogOf, WorkerHello},
-};
-use sprout_domain::{Reason, WorkerId};
-use sprout_proto::worker::{
-    Ack, Done, Hello, Log, Progress, SessionRequest, SessionResponse, TaskRef, Welcome,
-    session_request::Message as Said, session_response::Message as Say,
+use sprout_app::{LEASE, TaskKey, ports::WorkerHello};
+use sprout_domain::{Error, Reason, Result, WorkerId, worker::Slots, workflow::Lane};
+use sprout_proto::{
+    task as task_pb,
+    worker::{
+        Done, Hello, Log, Progress, Revoke, SessionRequest, SessionResponse, TaskRef, Welcome,
+        session_request::Message as Says, session_response::Message as Say,
+    },
 };
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, timeout, timeout_at},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::{Fleet, Running, Session, convert, crash_point};
+use crate::{Fleet, Running, Said, Session, convert, finish::Reported, refusal, watch::replaced};
 
 /// The worker says something at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(3);
-/// A session in which nothing was said for this long is over. The worker's tasks are lost at the same time, by the database's clock.
-const SILENCE: Duration = Duration::from_secs(10);
-/// Messages waiting to be sent to one worker; a worker that reads slower is given nothing more.
-const OUTGOING: usize = 256;
-/// Waits between tries to write down a result while the database is away; the worker repeats it after a reconnect anyway.
-const RETRY: Duration = Duration::from_millis(500);
+/// Messages waiting to be sent to one worker. One that reads slower is given less; when there are as many, its session is ended.
+const OUTGOING: usize = 8192;
+/// Of these, kept for answers.
+pub(crate) const ANSWERS: usize = OUTGOING / 2;
+/// Assignments that are not the worker's and that it is told so of, in one session; a worker that names more is not told.
+const REFUSED: usize = 1000;
+
+/// What is sent to a worker.
+type Answers = mpsc::Receiver<Result<SessionResponse, Status>>;
 
 impl Fleet {
     /// Runs a session until either side ends it. `worker` is who the token says it is.
@@ -41,203 +44,159 @@ impl Fleet {
         S: Stream<Item = Result<SessionRequest, Status>> + Send + Unpin + 'static,
     {
         let hello = first_message(&worker, &mut incoming).await?;
-        let id = self.open(&worker, hello).await?;
-        let (id, receiver) = id;
+        let (id, answers, ended) = self.open(&worker, hello).await.map_err(refusal::status)?;
         let fleet = self.clone();
-        tokio::spawn(async move { fleet.listen(worker, id, incoming).await });
-        Ok(ReceiverStream::new(receiver))
+        tokio::spawn(async move { fleet.listen(worker, id, incoming, ended).await });
+        Ok(ReceiverStream::new(answers))
     }
 
-    async fn open(
-        &self,
-        worker: &WorkerId,
-        hello: Hello,
-    ) -> Result<(String, mpsc::Receiver<Result<SessionResponse, Status>>), Status> {
-        let id = format!("{:016x}", rand::random::<u64>());
+    async fn open(&self, worker: &WorkerId, hello: Hello) -> Result<(String, Answers, oneshot::Receiver<()>)> {
+        let id = format!("{:016x}", fastrand::u64(..));
         let running: Vec<_> = hello.running.iter().map(convert::key).collect();
-        let known = WorkerHello {
-            id: worker.clone(),
-            version: hello.version,
-            drivers: hello.provider_types,
-            slots: hello.slots.clamp(1, 10_000),
-        };
-        let tasks = self.app.worker_connected(&known, &id, &running).await.map_err(|error| unavailable(&error))?;
-        let (outgoing, receiver) = mpsc::channel(OUTGOING);
-        let welcome = Welcome {
-            heartbeat_interval: Some(convert::duration(HEARTBEAT)),
-            server_version: self.version.clone(),
-            revoked: tasks.revoked.into_iter().map(convert::task_ref).collect(),
-            ..Welcome::default()
-        };
-        // The channel is new and empty: this cannot fail.
-        let _ = outgoing.try_send(Ok(SessionResponse { message: Some(Say::Welcome(welcome)) }));
+        let known = read_hello(worker, hello)?;
+        let tasks = self.app.worker_connected(&known, &id, &running).await?;
+        let (outgoing, answers) = mpsc::channel(OUTGOING);
+        let (open, ended) = oneshot::channel();
         tracing::info!(%worker, session = id, version = known.version, drivers = ?known.drivers, kept = tasks.kept.len(), "worker connected");
         let session = Session {
             id: id.clone(),
             drivers: known.drivers,
-            slots: known.slots as usize,
+            slots: known.slots,
+            drained: tasks.drained,
+            leaving: known.leaving,
             running: tasks.kept.iter().map(Running::of).collect(),
+            refused: tasks.revoked.iter().copied().collect(),
+            said: Said::default(),
             outgoing,
+            _open: open,
         };
+        // The channel is new and empty: this cannot fail.
+        session.tell(Say::Welcome(Welcome {
+            heartbeat_interval: Some(convert::duration(HEARTBEAT)),
+            server_version: self.version.clone(),
+            revoked: tasks.revoked.into_iter().map(convert::task_ref).collect(),
+            lease: Some(convert::duration(LEASE)),
+            drained: tasks.drained,
+        }));
         if let Some(older) = self.sessions().insert(worker.clone(), session) {
-            let _ = older
-                .outgoing
-                .try_send(Err(Status::failed_precondition("a newer session of this worker id replaced this one")));
+            let _ = older.outgoing.try_send(Err(refusal::status(replaced()))); // who does not read does not learn why
         }
         self.room.notify_one();
-        Ok((id, receiver))
+        Ok((id, answers, ended))
     }
 
-    async fn listen<S>(self: Arc<Self>, worker: WorkerId, id: String, mut incoming: S)
+    async fn listen<S>(self: Arc<Self>, worker: WorkerId, id: String, mut incoming: S, mut ended: oneshot::Receiver<()>)
     where
         S: Stream<Item = Result<SessionRequest, Status>> + Send + Unpin,
     {
-        let mut heard = tokio::time::interval(HEARTBEAT);
-        let mut statuses = HashMap::new();
-        // By when something must be said, and whether something was since it was last noted that the worker lives: only what the worker says
-        // proves that.
-        let (mut silent_at, mut spoke) = (Instant::now() + SILENCE, true);
-        let why = loop {
+        // By when something must be said. A session in which nothing was is over, and the worker's tasks are lost at the same time, by the
+        // database's clock: only what the worker says proves that it lives.
+        let mut silent_at = Instant::now() + LEASE;
+        let (why, word) = loop {
             let said = tokio::select! {
+                biased;
+                _ = &mut ended => break ("it was ended".to_owned(), None),
                 said = timeout_at(silent_at, incoming.next()) => said,
-                _ = heard.tick() => {
-                    if !self.note(&worker, &id, &mut statuses, std::mem::take(&mut spoke)).await {
-                        break "a newer session replaced it".to_owned();
-                    }
-                    continue;
-                }
             };
-            (silent_at, spoke) = (Instant::now() + SILENCE, true);
+            silent_at = Instant::now() + LEASE;
             match said {
-                Err(_) => break "it was silent for too long".to_owned(),
-                Ok(None) => break "it left".to_owned(),
-                Ok(Some(Err(status))) => break format!("the stream broke: {}", status.message()),
-                Ok(Some(Ok(request))) => match request.message {
-                    Some(Said::Hello(_)) => break "it said Hello twice".to_owned(),
-                    Some(Said::Heartbeat(_) | Said::Leaving(_)) | None => {}
-                    Some(Said::Progress(progress)) => self.progress(&worker, progress, &mut statuses),
-                    Some(Said::Log(line)) => self.log(&worker, line).await,
-                    Some(Said::Done(done)) => self.done(&worker, done),
-                },
+                Err(_) => break ("it was silent for too long".to_owned(), None),
+                Ok(None) => break ("it left".to_owned(), None),
+                Ok(Some(Err(status))) => {
+                    break (format!("the stream broke: {}", status.message()), refusal::of_broken_stream(&status));
+                }
+                Ok(Some(Ok(SessionRequest { message: Some(Says::Hello(_)) }))) => {
+                    break (
+                        "it said Hello twice".to_owned(),
+                        Some(refusal::status(out_of_order("a session has one Hello"))),
+                    );
+                }
+                Ok(Some(Ok(request))) => self.hear(&worker, &id, request).await,
             }
         };
         tracing::info!(%worker, session = id, why, "worker session ended");
-        self.end(&worker, &id);
+        if let Some(word) = word
+            && let Some(open) = self.sessions().get(&worker).filter(|open| open.id == id)
+        {
+            let _ = open.outgoing.try_send(Err(word)); // who does not read does not learn why
+        }
+        self.end(&worker, &id, None);
         if let Err(error) = self.app.worker_disconnected(&worker, &id).await {
             tracing::warn!(%worker, %error, "could not note that a worker left");
         }
     }
 
-    /// Writes down that the worker lives, if it `spoke`, and what its steps do just now; `false` if this session is no longer the worker's.
-    async fn note(&self, worker: &WorkerId, id: &str, statuses: &mut HashMap<TaskKey, String>, spoke: bool) -> bool {
-        if self.sessions().get(worker).is_none_or(|session| session.id != id) {
-            return false;
-        }
-        // What a step said before it ended must not cover what it ended with.
-        let running = |(task, line)| Some((self.running(worker, task)?.appliance()?, line));
-        let lines: Vec<_> = statuses.drain().filter_map(running).collect();
-        let noted = async {
-            if spoke {
-                self.app.workers_heard(&[(worker.clone(), id.to_owned())]).await?;
+    async fn hear(&self, worker: &WorkerId, id: &str, request: SessionRequest) {
+        self.within(worker, id, |open| open.said.at = Some(Instant::now()));
+        match request.message {
+            // A Hello ends the session; messages of later releases are not understood, and prove that the worker lives.
+            Some(Says::Hello(_)) | None => {}
+            Some(Says::Heartbeat(beat)) => {
+                self.within(worker, id, |open| open.said.beat = Some(beat.number));
             }
-            if lines.is_empty() { Ok(()) } else { self.app.report_progress(&lines).await }
+            Some(Says::Leaving(_)) => self.leave(worker, id).await,
+            Some(Says::Progress(progress)) => self.progress(worker, id, progress),
+            Some(Says::Log(line)) => self.log(worker, id, line).await,
+            Some(Says::Done(done)) => self.done(worker, id, done),
+        }
+    }
+
+    async fn leave(&self, worker: &WorkerId, id: &str) {
+        self.within(worker, id, |open| open.leaving = true);
+        if let Err(error) = self.app.worker_leaving(worker, id).await {
+            tracing::warn!(%worker, %error, "could not note that a worker is leaving; it is given nothing all the same");
+        }
+    }
+
+    fn progress(&self, worker: &WorkerId, id: &str, progress: Progress) {
+        let Some(key) = self.own(worker, id, progress.task.as_ref(), |_| ()).map(|(key, ())| key) else { return };
+        let status: String = progress.status.chars().filter(|c| !c.is_control()).take(500).collect();
+        self.within(worker, id, |open| open.said.progress.insert(key, status));
+    }
+
+    async fn log(&self, worker: &WorkerId, id: &str, log: Log) {
+        let Some((_, running)) = self.own(worker, id, log.task.as_ref(), |running| running.clone()) else { return };
+        if let Some(of) = running.log() {
+            self.log_of_worker(of, convert::log_line(&log, running.step, worker)).await;
+        }
+    }
+
+    fn done(&self, worker: &WorkerId, id: &str, done: Done) {
+        let begin = |running: &mut Running| {
+            let first = !std::mem::replace(&mut running.finishing, true);
+            first.then(|| running.clone())
         };
-        if let Err(error) = noted.await {
-            tracing::warn!(%worker, %error, "could not note that a worker lives");
-        }
-        true
-    }
-
-    fn progress(&self, worker: &WorkerId, progress: Progress, statuses: &mut HashMap<TaskKey, String>) {
-        let task = progress.task.as_ref().map(convert::key);
-        if let Some(task) = task.filter(|task| self.running(worker, *task).is_some()) {
-            let status: String = progress.status.chars().filter(|c| !c.is_control()).take(500).collect();
-            statuses.insert(task, status);
+        // Said twice, it is on its way already.
+        if let Some((key, Some(running))) = self.own(worker, id, done.task.as_ref(), begin) {
+            let outcome = convert::outcome(done.result);
+            self.results.add(Reported { worker: worker.clone(), key, running, outcome });
         }
     }
 
-    async fn log(&self, worker: &WorkerId, log: Log) {
-        let Some(task) = &log.task else { return };
-        let Some(running) = self.running(worker, convert::key(task)) else { return };
-        let line = convert::log_line(&log, running.step, worker);
-        self.app.log(&running.log(), vec![line]).await;
-    }
-
-    fn running(&self, worker: &WorkerId, key: TaskKey) -> Option<Running> {
-        self.sessions().get(worker)?.running.get(&key).cloned()
-    }
-
-    /// Results are written down side by side: the order between tasks does not matter, and each is for one task.
-    fn done(self: &Arc<Self>, worker: &WorkerId, done: Done) {
-        let (fleet, worker) = (self.clone(), worker.clone());
-        tokio::spawn(async move { fleet.finish(&worker, done).await });
-    }
-
-    async fn finish(&self, worker: &WorkerId, done: Done) {
-        let Some(task) = done.task else { return };
-        let key = convert::key(&task);
-        let outcome = convert::outcome(done.result);
-        let of = self.running(worker, key);
-        crash_point(&format!("server.{}.before", of.as_ref().map_or("unknown", |r| r.step.as_str())));
-        let accepted = loop {
-            match self.app.finish_task(worker, key, outcome.clone()).await {
-                Ok(accepted) => break accepted,
-                Err(error) if error.reason == Reason::DatabaseUnavailable => {
-                    tracing::warn!(%worker, task = %key.id, %error, "a result could not be written down yet");
-                    // Not a wait for something we could be told of: the database is away, or two transactions collided.
-                    tokio::time::sleep(RETRY.mul_f64(rand::random_range(0.2..1.0))).await;
-                }
-                Err(error) => {
-                    // A defect, or something the database had never said before. Nothing is acknowledged that was not committed.
-                    tracing::error!(%worker, task = %key.id, %error, "a result could not be written down; trying again");
-                    tokio::time::sleep(RETRY * 20).await;
-                }
-            }
-            if self.sessions().get(worker).is_none() {
-                return; // the worker repeats it when it is back
-            }
-        };
-        crash_point(&format!("server.{}.after", of.as_ref().map_or("unknown", |r| r.step.as_str())));
-        if let Some(running) = &of {
-            self.log_outcome(running, worker, key, &outcome, accepted).await;
-        }
-        let ack = SessionResponse { message: Some(Say::Ack(Ack { task: Some(TaskRef { ..task }) })) };
-        let outgoing = self.sessions().get_mut(worker).map(|session| {
-            session.running.remove(&key);
-            session.outgoing.clone()
-        });
-        if let Some(outgoing) = outgoing {
-            let _ = outgoing.send(Ok(ack)).await; // a session that ended meanwhile: the worker repeats the result
-        }
-        self.room.notify_one();
-    }
-
-    async fn log_outcome(
+    /// Looks at the task that a message is about. If this session was not given it, the worker is told so, once.
+    fn own<T>(
         &self,
-        running: &Running,
         worker: &WorkerId,
-        key: TaskKey,
-        outcome: &sprout_app::Outcome,
-        accepted: bool,
-    ) {
-        let says = match (accepted, outcome) {
-            (false, _) => "ended, but it had been given to someone else".to_owned(),
-            (true, Ok(_)) => "done".to_owned(),
-            (true, Err(error)) => format!("failed: {}", error.message),
-        };
-        let line = convert::server_line(running.step, key.id, worker, &says);
-        self.app.log(&running.log(), vec![line]).await;
+        id: &str,
+        task: Option<&TaskRef>,
+        look: impl FnOnce(&mut Running) -> T,
+    ) -> Option<(TaskKey, T)> {
+        let key = convert::key(task?);
+        self.within(worker, id, |open| {
+            if let Some(running) = open.running.get_mut(&key) {
+                return Some((key, look(running)));
+            }
+            if open.refused.len() < REFUSED && open.refused.insert(key) {
+                tracing::warn!(%worker, session = id, task = %key.id, epoch = key.epoch, "the worker speaks of a task that is not its");
+                open.tell(Say::Revoke(Revoke { task: Some(convert::task_ref(key)) }));
+            }
+            None
+        })?
     }
 
-    /// Tells a subject's log that a step was given out.
-    pub(crate) async fn log_assigned(
-        &self,
-        of: &LogOf,
-        step: sprout_domain::workflow::StepKind,
-        key: TaskKey,
-        worker: &WorkerId,
-    ) {
-        self.app.log(of, vec![convert::server_line(step, key.id, worker, "given to the worker")]).await;
+    /// Does something with the session, if it is still open.
+    fn within<T>(&self, worker: &WorkerId, id: &str, change: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        self.sessions().get_mut(worker).filter(|open| open.id == id).map(change)
     }
 }
 
@@ -245,22 +204,51 @@ async fn first_message<S>(worker: &WorkerId, incoming: &mut S) -> Result<Hello, 
 where
     S: Stream<Item = Result<SessionRequest, Status>> + Send + Unpin,
 {
-    let first =
-        timeout(SILENCE, incoming.next()).await.map_err(|_| Status::deadline_exceeded("no Hello within 10 seconds"))?;
-    let Some(Said::Hello(hello)) = first.transpose()?.and_then(|request| request.message) else {
-        return Err(Status::failed_precondition("a session begins with Hello"));
+    let late = |_| Status::deadline_exceeded(format!("no Hello within {} seconds", LEASE.as_secs()));
+    let first = timeout(LEASE, incoming.next()).await.map_err(late)?;
+    let first = first.transpose().map_err(|broken| refusal::of_broken_stream(&broken).unwrap_or(broken))?;
+    let Some(Says::Hello(hello)) = first.and_then(|request| request.message) else {
+        return Err(refusal::status(out_of_order("a session begins with Hello")));
     };
     if hello.worker_id != worker.0 {
-        let message = format!(
-            "the token belongs to worker {worker}, not to {}; start the worker with --id {worker}",
-            hello.worker_id
-        );
-        return Err(Status::permission_denied(message));
+        let id: String = hello.worker_id.chars().take(64).collect();
+        let message = format!("the token belongs to worker {worker}, not to {id}; start the worker with --id {worker}");
+        tracing::warn!(%worker, claimed = id, "a worker claims another's id");
+        return Err(refusal::status(Error::new(Reason::NotAllowed, message)));
     }
     Ok(hello)
 }
 
-fn unavailable(error: &sprout_domain::Error) -> Status {
-    tracing::warn!(%error, "a worker could not be registered");
-    Status::unavailable(error.message.clone())
+fn out_of_order(sentence: &str) -> Error {
+    Error::new(Reason::OutOfOrder, format!("{sentence}; is the worker of a compatible version?"))
+}
+
+fn read_hello(worker: &WorkerId, hello: Hello) -> Result<WorkerHello> {
+    let mut lanes: BTreeMap<Lane, u32> = BTreeMap::new();
+    for own in &hello.lane_slots {
+        let lane = match own.lane() {
+            task_pb::Lane::Unspecified => {
+                return Err(Error::invalid("lane_slots", "room of a lane's own names a lane that this server knows"));
+            }
+            task_pb::Lane::Grant => Lane::Grant,
+            task_pb::Lane::Kill => Lane::Kill,
+            task_pb::Lane::Provision => Lane::Provision,
+            task_pb::Lane::Operate => Lane::Operate,
+            task_pb::Lane::Prepare => Lane::Prepare,
+            task_pb::Lane::Maintain => Lane::Maintain,
+        };
+        if lanes.insert(lane, own.slots).is_some() {
+            return Err(Error::invalid("lane_slots", "a lane has room of its own once; name each lane once"));
+        }
+    }
+    let known = WorkerHello {
+        id: worker.clone(),
+        version: hello.version,
+        drivers: hello.provider_types,
+        slots: Slots { shared: hello.slots, lanes },
+        labels: hello.labels.into_iter().collect(),
+        leaving: hello.leaving,
+    };
+    known.check()?;
+    Ok(known)
 }

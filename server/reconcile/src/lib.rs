@@ -1,7 +1,7 @@
 //! Background activities of a server: each is idempotent, takes no input, and runs on a period and on a nudge. What a nudge
 //! that got lost would have done, the period does.
 //!
-//! What must happen on time although a server has just died runs on every server: the ends of leases, the look for silent workers. Each locks what
+//! What must happen on time although a server has just died runs on every server: the ends of leases, the look for silent workers and steps. Each locks what
 //! it is about and looks again, so that the second to come finds nothing to do. What is merely to be done runs where the leadership is: jobs, the
 //! warm refill, the look for providers that were never checked.
 
@@ -10,6 +10,7 @@ mod job;
 mod leader;
 mod lease;
 mod provider;
+mod stalled;
 mod warm;
 mod worker;
 
@@ -54,10 +55,11 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     let mut scheduler = jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?;
 
     let mut running = JoinSet::new();
-    let everywhere: [Box<dyn Activity>; 3] = [
+    let everywhere: [Box<dyn Activity>; 4] = [
         Box::new(leader::Lead::new(app.clone(), server.clone(), term)),
         Box::new(lease::Expire(app.clone())),
         Box::new(worker::ReleaseSilent(app.clone())),
+        Box::new(stalled::StopStalled(app.clone())),
     ];
     for activity in everywhere {
         running.spawn(driver::run(activity, app.bus().clone(), shutdown.clone()));

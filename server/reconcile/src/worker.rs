@@ -8,7 +8,8 @@ use sprout_domain::Result;
 
 use crate::driver::{Activity, Loop};
 
-/// Gives the tasks of silent workers to others. A worker that dies does not nudge anyone; so the look is frequent, and cheap.
+/// Gives the tasks of silent workers to others. A worker that dies does not nudge anyone; so the look is frequent, and cheap, and ends exactly when
+/// the next one may have been silent for too long.
 pub(crate) struct ReleaseSilent(pub(crate) Arc<App>);
 
 #[async_trait]
@@ -18,6 +19,6 @@ impl Activity for ReleaseSilent {
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {
-        self.0.release_silent().await.map(|()| None)
+        self.0.release_silent().await
     }
 }

@@ -16,11 +16,11 @@ use sprout_domain::{
 };
 
 use crate::{
-    convert::variant,
+    convert::{lane, variant},
     entities::task::Model,
     task::Column,
     tx::{Clauses, SeaTx},
-    workflow::{lane, tasks},
+    workflow::tasks,
 };
 
 /// First clones that may be given out, as the partial index has them.

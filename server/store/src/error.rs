@@ -16,6 +16,11 @@ pub(crate) fn unavailable(sentence: impl Into<String>) -> Error {
     Error::new(Reason::DatabaseUnavailable, sentence)
 }
 
+/// The database is not there.
+pub(crate) fn gone() -> Error {
+    unavailable(GONE)
+}
+
 /// The database did not answer in time.
 pub(crate) fn late() -> Error {
     unavailable(BUSY).because("a statement did not end in time")
@@ -34,6 +39,11 @@ pub(crate) fn from_db(error: DbErr) -> Error {
 
 /// The domain's error for a failure of the driver below it.
 pub(crate) fn from_sqlx(error: &sqlx::Error) -> Error {
+    if let sqlx::Error::Database(refusal) = error
+        && refusal.code().is_some_and(|code| is_conflict(&code))
+    {
+        return Error::new(Reason::Conflict, BUSY).because(error);
+    }
     let sentence = match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Some(GONE),
         sqlx::Error::PoolTimedOut => Some(BUSY),
@@ -46,13 +56,19 @@ pub(crate) fn from_sqlx(error: &sqlx::Error) -> Error {
     }
 }
 
+/// Two transactions stood in each other's way, and the database undid this one: serialization failure, deadlock, and on SQLite a snapshot that is
+/// too old to write.
+fn is_conflict(code: &str) -> bool {
+    matches!(code, "40001" | "40P01" | "517")
+}
+
 /// The sentence for an error code that is about the database and not about us: an SQLSTATE has five characters, SQLite's codes have fewer.
 fn meaning(code: &str) -> Option<&'static str> {
     if code.len() == 5 {
         return match code {
             "53100" => Some(FULL),
             "25006" => Some(READ_ONLY),
-            "57014" | "55P03" | "40001" | "40P01" | "53300" | "53200" | "53000" | "25P03" | "25P04" => Some(BUSY),
+            "57014" | "55P03" | "53300" | "53200" | "53000" | "25P03" | "25P04" => Some(BUSY),
             "3D000" => Some(ACCESS),
             "58030" | "58000" | "XX001" | "XX002" => Some(DAMAGED),
             _ if code.starts_with("08") || code.starts_with("57P") => Some(GONE),
@@ -82,7 +98,9 @@ mod tests {
         assert_eq!(meaning("57P01"), Some(GONE));
         assert_eq!(meaning("28P01"), Some(ACCESS));
         assert_eq!(meaning("1032"), Some(READ_ONLY)); // SQLITE_READONLY_DBMOVED
-        assert_eq!(meaning("517"), Some(BUSY)); // SQLITE_BUSY_SNAPSHOT
+        for conflict in ["40001", "40P01", "517"] {
+            assert!(is_conflict(conflict), "{conflict}"); // the last: SQLITE_BUSY_SNAPSHOT
+        }
         for defect in ["23505", "42P01", "22001", "1", "19", "2067"] {
             assert_eq!(meaning(defect), None, "{defect}");
         }

@@ -13,8 +13,11 @@ mod files;
 mod job;
 mod open;
 mod pool;
+mod pulse;
 mod provider;
 mod simulation;
+mod task;
+mod task_list;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use sprout_domain::{Error, Result, Timestamp};
 
 use crate::{
     error::from_db,
+    pulse::{Pulse, while_it_answers},
     simulation::{Moment, Simulation, bounded, pass},
 };
 
@@ -37,6 +38,7 @@ pub(crate) struct SeaTx {
     pub(crate) now: Timestamp,
     deadline: Duration,
     simulation: Option<Arc<dyn Simulation>>,
+    pulse: Option<Arc<Pulse>>,
 }
 
 impl SeaTx {
@@ -45,9 +47,11 @@ impl SeaTx {
         transaction: DatabaseTransaction,
         deadline: Duration,
         simulation: Option<Arc<dyn Simulation>>,
+        pulse: Option<Arc<Pulse>>,
     ) -> Result<Self> {
         let backend = transaction.get_database_backend();
-        let mut tx = Self { transaction: Some(transaction), backend, now: Timestamp::UNIX_EPOCH, deadline, simulation };
+        let now = Timestamp::UNIX_EPOCH;
+        let mut tx = Self { transaction: Some(transaction), backend, now, deadline, simulation, pulse };
         tx.now = if let Some(simulation) = &tx.simulation {
             simulation.now()
         } else if tx.on_postgres() {
@@ -184,7 +188,7 @@ impl SeaTx {
     /// The server cancels what takes too long; this is for a server that went silent.
     async fn bounded<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T> {
         pass(self.simulation.as_deref(), Moment::Statement).await?;
-        bounded(self.simulation.as_deref(), self.deadline, work).await
+        while_it_answers(self.pulse.as_ref(), bounded(self.simulation.as_deref(), self.deadline, work)).await
     }
 
     fn open(&self) -> Result<&DatabaseTransaction> {
@@ -217,7 +221,8 @@ impl Tx for SeaTx {
         let Some(transaction) = self.transaction.take() else {
             return Err(Error::internal("a second end of one transaction"));
         };
-        bounded(simulation.as_deref(), self.deadline, transaction.commit()).await?;
+        let commit = bounded(simulation.as_deref(), self.deadline, transaction.commit());
+        while_it_answers(self.pulse.as_ref(), commit).await?;
         pass(simulation.as_deref(), Moment::Committed).await
     }
 }
@@ -264,6 +269,12 @@ impl Clauses {
     pub(crate) fn among(&mut self, tx: &SeaTx, column: &str, list: Value) {
         self.values.push(list);
         self.clauses.push(format!("{column} {}", tx.among(self.values.len())));
+    }
+
+    /// Adds a parameter; returns its number, for [`SeaTx::among`].
+    pub(crate) fn parameter_of(&mut self, value: Value) -> usize {
+        self.values.push(value);
+        self.values.len()
     }
 
     /// Adds a parameter; returns its name.

@@ -1,0 +1,151 @@
+//! Group commit of results: those that went well share one transaction, whose statements are as many as for one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::join_all;
+use sprout_domain::{
+    ApplianceId, Error, Reason, Result,
+    appliance::{Appliance, ApplianceState},
+    event::EventKind,
+    pool::Pool,
+    workflow::{StepKind, StepOutput, Subject, Task, TaskState},
+};
+
+use super::{Finished, effect, is_current, next_step};
+use crate::{
+    App,
+    kill::settle_pools,
+    ports::{Ended, LiveWorkflow, TaskChange, Topic},
+    task::{appliance_of, emit_step},
+    work::{Work, tried},
+    workflow::end_workflows,
+};
+
+/// Results that are written down side by side where they cannot share a transaction.
+const ABREAST: usize = 4;
+
+impl App {
+    /// Takes the results of many steps; as [`App::finish_task`] for each. After an error, some may have been written down: all can be repeated.
+    pub async fn finish_tasks(&self, results: &[Finished]) -> Result<Vec<bool>> {
+        let mut accepted = match tried(|| self.finish_together(results)).await {
+            Ok(accepted) => accepted,
+            Err(error) if error.reason == Reason::DatabaseUnavailable => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, count = results.len(), "results could not be written down together; they are one by one");
+                vec![None; results.len()]
+            }
+        };
+        let rest: Vec<_> = accepted.iter().enumerate().filter(|(_, done)| done.is_none()).map(|(i, _)| i).collect();
+        for some in rest.chunks(ABREAST) {
+            let finish = |index: &usize| {
+                let (worker, key, outcome) = &results[*index];
+                self.finish_task(worker, *key, outcome.clone())
+            };
+            for (index, done) in some.iter().zip(join_all(some.iter().map(finish)).await) {
+                accepted[*index] = Some(done?);
+            }
+        }
+        Ok(accepted.into_iter().map(|done| done.unwrap_or_default()).collect())
+    }
+
+    /// Writes down the results that can be together. None: this one has to be written down by itself.
+    async fn finish_together(&self, results: &[Finished]) -> Result<Vec<Option<bool>>> {
+        let mut accepted = vec![None; results.len()];
+        let ids: BTreeSet<_> =
+            results.iter().filter(|(.., outcome)| outcome.is_ok()).map(|(_, key, _)| key.id).collect();
+        if ids.is_empty() {
+            return Ok(accepted);
+        }
+        let mut work = self.work().await?;
+        let tasks: BTreeMap<_, _> =
+            work.tx.lock_tasks(&Vec::from_iter(ids)).await?.into_iter().map(|task| (task.id, task)).collect();
+        let mut seen = BTreeSet::new();
+        let mut done = Vec::new();
+        for ((worker, key, outcome), accepted) in results.iter().zip(&mut accepted) {
+            let Ok(output) = outcome else { continue };
+            match tasks.get(&key.id).filter(|task| is_current(task, worker, *key)) {
+                Some(task) if task.cancel_requested || task.step == StepKind::CheckProvider => {}
+                Some(task) if seen.insert(key.id) => {
+                    *accepted = Some(true);
+                    done.push((task, output));
+                }
+                Some(_) | None => *accepted = Some(false),
+            }
+        }
+        if !done.is_empty() {
+            succeeded(&mut work, &done).await?;
+            work.commit().await?;
+        }
+        Ok(accepted)
+    }
+}
+
+async fn succeeded(work: &mut Work, done: &[(&Task, &StepOutput)]) -> Result<()> {
+    let tasks = || done.iter().map(|(task, _)| *task);
+    let ended: Vec<_> = tasks().filter(|task| next_step(task).is_none()).collect();
+    let subjects: Vec<_> =
+        ended.iter().map(|task| task.subject.clone()).filter(|s| matches!(s, Subject::Appliance(_))).collect();
+    // Tasks, then pools, then appliances.
+    let live = if subjects.is_empty() { Vec::new() } else { work.tx.live_workflows(&subjects).await? };
+    let settled: Vec<_> = ended.iter().filter_map(|task| appliance_of(task)).collect();
+    let mut pools = lock_pools(work, &settled).await?;
+    let ids: BTreeSet<_> = tasks().filter_map(appliance_of).collect();
+    let appliances = work.tx.lock_appliances(&Vec::from_iter(ids)).await?;
+    let mut appliances: BTreeMap<_, _> = appliances.into_iter().map(|appliance| (appliance.id, appliance)).collect();
+    let settle = change_appliances(work, done, &mut appliances).await?;
+
+    work.tx.change_tasks(&tasks().map(|task| task.id).collect::<Vec<_>>(), &TaskChange::to(TaskState::Done)).await?;
+    let next: Vec<_> = tasks().filter_map(|task| Some((task.workflow_id, next_step(task)?))).collect();
+    work.tx.ready_tasks(&next).await?;
+    end_workflows(work, &ended.iter().map(|task| Ended::succeeded(task.workflow_id)).collect::<Vec<_>>()).await?;
+    work.tx.ready_tasks(&following(&live, &ended)).await?;
+    pools.retain(|_, pool| settle.contains(&Some(pool.id)));
+    settle_pools(work, &mut pools).await?;
+    // The next steps; or slots that became free, and what waited for them. After pings there is neither.
+    if tasks().any(|task| task.step != StepKind::Ping) {
+        work.wake(Topic::Tasks);
+    }
+    Ok(())
+}
+
+/// Locks the pools of these appliances.
+async fn lock_pools(work: &mut Work, ids: &[ApplianceId]) -> Result<BTreeMap<sprout_domain::PoolId, Pool>> {
+    let pools: BTreeSet<_> = work.tx.appliances_by_id(ids).await?.iter().filter_map(|a| a.pool_id).collect();
+    Ok(work.tx.lock_pools(&Vec::from_iter(pools)).await?.into_iter().map(|pool| (pool.id, pool)).collect())
+}
+
+/// Writes what the steps found out; returns the pools of those appliances that are ready or gone now.
+async fn change_appliances(
+    work: &mut Work,
+    done: &[(&Task, &StepOutput)],
+    appliances: &mut BTreeMap<ApplianceId, Appliance>,
+) -> Result<BTreeSet<Option<sprout_domain::PoolId>>> {
+    let mut changes = Vec::new();
+    let mut settle = BTreeSet::new();
+    for (task, output) in done {
+        let Some(id) = appliance_of(task) else { continue };
+        let appliance = appliances.get_mut(&id).ok_or_else(|| Error::internal("a task without its appliance"))?;
+        emit_step(work, EventKind::StepDone, task, Some(appliance), format!("{} is done", task.step));
+        let change = effect(task.step, appliance, (*output).clone());
+        if let Some(state) = change.state {
+            appliance.state = state;
+            let message = format!("{} is {state}", appliance.name);
+            work.emit_appliance(EventKind::ApplianceState, appliance, message);
+        }
+        if matches!(appliance.state, ApplianceState::Ready | ApplianceState::Gone) {
+            settle.insert(appliance.pool_id);
+        }
+        changes.push((id, change));
+    }
+    work.tx.change_each_appliance(&changes).await?;
+    Ok(settle)
+}
+
+/// The first step of the workflow that follows on each subject, if one waits.
+fn following(live: &[LiveWorkflow], ended: &[&Task]) -> Vec<(sprout_domain::WorkflowId, u32)> {
+    let next = |task: &&Task| {
+        let mut others = live.iter().filter(|w| w.subject == task.subject && w.id != task.workflow_id);
+        others.next().map(|workflow| (workflow.id, 0))
+    };
+    ended.iter().filter_map(next).collect()
+}
