@@ -3,17 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use sprout_app::ports::{
-    ApplianceChange, FoundTemplate, Grant, NewAppliance, NewPool, NewWorkflow, Store, TemplateFilter, Tx,
+    ApplianceChange, Claim, Ended, FoundTemplate, Grant, NewAppliance, NewPool, NewWorkflow, Store, TemplateFilter, Tx,
 };
 use sprout_domain::{
-    PoolId, ProviderKey, Result, TemplateId,
+    PoolId, ProviderKey, Result, TemplateId, WorkflowId,
     appliance::{Appliance, ApplianceState},
+    dispatch::Server,
     pool::{Pool, PoolState},
     provider::{ProviderSettings, ProviderSpec},
     template::{BuildDate, Template},
     user::{Role, User},
     version::Version,
-    workflow::{Subject, WorkflowKind},
+    worker::Slots,
+    workflow::{Subject, Task, WorkflowKind, WorkflowState},
 };
 use sprout_store::SeaStore;
 use sprout_test_support::database::TestDatabase;
@@ -134,25 +136,33 @@ pub(crate) fn to(state: ApplianceState) -> ApplianceChange {
 }
 
 pub(crate) fn workflow(kind: WorkflowKind, appliance: &Appliance) -> NewWorkflow {
-    NewWorkflow {
-        kind,
-        subject: Subject::Appliance(appliance.id),
-        provider: appliance.provider.clone(),
-        owner_id: None,
-        priority: 0,
-        wait: false,
-    }
+    NewWorkflow::new(kind, Subject::Appliance(appliance.id), Some(appliance.provider.clone()))
 }
 
 pub(crate) fn check(provider: &str) -> NewWorkflow {
-    NewWorkflow {
-        kind: WorkflowKind::CheckProvider,
-        subject: Subject::Provider(provider.into()),
-        provider: provider.into(),
-        owner_id: None,
-        priority: 0,
-        wait: false,
-    }
+    let key: ProviderKey = provider.into();
+    NewWorkflow::new(WorkflowKind::CheckProvider, Subject::Provider(key.clone()), Some(key))
+}
+
+pub(crate) fn ping(provider: &str) -> NewWorkflow {
+    NewWorkflow::new(WorkflowKind::Ping, Subject::Nothing, Some(provider.into()))
+}
+
+/// Inserts workflows; returns their ids.
+pub(crate) async fn begin(tx: &mut Box<dyn Tx>, workflows: Vec<NewWorkflow>) -> Result<Vec<WorkflowId>> {
+    Ok(tx.insert_workflows(workflows).await?.into_iter().map(|begun| begun.id).collect())
+}
+
+/// Gives tasks on "p1" to a worker with this much room.
+pub(crate) async fn give(tx: &mut Box<dyn Tx>, worker: &str, room: u32) -> Result<Vec<Task>> {
+    let room = Slots { shared: room, ..Slots::default() };
+    let server = Server { id: worker.into(), providers: [ProviderKey::from("p1")].into(), room };
+    Ok(tx.claim_tasks(&Claim { servers: vec![server], limit: 1000 }).await?.tasks)
+}
+
+/// How a workflow ended.
+pub(crate) fn ended(id: WorkflowId, state: WorkflowState, error: &str) -> Ended {
+    Ended { id, state, error: error.to_owned() }
 }
 
 pub(crate) fn keys(names: &[&str]) -> Vec<ProviderKey> {
