@@ -25,6 +25,14 @@ impl Drain {
         self.begun.send_replace(true);
     }
 
+    /// Lets health say whether the database answers, until there is no more to be told of it. To be dropped before [`Self::begin`].
+    pub async fn follow(&self, mut answers: watch::Receiver<bool>) {
+        while answers.changed().await.is_ok() {
+            let serving = *answers.borrow_and_update();
+            self.set(if serving { ServingStatus::Serving } else { ServingStatus::NotServing }).await;
+        }
+    }
+
     pub(crate) fn watch(&self) -> Draining {
         Draining(self.begun.subscribe())
     }

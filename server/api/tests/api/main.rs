@@ -8,5 +8,8 @@ mod log;
 mod outage;
 mod pool;
 mod support;
+mod task;
 mod user;
 mod watch;
+mod worker;
+mod workflow;

@@ -20,9 +20,12 @@ use sprout_proto::{
     appliance::appliance_service_client::ApplianceServiceClient,
     event::event_service_client::EventServiceClient,
     pool::{Pool, RequestPoolRequest, pool_service_client::PoolServiceClient},
+    provider::provider_service_client::ProviderServiceClient,
+    task::task_service_client::TaskServiceClient,
     template::template_service_client::TemplateServiceClient,
     user::user_service_client::UserServiceClient,
-    worker::{SessionResponse, Welcome, session_response::Message},
+    worker::{SessionResponse, Welcome, session_response::Message, worker_service_client::WorkerServiceClient},
+    workflow::workflow_service_client::WorkflowServiceClient,
 };
 use sprout_test_support::database::TestDatabase;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -71,6 +74,14 @@ impl Interceptor for Bearer {
 }
 
 pub(crate) type Connection = InterceptedService<Channel, Bearer>;
+
+/// What staff run the service with.
+pub(crate) struct Staff {
+    pub(crate) tasks: TaskServiceClient<Connection>,
+    pub(crate) workflows: WorkflowServiceClient<Connection>,
+    pub(crate) workers: WorkerServiceClient<Connection>,
+    pub(crate) providers: ProviderServiceClient<Connection>,
+}
 
 impl Served {
     /// Serves on a free port. Users ann and ben, staff stan, superuser sue, all with [`PASSWORD`].
@@ -122,6 +133,17 @@ impl Served {
 
     pub(crate) async fn templates(&self, name: &str) -> anyhow::Result<TemplateServiceClient<Connection>> {
         Ok(TemplateServiceClient::new(self.of(name).await?))
+    }
+
+    /// Staff's clients of tasks, workflows, workers and providers.
+    pub(crate) async fn staff(&self) -> anyhow::Result<Staff> {
+        let connection = self.of("stan").await?;
+        Ok(Staff {
+            tasks: TaskServiceClient::new(connection.clone()),
+            workflows: WorkflowServiceClient::new(connection.clone()),
+            workers: WorkerServiceClient::new(connection.clone()),
+            providers: ProviderServiceClient::new(connection),
+        })
     }
 
     pub(crate) fn users(&self, token: Option<String>) -> UserServiceClient<Connection> {
