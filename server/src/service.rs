@@ -102,6 +102,10 @@ impl Server {
         let background = CancellationToken::new();
         let mut activities = tokio::spawn(reconcile::run(app.clone(), self.periods, background.clone()));
         let mut dispatcher = tokio::spawn(fleet.clone().run());
+        let health = tokio::spawn({
+            let (drain, answers) = (drain.clone(), app.database_answers());
+            async move { drain.follow(answers).await }
+        });
         let scheme = if self.encrypted { "https" } else { "http" };
         // Whoever looks at a provider knows ours by the id.
         tracing::info!(installation_id = self.wired.app.installation_id(), "listening on {scheme}://{}", self.address);
@@ -114,6 +118,7 @@ impl Server {
         };
         tracing::info!("stopping");
         stop_accepting.cancel();
+        health.abort();
         drain.begin().await;
         fleet.close();
         if !serving.is_finished() && timeout(GRACE, &mut serving).await.is_err() {

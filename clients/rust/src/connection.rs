@@ -15,10 +15,10 @@ use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
+    transport::{Certificate, ClientTlsConfig, Endpoint},
 };
 
-use crate::error::ClientError;
+use crate::{error::ClientError, failover::Failover};
 
 /// Where a server listens unless it is told otherwise.
 pub const DEFAULT_SERVER: &str = "http://127.0.0.1:7600";
@@ -33,7 +33,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How to reach a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `https://host:port`, or `http://host:port` on this machine.
+    /// `https://host:port`, or `http://host:port` on this machine; several servers of one installation with commas between them.
     pub server: String,
     /// PEM file with the certificates to trust instead of the system's.
     pub ca: Option<PathBuf>,
@@ -51,7 +51,7 @@ impl Settings {
 }
 
 /// A channel that sends the token with each call.
-pub type Authorized = InterceptedService<Channel, Bearer>;
+pub type Authorized = InterceptedService<Failover, Bearer>;
 
 /// Adds the token to a call.
 #[derive(Clone, Debug)]
@@ -66,25 +66,37 @@ impl Interceptor for Bearer {
     }
 }
 
-/// One server, connected to with the first call, and again whenever the connection broke. Cheap to clone.
+/// A server, connected to with the first call, and again whenever the connection broke. Of several servers one is called until it fails, then the
+/// next: a call that may be repeated reaches another one when it is (see [`crate::retry`]). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    server: String,
-    channel: Channel,
+    channel: Failover,
     bearer: Bearer,
 }
 
 impl Connection {
     /// Checks the settings; connects with the first call. Must be called inside a tokio runtime.
     pub fn open(settings: Settings) -> Result<Self, ClientError> {
-        let endpoint = endpoint(&settings)?;
         let bearer = settings.token.as_ref().map(bearer).transpose()?;
-        Ok(Self { server: settings.server, channel: endpoint.connect_lazy(), bearer: Bearer(bearer) })
+        let servers = settings.server.split(',').map(|server| {
+            let server = server.trim();
+            Ok((
+                server.to_owned(),
+                endpoint(&Settings { server: server.to_owned(), ..settings.clone() })?.connect_lazy(),
+            ))
+        });
+        let channel = Failover::new(servers.collect::<Result<_, ClientError>>()?);
+        Ok(Self { channel, bearer: Bearer(bearer) })
     }
 
-    /// The URL of the server.
+    /// The URL of the server that is called now.
     pub fn server(&self) -> &str {
-        &self.server
+        self.channel.server()
+    }
+
+    /// How many servers there are to call.
+    pub(crate) fn server_count(&self) -> usize {
+        self.channel.count()
     }
 
     /// Whether calls carry a token.
@@ -95,7 +107,13 @@ impl Connection {
     /// Turns the status of a failed call into an error that names the server and can be matched on.
     #[allow(clippy::needless_pass_by_value, reason = "reads as map_err(|status| connection.explain(status))")]
     pub fn explain(&self, status: Status) -> ClientError {
-        ClientError::from_status(&self.server, &status)
+        match ClientError::from_status(self.server(), &status) {
+            // Another one may well listen.
+            ClientError::Unreachable { server, cause, .. } if self.server_count() > 1 => {
+                ClientError::Unreachable { server, cause, refused: false }
+            }
+            error => error,
+        }
     }
 
     fn authorized(&self) -> Authorized {

@@ -13,11 +13,13 @@
 
 mod connection;
 mod error;
+mod failover;
 mod retry;
 mod watch;
 
 pub use connection::{Authorized, Bearer, Connection, DEFAULT_SERVER, Settings};
 pub use error::{ClientError, FieldViolation, Refusal};
+pub use failover::Failover;
 pub use retry::retry;
 pub use sprout_proto as proto;
 pub use tonic::Code;

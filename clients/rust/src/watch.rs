@@ -43,6 +43,8 @@ pub struct Watch<T> {
     stream: Option<Streaming<T>>,
     last: Option<T>,
     was_open: bool,
+    /// Servers that did not open it at first.
+    refused: usize,
     is_lost: bool,
     is_over: bool,
     pause: Duration,
@@ -120,6 +122,7 @@ impl<T: Clone> Watch<T> {
             stream: None,
             last: None,
             was_open: false,
+            refused: 0,
             is_lost: false,
             is_over: false,
             pause: FIRST_PAUSE,
@@ -162,6 +165,10 @@ impl<T: Clone> Watch<T> {
             };
             self.stream = None;
             let error = self.connection.explain(status);
+            if !self.was_open && error.is_unavailable() && self.refused + 1 < self.connection.server_count() {
+                self.refused += 1;
+                continue; // another one may be there
+            }
             if !error.is_unavailable() || !self.was_open {
                 self.is_over = true;
                 return Some(Err(error));

@@ -68,6 +68,31 @@ async fn a_watch_resumes_and_misses_nothing() {
 }
 
 #[tokio::test]
+async fn of_several_servers_one_that_is_there_is_found() {
+    let fake = Breaking::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = format!("http://{}", listener.local_addr().unwrap());
+    let service = EventServiceServer::new(fake.clone());
+    tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
+    let servers = format!("http://127.0.0.1:1, http://127.0.0.1:2,{there}");
+
+    let connection = Connection::open(Settings::new(&*servers)).unwrap();
+    let mut watch = Watch::events(&connection, WatchRequest::default());
+    let first = watch.next().await.unwrap().unwrap();
+    assert!(matches!(first, Watched::Message(WatchResponse { event: None, sequence: 10 })), "{first:?}");
+    assert_eq!(connection.server(), there, "the one that answers is the one that is called");
+
+    let connection = Connection::open(Settings::new(servers)).unwrap();
+    let asked = sprout_client::retry(async || {
+        let answer = connection.events().watch(WatchRequest { after_sequence: Some(7), ..Default::default() }).await;
+        answer.map_err(|status| connection.explain(status))
+    });
+    asked.await.unwrap();
+    assert_eq!(fake.0.lock().unwrap().last(), Some(&Some(7)));
+    assert!(Connection::open(Settings::new("http://127.0.0.1:1,nonsense")).is_err());
+}
+
+#[tokio::test]
 async fn a_server_that_was_never_there_is_an_error_at_once() {
     let connection = Connection::open(Settings::new("http://127.0.0.1:1")).unwrap();
     let mut watch = Watch::events(&connection, WatchRequest::default());

@@ -43,10 +43,15 @@ impl Feed {
     pub async fn run(&self) {
         let mut changed = self.ports.bus.subscribe(Topic::Events);
         let mut sequence = self.start;
+        let mut failing = false;
         loop {
-            if let Err(error) = self.read_on(&mut sequence).await {
-                tracing::warn!(%error, "reading events failed; trying again");
+            let read = self.read_on(&mut sequence).await;
+            match &read {
+                Err(error) if !failing => tracing::warn!(%error, "reading events failed; tried again until it works"),
+                Ok(()) if failing => tracing::info!("reading events works again"),
+                _ => {}
             }
+            failing = read.is_err();
             // A lost wake-up costs one sweep. (A closed bus would mean no wake-ups: then only the sweep is left.)
             if let Ok(Err(_)) = timeout(SWEEP, changed.changed()).await {
                 tokio::time::sleep(SWEEP).await;

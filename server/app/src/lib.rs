@@ -30,6 +30,7 @@ mod workflow;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sprout_domain::{Catalogue, Result};
+use tokio::sync::watch;
 
 pub use self::{
     bus::LocalBus,
@@ -97,6 +98,11 @@ impl App {
     /// Id of this installation.
     pub fn installation_id(&self) -> &str {
         &self.installation_id
+    }
+
+    /// Whether the database answers, and changes of that.
+    pub fn database_answers(&self) -> watch::Receiver<bool> {
+        self.ports.store.answers()
     }
 
     /// Wake-ups.

@@ -43,6 +43,9 @@ pub trait Store: Send + Sync {
     /// Begins a transaction that only reads: one consistent snapshot. Dropped, not committed.
     async fn read(&self) -> Result<Box<dyn Tx>>;
 
+    /// Whether the database answers, as far as is known; for health, and never in place of asking it.
+    fn answers(&self) -> watch::Receiver<bool>;
+
     /// Id of this installation, made once by the first migration: what our tags on providers carry.
     async fn installation_id(&self) -> Result<String>;
 }

@@ -19,6 +19,10 @@ use tokio::sync::{Notify, watch};
 
 /// Waits between tries to reconnect: from, to, in milliseconds.
 const RECONNECT_MS: (u32, u32) = (50, 1_000);
+/// A connection on which Redis leaves something unanswered for this long is given up, and made anew.
+const UNRESPONSIVE: Duration = Duration::from_secs(2);
+/// Commands that wait for a connection at most: what is older is not worth sending.
+const WAITING: usize = 16;
 /// A wake-up that Redis did not take within this time is given up: the other replicas look by themselves before that.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -48,7 +52,15 @@ impl RedisBus {
         }
         let config = Config::from_url(url.expose()).map_err(unusable)?;
         let client = Builder::from_config(config)
-            .with_connection_config(|connection| connection.connection_timeout = Duration::from_secs(2))
+            .with_connection_config(|connection| {
+                connection.connection_timeout = Duration::from_secs(2);
+                connection.internal_command_timeout = Duration::from_secs(2);
+                connection.unresponsive.max_timeout = Some(UNRESPONSIVE);
+                connection.unresponsive.interval = UNRESPONSIVE / 4;
+                connection.max_command_attempts = 1;
+                connection.max_command_buffer_len = WAITING;
+            })
+            .with_performance_config(|performance| performance.default_command_timeout = PUBLISH_TIMEOUT)
             .set_policy(ReconnectPolicy::new_exponential(0, RECONNECT_MS.0, RECONNECT_MS.1, 2))
             .build()
             .map_err(unusable)?;

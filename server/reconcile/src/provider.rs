@@ -27,7 +27,7 @@ impl Job for CheckAll {
     }
 
     async fn run(&self) -> Result<()> {
-        self.app.check_providers().await
+        self.app.check_providers().await.map(drop)
     }
 }
 

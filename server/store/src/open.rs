@@ -22,10 +22,12 @@ use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 use sprout_app::ports::{Store, Tx};
 use sprout_domain::{Error, Reason, Result, Secret};
 use sprout_migrations::Migrator;
+use tokio::sync::watch;
 
 use crate::{
     error::{from_db, from_sqlx, late, unavailable},
     files,
+    pulse::{Pulse, while_it_answers},
     simulation::{Moment, Simulation, bounded, pass},
     tx::SeaTx,
 };
@@ -71,6 +73,8 @@ pub struct SeaStore {
     /// One statement, seen from here; a little longer than the database allows itself.
     deadline: Duration,
     simulation: Option<Arc<dyn Simulation>>,
+    /// On PostgreSQL.
+    pulse: Option<Arc<Pulse>>,
 }
 
 /// Makes the schema current, in one transaction. Creates a SQLite file that is missing.
@@ -79,7 +83,7 @@ pub async fn migrate(options: &StoreOptions) -> Result<MigrationReport> {
     if let Place::File(file) = &place {
         files::prepare(file, true)?;
     }
-    let database = place.connect(options, 1, Use::Migrate).await?;
+    let database = place.connect(options, 1, Use::Migrate, None).await?;
     let result = apply(&database).await;
     close(&database).await;
     result.map_err(|error| place.explain(error))
@@ -91,7 +95,7 @@ pub async fn pending(options: &StoreOptions) -> Result<Vec<String>> {
     if let Place::File(file) = &place {
         files::prepare(file, false)?;
     }
-    let database = place.connect(options, 1, Use::Read).await?;
+    let database = place.connect(options, 1, Use::Read, None).await?;
     let missing = missing(&SchemaManager::new(&database)).await;
     close(&database).await;
     missing
@@ -102,19 +106,20 @@ impl SeaStore {
     pub async fn open(options: &StoreOptions) -> Result<Self> {
         let place = Place::read(options)?;
         let most = options.max_connections.max(1);
-        let (writer, reader) = match &place {
+        let (writer, reader, pulse) = match &place {
             Place::File(file) => {
                 files::prepare(file, false)?;
-                let writer = place.connect(options, 1, Use::Write).await?;
-                (writer, place.connect(options, most, Use::Read).await?)
+                let writer = place.connect(options, 1, Use::Write, None).await?;
+                (writer, place.connect(options, most, Use::Read, None).await?, None)
             }
-            Place::Server(_) => {
-                let pool = place.connect(options, most, Use::Write).await?;
-                (pool.clone(), pool)
+            Place::Server(server) => {
+                let pulse = Pulse::begin(postgres(server, options, Use::Read));
+                let pool = place.connect(options, most, Use::Write, Some(pulse.clone())).await?;
+                (pool.clone(), pool, Some(pulse))
             }
         };
-        let store =
-            Self { writer, reader, deadline: options.statement_timeout + Duration::from_secs(2), simulation: None };
+        let deadline = options.statement_timeout + Duration::from_secs(2);
+        let store = Self { writer, reader, deadline, simulation: None, pulse };
         if let Err(error) = store.check().await {
             store.close().await;
             return Err(place.explain(error));
@@ -136,6 +141,9 @@ impl SeaStore {
 
     /// Closes all connections, after those in use were given back.
     pub async fn close(&self) {
+        if let Some(pulse) = &self.pulse {
+            pulse.stop();
+        }
         close(&self.writer).await;
         close(&self.reader).await;
     }
@@ -143,14 +151,16 @@ impl SeaStore {
     /// The same store, as a process in a simulation has it.
     #[must_use]
     pub fn simulated(self, simulation: Arc<dyn Simulation>) -> Self {
-        Self { simulation: Some(simulation), ..self }
+        Self { simulation: Some(simulation), pulse: None, ..self }
     }
 
     async fn begin(&self, on: &DatabaseConnection, options: TransactionOptions) -> Result<Box<dyn Tx>> {
         let simulation = self.simulation.as_deref();
         pass(simulation, Moment::Begin).await?;
-        let transaction = bounded(simulation, self.deadline, on.begin_with_options(options)).await?;
-        Ok(Box::new(SeaTx::begun(transaction, self.deadline, self.simulation.clone()).await?))
+        let begin = bounded(simulation, self.deadline, on.begin_with_options(options));
+        let transaction = while_it_answers(self.pulse.as_ref(), begin).await?;
+        let tx = SeaTx::begun(transaction, self.deadline, self.simulation.clone(), self.pulse.clone());
+        Ok(Box::new(tx.await?))
     }
 }
 
@@ -175,6 +185,11 @@ impl Store for SeaStore {
             TransactionOptions::default() // deferred: its snapshot is taken by its first query
         };
         self.begin(&self.reader, options).await
+    }
+
+    fn answers(&self) -> watch::Receiver<bool> {
+        // A file is always there; and who waits for it to change is told that it never will.
+        self.pulse.as_ref().map_or_else(|| watch::channel(true).1, |pulse| pulse.answers())
     }
 
     async fn installation_id(&self) -> Result<String> {
@@ -224,7 +239,13 @@ impl Place {
         ))
     }
 
-    async fn connect(&self, options: &StoreOptions, most: u32, purpose: Use) -> Result<DatabaseConnection> {
+    async fn connect(
+        &self,
+        options: &StoreOptions,
+        most: u32,
+        purpose: Use,
+        pulse: Option<Arc<Pulse>>,
+    ) -> Result<DatabaseConnection> {
         match self {
             Self::File(file) => {
                 sqlite(file, options, most, purpose).await.map_err(|error| self.explain(from_sqlx(&error)))
@@ -238,7 +259,7 @@ impl Place {
                 if let Err(error) = probe.close().await {
                     tracing::debug!(%error, "the first connection to the database did not close cleanly");
                 }
-                Ok(postgres_pool(connect, options, most))
+                Ok(postgres_pool(connect, options, most, pulse))
             }
         }
     }
@@ -306,15 +327,21 @@ fn postgres(server: &PgConnectOptions, options: &StoreOptions, purpose: Use) -> 
         .disable_statement_logging()
 }
 
-fn postgres_pool(connect: PgConnectOptions, options: &StoreOptions, most: u32) -> DatabaseConnection {
+fn postgres_pool(
+    connect: PgConnectOptions,
+    options: &StoreOptions,
+    most: u32,
+    pulse: Option<Arc<Pulse>>,
+) -> DatabaseConnection {
     let pool = PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
+        .before_acquire(move |connection, meta| {
+            let doubted = pulse.as_ref().is_some_and(|pulse| pulse.doubts(meta.idle_for));
             Box::pin(async move {
-                // In use a moment ago, it is not worth a round trip.
-                if meta.idle_for > Duration::from_secs(1) {
+                // In use a moment ago, and no outage since: it is not worth a round trip.
+                if doubted || meta.idle_for > Duration::from_secs(1) {
                     connection.ping().await?;
                 }
                 Ok(true)

@@ -11,6 +11,7 @@ mod jobs;
 mod leases;
 mod opening;
 mod parents;
+mod outage;
 mod pools;
 mod transactions;
 mod turns;
