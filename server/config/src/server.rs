@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub providers_file: Option<PathBuf>,
     /// How often providers are checked and their templates listed; default 10m.
     pub check_interval: Time,
+    /// How long workflows and their tasks are kept after they ended; default 7d. Appliances and events stay.
+    pub keep_results: Time,
     /// What the server logs: a level, or `tracing` directives; default `info`. `RUST_LOG` comes first.
     pub log: String,
     /// Product lines.
@@ -52,6 +54,7 @@ impl Default for ServerConfig {
             logs: None,
             providers_file: None,
             check_interval: Time::seconds(600),
+            keep_results: Time::seconds(7 * 24 * 3600),
             log: "info".to_owned(),
             groups: BTreeMap::new(),
         }
@@ -100,6 +103,9 @@ impl ServerConfig {
         }
         if self.check_interval.0 < Duration::from_secs(1) {
             config.mistake(mistakes, "check_interval", "shorter than a second; use 10m");
+        }
+        if self.keep_results.0 < Duration::from_secs(60) {
+            config.mistake(mistakes, "keep_results", "shorter than a minute, so nobody could read them; use 7d");
         }
         for (name, group) in &self.groups {
             group.check(name, config, mistakes);

@@ -10,6 +10,7 @@ mod job;
 mod leader;
 mod lease;
 mod provider;
+mod prune;
 mod stalled;
 mod warm;
 mod worker;
@@ -25,11 +26,13 @@ use self::{
     job::{Job, Jobs},
 };
 
-/// How often things are done, and by whom.
+/// How often things are done, how long they are kept, and by whom.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Providers are checked, and their templates listed.
     pub check_interval: Duration,
+    /// Workflows that ended are kept for this long.
+    pub keep_results: Duration,
     /// Names this server, and no other one nor an earlier life of it: it holds the leadership by this name.
     pub server: String,
 }
@@ -50,7 +53,8 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     let (term, leading) = watch::channel(None);
     let server: Arc<str> = options.server.into();
     let check = provider::CheckAll { app: app.clone(), interval: options.check_interval };
-    let every: Vec<Box<dyn Job>> = vec![Box::new(check)];
+    let prune = prune::Prune { app: app.clone(), keep: options.keep_results };
+    let every: Vec<Box<dyn Job>> = vec![Box::new(check), Box::new(prune)];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);
     let mut scheduler = jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?;
 

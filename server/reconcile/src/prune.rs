@@ -1,0 +1,30 @@
+//! Forgets workflows that ended long ago.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sprout_app::{App, JobSpec};
+use sprout_domain::Result;
+
+use crate::job::Job;
+
+/// Workflows deleted in one transaction.
+const BATCH: u64 = 500;
+
+/// Deletes what ended longer than `keep` ago, in batches. What a run does not get to, the next one does.
+pub(crate) struct Prune {
+    pub(crate) app: Arc<App>,
+    pub(crate) keep: Duration,
+}
+
+#[async_trait]
+impl Job for Prune {
+    fn spec(&self) -> JobSpec {
+        JobSpec { name: "prune-workflows", period: Duration::from_secs(600) }
+    }
+
+    async fn run(&self) -> Result<()> {
+        while self.app.prune(self.keep, BATCH).await? {}
+        Ok(())
+    }
+}
