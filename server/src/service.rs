@@ -66,7 +66,8 @@ impl Server {
         let wired = Wired::open(&server, catalogue).await?;
         // Which server it was is read in the history of jobs; the random part tells its lives apart.
         let name = format!("{address} {:08x}", rand::random::<u32>());
-        let periods = Periods { check_interval: server.check_interval.0, server: name };
+        let periods =
+            Periods { check_interval: server.check_interval.0, keep_results: server.keep_results.0, server: name };
         let encrypted = server.tls.is_some();
         Ok(Self { listener, transport, wired, address, encrypted, periods, version: options.version })
     }
