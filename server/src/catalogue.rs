@@ -1,8 +1,8 @@
 //! From configuration to the domain's catalogue.
 
-use sprout_config::{CheckConfig, Config, DriverConfig, GroupConfig, Mistakes, ProviderConfig};
+use sprout_config::{CheckConfig, Config, DriverConfig, ExternalConfig, GroupConfig, Mistakes, ProviderConfig};
 use sprout_domain::{
-    Catalogue, GroupName, ProviderKey,
+    Catalogue, GroupName, ProviderKey, Secret,
     group::{EndpointSpec, Group, Probe, ProbeCheck, TemplatePattern},
     provider::{ProviderSettings, ProviderSpec},
 };
@@ -76,6 +76,8 @@ fn provider(provider: &ProviderConfig) -> ProviderSpec {
             memory_mib: libvirt.memory_mib,
             cpus: libvirt.cpus,
         },
+        DriverConfig::External(external) => self::external(false, external),
+        DriverConfig::Sim(sim) => self::external(true, sim),
     };
     ProviderSpec {
         key: ProviderKey(provider.key.clone()),
@@ -84,5 +86,16 @@ fn provider(provider: &ProviderConfig) -> ProviderSpec {
         appliance_limit: provider.appliance_limit,
         disabled: provider.disabled,
         settings,
+    }
+}
+
+fn external(simulated: bool, external: ExternalConfig) -> ProviderSettings {
+    ProviderSettings::External {
+        simulated,
+        endpoint: external.endpoint,
+        token: Secret::new(external.token.expose()),
+        ca_pem: external.ca_pem,
+        memory_mib: external.memory_mib,
+        cpus: external.cpus,
     }
 }

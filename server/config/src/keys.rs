@@ -7,8 +7,8 @@ use serde::{
 };
 
 use crate::{
-    ContainerConfig, DatabaseConfig, EndpointConfig, GroupConfig, HttpConfig, LibvirtConfig, ProbeConfig, ServerConfig,
-    TlsConfig, provider::Common,
+    ContainerConfig, DatabaseConfig, EndpointConfig, ExternalConfig, GroupConfig, HttpConfig, LibvirtConfig,
+    ProbeConfig, ServerConfig, TlsConfig, provider::Common,
 };
 
 /// Every key of the section `server` and of a provider's `sprout:`, at any depth.
@@ -24,6 +24,7 @@ pub fn known_keys() -> Vec<&'static str> {
         keys_of::<Common>(),
         keys_of::<ContainerConfig>(),
         keys_of::<LibvirtConfig>(),
+        keys_of::<ExternalConfig>(),
     ]
     .concat()
 }

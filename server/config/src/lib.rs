@@ -21,7 +21,7 @@ pub use self::{
     group::{CheckConfig, EndpointConfig, GroupConfig, HttpConfig, NothingToSet, ProbeConfig},
     keys::known_keys,
     mistake::{InvalidConfig, Mistakes},
-    provider::{ContainerConfig, DriverConfig, LibvirtConfig, ProviderConfig},
+    provider::{ContainerConfig, DriverConfig, ExternalConfig, LibvirtConfig, ProviderConfig},
     server::ServerConfig,
     time::Time,
     tls::TlsConfig,

@@ -10,12 +10,14 @@ use serde_saphyr::Spanned;
 
 use crate::{Mistakes, group::is_name};
 
+mod external;
 mod value;
 
+pub use external::ExternalConfig;
 use value::Entries;
 
 /// Provider types that have a driver.
-const SUPPORTED: &str = "container, libvirt";
+const SUPPORTED: &str = "container, libvirt, external, sim";
 /// Keys of `sprout:` that every type has.
 const COMMON: &[&str] = &["provisioning_limit", "appliance_limit", "disabled"];
 
@@ -43,6 +45,10 @@ pub enum DriverConfig {
     Container(ContainerConfig),
     /// `type: libvirt`.
     Libvirt(LibvirtConfig),
+    /// `type: external`.
+    External(ExternalConfig),
+    /// `type: sim`.
+    Sim(ExternalConfig),
 }
 
 /// Keys of `sprout:` that every type has.
@@ -169,13 +175,20 @@ fn provider(file: &Path, key: String, system: ManagementSystem, mistakes: &mut M
     let driver = match kind.value.as_str() {
         "container" => own.read(COMMON).map(DriverConfig::Container).map_err(&mut wrong).ok(),
         "libvirt" => own.read(COMMON).map(DriverConfig::Libvirt).map_err(&mut wrong).ok(),
+        "external" => own.read(COMMON).map(DriverConfig::External).map_err(&mut wrong).ok(),
+        "sim" => own.read(COMMON).map(DriverConfig::Sim).map_err(&mut wrong).ok(),
         other => {
             let message = format!("type {other} is not supported yet; supported are {SUPPORTED}");
             mistakes.add(Some(file), Some(kind.referenced), &format!("management_systems.{key}.type"), message);
             None
         }
     };
-    let (common, driver) = (common?, driver?);
+    let (common, mut driver) = (common?, driver?);
+    if let DriverConfig::External(external) | DriverConfig::Sim(external) = &mut driver
+        && let Err(message) = external.read_ca(file.parent().unwrap_or(Path::new("")))
+    {
+        mistakes.add(Some(file), None, &format!("{path}.ca"), message);
+    }
     for (key, message) in driver.mistakes().into_iter().chain(common.mistake()) {
         mistakes.add(Some(file), None, &format!("{path}.{key}"), message);
     }
@@ -219,6 +232,8 @@ impl DriverConfig {
                 }
                 mistakes
             }
+            Self::External(external) => external.mistakes(None),
+            Self::Sim(sim) => sim.mistakes(Some("http://127.0.0.1:7700")),
         }
     }
 }

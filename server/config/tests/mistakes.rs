@@ -64,7 +64,7 @@ management_systems:
         sprout,
         cfme_data,
         &[
-            "cfme_data.yaml:3:11: management_systems.a.type: type virtualcenter is not supported yet; supported are container, libvirt",
+            "cfme_data.yaml:3:11: management_systems.a.type: type virtualcenter is not supported yet; supported are container, libvirt, external, sim",
             "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib`; known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, disabled",
             "cfme_data.yaml:12:80: management_systems.c.sprout: invalid type: string \"-1\", expected u32",
             "cfme_data.yaml: management_systems.d.sprout.socket: \"tcp://x\" is not a socket; write unix:///path or http://host:port",
@@ -115,4 +115,27 @@ management_systems:
   c: {name: 5, type: container, use_for_sprout: true, sprout: {}, template_upload: {host: x}}
 ";
     expect("server: {}\n", theirs, &[]);
+}
+
+#[test]
+fn providers_of_others() {
+    let providers = "\
+management_systems:
+  a: {type: external, use_for_sprout: true, sprout: {}}
+  b: {type: external, use_for_sprout: true, sprout: {endpoint: 'lab:7700', token: hunter2}}
+  c: {type: sim, use_for_sprout: true, sprout: {endpoint: 'unix:///run/sim.sock', ca: none.pem}}
+  d: {type: sim, use_for_sprout: true, sprout: {endpoint: 'http://127.0.0.1:7700', tokn: x}}
+  e: {type: sim, use_for_sprout: true, sprout: {endpoint: 'http://127.0.0.1:7700', token: hunter2, memory_mib: 64, cpus: 1}}
+";
+    expect(
+        "server: {}\n",
+        providers,
+        &[
+            "cfme_data.yaml: management_systems.a.sprout.endpoint: it is missing; name the process that serves the provider, e.g. https://host:port",
+            "cfme_data.yaml: management_systems.b.sprout.endpoint: \"lab:7700\" is no endpoint; write http://host:port, https://host:port or unix:///path",
+            "cfme_data.yaml: management_systems.c.sprout.ca: none.pem cannot be read: No such file or directory (os error 2); name a file of PEM certificates",
+            "cfme_data.yaml: management_systems.c.sprout.ca: only an https endpoint shows a certificate; write https://, or remove it",
+            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn`; known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, disabled",
+        ],
+    );
 }

@@ -54,7 +54,8 @@ fn the_defaults_they_tell_are_those() {
         (told_demo.probes[0].deadline, told_demo.probes[0].timeout),
         (demo.probes[0].deadline, demo.probes[0].timeout)
     );
-    let (told, real) = (&told.providers[1], &real.providers[0]);
+    let told = told.providers.iter().find(|provider| provider.key == "local-containers").unwrap();
+    let real = &real.providers[0];
     assert_eq!((told.provisioning_limit, told.disabled), (real.provisioning_limit, real.disabled));
 }
 

@@ -1,6 +1,6 @@
 //! Providers: how they are reached (configuration) and how they do (observed).
 
-use crate::{ProviderKey, Timestamp};
+use crate::{ProviderKey, Secret, Timestamp};
 
 /// A provider as configured. Never stored: it may hold secrets.
 #[derive(Debug, Clone)]
@@ -48,6 +48,21 @@ pub enum ProviderSettings {
         /// CPUs of an appliance.
         cpus: u32,
     },
+    /// A process that speaks `sprout.provider.v1`.
+    External {
+        /// It is the simulator: the same, under a type of its own.
+        simulated: bool,
+        /// `http://host:port`, `https://host:port` or `unix:///path`.
+        endpoint: String,
+        /// Named with each call; empty: none.
+        token: Secret,
+        /// Certificates (PEM) that sign the process's; empty: those of the system.
+        ca_pem: String,
+        /// Memory of an appliance in MiB; 0: the provider's own choice.
+        memory_mib: u32,
+        /// CPUs of an appliance; 0: the provider's own choice.
+        cpus: u32,
+    },
 }
 
 impl ProviderSettings {
@@ -56,6 +71,8 @@ impl ProviderSettings {
         match self {
             Self::Container { .. } => "container",
             Self::Libvirt { .. } => "libvirt",
+            Self::External { simulated: false, .. } => "external",
+            Self::External { simulated: true, .. } => "sim",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Fault, Latency};
 
@@ -19,12 +19,15 @@ pub struct Config {
     /// CPUs of an instance whose creator names none.
     pub cpus: u32,
     /// How much there is room for.
+    #[serde(deserialize_with = "even_empty")]
     pub capacity: Capacity,
     /// How long everything takes.
+    #[serde(deserialize_with = "even_empty")]
     pub latency: Latencies,
     /// What it cannot do.
     pub lacks: BTreeSet<Capability>,
     /// What goes wrong from the start.
+    #[serde(deserialize_with = "even_empty")]
     pub faults: Vec<Fault>,
     /// Port of 127.0.0.1 and up that instances answer HTTP on; 0: any that is free.
     pub appliance_port: u16,
@@ -80,6 +83,11 @@ pub struct Latencies {
     pub boot: Latency,
     /// From having an address to answering there.
     pub ready: Latency,
+}
+
+/// Everything below a key may be commented out.
+fn even_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Default for Config {
