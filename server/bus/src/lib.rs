@@ -50,7 +50,8 @@ impl RedisBus {
         if !url.expose().starts_with("redis") {
             return Err(Error::new(Reason::InvalidArgument, message)); // fred would take any scheme
         }
-        let config = Config::from_url(url.expose()).map_err(unusable)?;
+        let mut config = Config::from_url(url.expose()).map_err(unusable)?;
+        config.fail_fast = false; // a Redis that comes up after us is found, too
         let client = Builder::from_config(config)
             .with_connection_config(|connection| {
                 connection.connection_timeout = Duration::from_secs(2);
