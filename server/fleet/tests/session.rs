@@ -1,4 +1,6 @@
-//! Sessions of workers that say nothing, on a real database of each kind.
+//! Sessions of workers that say nothing, too much, or what they must not, on a real database of each kind.
+
+#![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,15 +13,28 @@ use sprout_app::{
 use sprout_domain::{Catalogue, Result};
 use sprout_fleet::Fleet;
 use sprout_proto::worker::{
-    Heartbeat, Hello, SessionRequest, session_request::Message as Says, session_response::Message as Hears,
+    Done, Heartbeat, Hello, LaneSlots, SessionRequest, SessionResponse, TaskRef, session_request::Message as Says,
+    session_response::Message as Hears,
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
 };
+use tonic::Code;
+use tonic_types::StatusExt as _;
 
-on_each_database!(a_session_in_which_nothing_is_said_ends, a_session_that_speaks_goes_on);
+/// A test that waits longer has found something that hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+on_each_database!(
+    a_session_in_which_nothing_is_said_ends,
+    a_session_that_speaks_goes_on,
+    messages_out_of_order_are_refused,
+    a_hello_that_cannot_be_used_is_refused,
+    a_task_that_is_not_its_is_revoked_once,
+    a_drained_worker_is_told_and_a_removed_one_is_ended,
+);
 
 struct NoLogs(watch::Sender<u64>);
 
@@ -73,13 +88,112 @@ async fn a_session_that_speaks_goes_on(database: TestDatabase) -> anyhow::Result
     let (app, fleet) = fleet(&database).await?;
     let beats = stream::unfold((), |()| async {
         sleep(Duration::from_secs(2)).await;
-        Some((says(Says::Heartbeat(Heartbeat {})), ()))
+        Some((says(Says::Heartbeat(Heartbeat { number: 7 })), ()))
     });
+    let serving = tokio::spawn(fleet.clone().run());
     let mut answers = fleet.session("w".into(), stream::iter([says_hello()]).chain(beats).boxed()).await?;
     assert!(answers.next().await.is_some(), "welcome");
     let before = app.workers().await?[0].last_heard_at;
-    assert!(timeout(Duration::from_secs(12), answers.next()).await.is_err(), "nothing, and not the end");
+    let end = Instant::now() + Duration::from_secs(12);
+    let mut answered = 0;
+    while let Ok(said) = tokio::time::timeout_at(end, answers.next()).await {
+        assert!(matches!(said, Some(Ok(SessionResponse { message: Some(Hears::Heard(_)) }))), "{said:?}");
+        answered += 1;
+    }
+    assert!(answered >= 4, "each heartbeat is answered: {answered}");
+    serving.abort();
     let later = app.workers().await?[0].last_heard_at;
     assert!((later - before).num_seconds() >= 8, "{before} {later}");
+    Ok(())
+}
+
+/// A session that says this after its Hello, and then nothing.
+async fn session(
+    fleet: &Arc<Fleet>,
+    more: Vec<Says>,
+) -> anyhow::Result<impl futures::Stream<Item = std::result::Result<SessionResponse, tonic::Status>> + Unpin> {
+    let said = std::iter::once(says_hello()).chain(more.into_iter().map(says));
+    let mut answers = Box::pin(
+        fleet.session("w".into(), stream::iter(said.collect::<Vec<_>>()).chain(stream::pending()).boxed()).await?,
+    );
+    let welcome = answers.next().await.and_then(|said| said.ok()?.message);
+    let Some(Hears::Welcome(welcome)) = welcome else { anyhow::bail!("{welcome:?}") };
+    assert_eq!((welcome.lease.map(|lease| lease.seconds), welcome.drained), (Some(10), false));
+    Ok(answers)
+}
+
+fn reason(status: &tonic::Status) -> String {
+    status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
+}
+
+async fn messages_out_of_order_are_refused(database: TestDatabase) -> anyhow::Result<()> {
+    let (_, fleet) = fleet(&database).await?;
+    let incoming = stream::iter([says(Says::Heartbeat(Heartbeat { number: 1 }))]).boxed();
+    let Err(refused) = fleet.session("w".into(), incoming).await else { anyhow::bail!("no Hello") };
+    assert_eq!((refused.code(), &*reason(&refused)), (Code::FailedPrecondition, "OUT_OF_ORDER"));
+    let Err(refused) = fleet.session("other".into(), stream::iter([says_hello()]).boxed()).await else {
+        anyhow::bail!("another's id")
+    };
+    assert_eq!((refused.code(), &*reason(&refused)), (Code::PermissionDenied, "NOT_ALLOWED"));
+
+    let twice = Says::Hello(Hello { worker_id: "w".to_owned(), slots: 1, ..Hello::default() });
+    let mut answers = session(&fleet, vec![twice]).await?;
+    let last = timeout(PATIENCE, answers.next()).await?.unwrap().unwrap_err();
+    assert_eq!((last.code(), &*reason(&last)), (Code::FailedPrecondition, "OUT_OF_ORDER"));
+    assert!(timeout(PATIENCE, answers.next()).await?.is_none());
+    Ok(())
+}
+
+async fn a_hello_that_cannot_be_used_is_refused(database: TestDatabase) -> anyhow::Result<()> {
+    let (app, fleet) = fleet(&database).await?;
+    let good = Hello { worker_id: "w".to_owned(), slots: 1, ..Hello::default() };
+    let bad = [
+        Hello { slots: 0, ..good.clone() },
+        Hello { lane_slots: vec![LaneSlots { lane: 99, slots: 1 }], ..good.clone() },
+        Hello { lane_slots: vec![LaneSlots { lane: 2, slots: 1 }; 2], ..good.clone() },
+        Hello { labels: (0..65).map(|n| (n.to_string(), String::new())).collect(), ..good.clone() },
+        Hello { version: "x".repeat(1000), ..good },
+    ];
+    for hello in bad {
+        let incoming = stream::iter([says(Says::Hello(hello))]).boxed();
+        let Err(refused) = fleet.session("w".into(), incoming).await else { anyhow::bail!("it was taken") };
+        assert_eq!((refused.code(), &*reason(&refused)), (Code::InvalidArgument, "INVALID_ARGUMENT"));
+    }
+    assert!(app.workers().await?.is_empty());
+    let too_large = stream::iter([Err(tonic::Status::out_of_range("message length too large"))]).boxed();
+    let Err(refused) = fleet.session("w".into(), too_large).await else { anyhow::bail!("it was read") };
+    assert_eq!((refused.code(), &*reason(&refused)), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"));
+    Ok(())
+}
+
+async fn a_task_that_is_not_its_is_revoked_once(database: TestDatabase) -> anyhow::Result<()> {
+    let (_, fleet) = fleet(&database).await?;
+    let done = |task_id| Says::Done(Done { task: Some(TaskRef { task_id, epoch: 1 }), result: None });
+    let mut answers = session(&fleet, vec![done(5), done(5), done(6)]).await?;
+    for expected in [5, 6] {
+        let said = timeout(PATIENCE, answers.next()).await?.unwrap()?.message;
+        assert!(
+            matches!(&said, Some(Hears::Revoke(revoke)) if revoke.task == Some(TaskRef { task_id: expected, epoch: 1 })),
+            "{said:?}"
+        );
+    }
+    Ok(())
+}
+
+async fn a_drained_worker_is_told_and_a_removed_one_is_ended(database: TestDatabase) -> anyhow::Result<()> {
+    let (app, fleet) = fleet(&database).await?;
+    let serving = tokio::spawn(fleet.clone().run());
+    let mut answers = session(&fleet, Vec::new()).await?;
+    app.drain_worker(&"w".into()).await?;
+    let said = timeout(PATIENCE, answers.next()).await?.unwrap()?.message;
+    assert!(matches!(said, Some(Hears::Drain(_))), "{said:?}");
+    app.undrain_worker(&"w".into()).await?;
+    let said = timeout(PATIENCE, answers.next()).await?.unwrap()?.message;
+    assert!(matches!(said, Some(Hears::Undrain(_))), "{said:?}");
+    app.remove_worker(&"w".into()).await?;
+    let last = timeout(PATIENCE, answers.next()).await?.unwrap().unwrap_err();
+    assert_eq!((last.code(), &*reason(&last)), (Code::NotFound, "WORKER_NOT_FOUND"));
+    assert!(timeout(PATIENCE, answers.next()).await?.is_none() && fleet.connected().is_empty());
+    serving.abort();
     Ok(())
 }

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
 
+mod dispatch;
 mod job;
 mod lease;
 mod pool;
 mod request;
 mod task;
 mod worker;
+mod workflow;
 mod world;

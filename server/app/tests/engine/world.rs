@@ -5,16 +5,20 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use sprout_app::{
     App, Assignment, LocalBus, Outcome, PoolView, TaskKey,
-    ports::{ApplianceChange, FoundTemplate, LogOf, LogStore, NewAppliance, Ports, Store as _, TemplateFilter, WorkerHello},
+    ports::{
+        ApplianceChange, FoundTemplate, LogOf, LogStore, NewAppliance, Ports, Store as _, TemplateFilter, WorkerHello,
+    },
 };
 use sprout_domain::{
     Catalogue, PoolId, Result, Secret, WorkerId,
     appliance::{ApplianceState, PowerState},
+    dispatch::FreeWorker,
     group::{Group, TemplatePattern},
     pool::PoolRequest,
     provider::{ProviderSettings, ProviderSpec},
     user::{Role, User},
     version::Version,
+    worker::Slots,
     workflow::{StepError, StepErrorReason, StepKind, StepOutput},
 };
 use sprout_test_support::database::TestDatabase;
@@ -30,7 +34,7 @@ pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) user: User,
     /// Gone when dropped.
-    database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 /// Tests of the engine read no logs.
@@ -70,7 +74,7 @@ impl World {
 
     pub(crate) async fn request(&self, count: u32, lease: Duration) -> Result<PoolId> {
         let request = PoolRequest {
-            request_id: format!("{:x}", rand::random::<u64>()),
+            request_id: format!("{:x}", fastrand::u64(..)),
             group: "app".into(),
             count,
             version: None,
@@ -97,7 +101,11 @@ impl World {
         };
         let made = tx.insert_appliances((0..count).map(new).collect()).await?;
         let ids: Vec<_> = made.iter().map(|appliance| appliance.id).collect();
-        tx.change_appliances(&ids, &ApplianceChange { state: Some(ApplianceState::Ready), ..ApplianceChange::default() }).await?;
+        tx.change_appliances(
+            &ids,
+            &ApplianceChange { state: Some(ApplianceState::Ready), ..ApplianceChange::default() },
+        )
+        .await?;
         tx.commit().await
     }
 
@@ -107,11 +115,10 @@ impl World {
 
     /// A session of a worker that runs what it says it runs.
     pub(crate) async fn worker(&self, id: &str, running: &[TaskKey]) -> Result<Worker> {
-        let session = format!("{:016x}", rand::random::<u64>());
-        let hello =
-            WorkerHello { id: id.into(), version: "1".to_owned(), drivers: vec![DRIVER.to_owned()], slots: 100 };
-        self.app.worker_connected(&hello, &session, running).await?;
-        Ok(Worker { app: self.app.clone(), id: id.into(), session })
+        let session = format!("{:016x}", fastrand::u64(..));
+        let slots = Slots { shared: 100, ..Slots::default() };
+        self.app.worker_connected(&hello(id, slots.clone()), &session, running).await?;
+        Ok(Worker { app: self.app.clone(), id: id.into(), session, slots })
     }
 }
 
@@ -120,11 +127,30 @@ pub(crate) struct Worker {
     pub(crate) app: Arc<App>,
     pub(crate) id: WorkerId,
     pub(crate) session: String,
+    /// Its room, however much it runs.
+    pub(crate) slots: Slots,
+}
+
+/// What a worker with so much room says of itself.
+pub(crate) fn hello(id: &str, slots: Slots) -> WorkerHello {
+    WorkerHello {
+        id: id.into(),
+        version: "1".to_owned(),
+        drivers: vec![DRIVER.to_owned()],
+        slots,
+        labels: [("zone".to_owned(), "a".to_owned())].into(),
+        leaving: false,
+    }
 }
 
 impl Worker {
     pub(crate) async fn claim(&self) -> Result<Vec<Assignment>> {
-        self.app.claim_tasks(&self.id, &self.session, &[DRIVER.to_owned()], 100).await
+        self.app.claim_tasks(&[self.free()]).await
+    }
+
+    pub(crate) fn free(&self) -> FreeWorker {
+        let drivers = vec![DRIVER.to_owned()];
+        FreeWorker { id: self.id.clone(), session: self.session.clone(), drivers, room: self.slots.clone() }
     }
 
     pub(crate) async fn finish(&self, task: TaskKey, outcome: Outcome) -> Result<bool> {

@@ -7,6 +7,8 @@ use sprout_app::ports::{Claim, NewAppliance, NewWorkflow, TemplateFilter, Tx};
 use sprout_domain::{
     ApplianceId, Result,
     appliance::{Appliance, ApplianceState},
+    dispatch::Server,
+    worker::Slots,
     workflow::{StepKind, Subject, Task, WorkflowKind},
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
@@ -29,14 +31,16 @@ on_each_database!(
 );
 
 /// Asks for tasks and, as the use case does, moves the appliances of clones on.
-async fn dispatch(tx: &mut Box<dyn Tx>, worker: &str, providers: &[&str], limit: u64) -> Result<Vec<Task>> {
-    let tasks = tx.claim_tasks(&Claim { worker: worker.into(), providers: keys(providers), limit }).await?;
+async fn dispatch(tx: &mut Box<dyn Tx>, worker: &str, providers: &[&str], limit: u32) -> Result<Vec<Task>> {
+    let room = Slots { shared: limit, ..Slots::default() };
+    let server = Server { id: worker.into(), providers: keys(providers).into_iter().collect(), room };
+    let tasks = tx.claim_tasks(&Claim { servers: vec![server], limit: 100 }).await?.tasks;
     let clones: Vec<ApplianceId> = tasks
         .iter()
         .filter(|task| task.step == StepKind::Clone)
         .filter_map(|task| match task.subject {
             Subject::Appliance(id) => Some(id),
-            Subject::Provider(_) => None,
+            Subject::Provider(_) | Subject::Nothing => None,
         })
         .collect();
     tx.change_appliances(&clones, &to(ApplianceState::Cloning)).await?;

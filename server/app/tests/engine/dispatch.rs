@@ -1,0 +1,191 @@
+//! Many workers and many results at once, workers that are drained or removed, and steps that do not stop.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use sprout_app::{Finished, LEASE};
+use sprout_domain::{
+    Reason,
+    appliance::ApplianceState,
+    pool::PoolState,
+    worker::Slots,
+    workflow::{Lane, StepErrorReason, StepKind, TaskState},
+};
+use sprout_test_support::{database::TestDatabase, on_each_database};
+
+use crate::world::{World, badly, key, well};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+on_each_database!(
+    tasks_are_spread_over_all_workers_in_one_claim,
+    kills_run_though_all_shared_slots_are_taken,
+    results_that_come_together_count_as_one_by_one,
+    a_drained_worker_is_given_nothing_and_a_removed_one_loses_its_tasks,
+    a_stopped_task_is_tried_again_as_a_failed_try,
+    a_step_that_does_not_answer_is_taken_from_its_worker,
+    what_cannot_be_stopped_or_retried_says_so,
+);
+
+async fn tasks_are_spread_over_all_workers_in_one_claim(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let workers = [world.worker("a", &[]).await?, world.worker("b", &[]).await?, world.worker("c", &[]).await?];
+    world.request(30, HOUR).await?;
+    let free: Vec<_> = workers.iter().map(crate::world::Worker::free).collect();
+    let mut count: BTreeMap<_, u32> = BTreeMap::new();
+    for assignment in world.app.claim_tasks(&free).await? {
+        *count.entry(assignment.task.worker.unwrap().0).or_default() += 1;
+    }
+    assert_eq!(count, [("a", 10), ("b", 10), ("c", 10)].map(|(id, n)| (id.to_owned(), n)).into());
+    Ok(())
+}
+
+/// A provider hangs: everything that workers have room for is a step on it that does not end.
+async fn kills_run_though_all_shared_slots_are_taken(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut worker = world.worker("w", &[]).await?;
+    let old = world.request(2, HOUR).await?;
+    worker.work().await?;
+    world.request(5, HOUR).await?;
+    worker.slots = Slots { shared: 3, lanes: [(Lane::Kill, 1)].into() };
+    let hung = worker.claim().await?;
+    assert_eq!(hung.iter().map(|given| given.task.lane).collect::<Vec<_>>(), [Lane::Provision; 3]);
+    worker.slots = worker.slots.left(hung.iter().map(|given| given.task.lane));
+    assert!(worker.claim().await?.is_empty());
+    world.app.kill_pool(&world.user, old).await?;
+    assert_eq!(worker.work().await?.len(), 6, "both are killed, in the room that killing has");
+    assert_eq!(world.pool(old).await?.pool.state, PoolState::Ended);
+    Ok(())
+}
+
+async fn results_that_come_together_count_as_one_by_one(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let (worker, other) = (world.worker("w", &[]).await?, world.worker("other", &[]).await?);
+    let pools = [world.request(3, HOUR).await?, world.request(2, HOUR).await?, world.request(1, HOUR).await?];
+    let mut failures = 1;
+    loop {
+        let claimed = worker.claim().await?;
+        if claimed.is_empty() {
+            break;
+        }
+        let mut results: Vec<Finished> = Vec::new();
+        let mut expected = Vec::new();
+        for given in &claimed {
+            let task = key(given);
+            results.push((other.id.clone(), task, well(given.task.step))); // not its
+            let fails = given.task.step == StepKind::Start && std::mem::take(&mut failures) > 0;
+            let outcome = if fails { badly(StepErrorReason::Cancelled) } else { well(given.task.step) };
+            results.push((worker.id.clone(), task, outcome));
+            results.push((worker.id.clone(), task, well(given.task.step))); // said twice
+            expected.push((fails, results.len()));
+        }
+        let accepted = world.app.finish_tasks(&results).await?;
+        for (fails, end) in expected {
+            // Whichever of two is first counts, and the other does not.
+            let mine = &accepted[end - 3..end];
+            assert!(!mine[0] && mine.iter().filter(|accepted| **accepted).count() == 1, "{mine:?} {fails}");
+        }
+    }
+    for pool in pools {
+        let view = world.pool(pool).await?;
+        assert_eq!((view.pool.state, view.ready_count()), (PoolState::Ready, view.pool.count));
+        assert!(view.leased_until().is_some() && view.appliances.iter().all(|a| a.address.is_some()));
+        world.app.kill_pool(&world.user, pool).await?;
+    }
+    loop {
+        let claimed = worker.claim().await?;
+        if claimed.is_empty() {
+            break;
+        }
+        let results: Vec<Finished> =
+            claimed.iter().map(|given| (worker.id.clone(), key(given), well(given.task.step))).collect();
+        assert!(world.app.finish_tasks(&results).await?.into_iter().all(|accepted| accepted));
+    }
+    for pool in pools {
+        assert_eq!(world.pool(pool).await?.pool.state, PoolState::Ended);
+    }
+    Ok(())
+}
+
+async fn a_drained_worker_is_given_nothing_and_a_removed_one_loses_its_tasks(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let (worker, other) = (world.worker("w", &[]).await?, world.worker("other", &[]).await?);
+    world.request(2, HOUR).await?;
+    assert!(world.app.drain_worker(&worker.id).await?.drained);
+    assert!(worker.claim().await?.is_empty());
+    assert!(!world.app.undrain_worker(&worker.id).await?.drained);
+    let lost = worker.claim().await?;
+    assert_eq!(lost.len(), 2);
+    world.app.remove_worker(&worker.id).await?;
+    assert_eq!(world.app.worker(&worker.id).await.unwrap_err().reason, Reason::WorkerNotFound);
+    assert_eq!(world.app.remove_worker(&worker.id).await.unwrap_err().reason, Reason::WorkerNotFound);
+    assert!(!worker.finish(key(&lost[0]), well(StepKind::Clone)).await?, "it is someone else's");
+    let again = other.claim().await?;
+    assert_eq!(again.iter().map(|given| (given.task.epoch, given.task.attempt)).collect::<Vec<_>>(), [(2, 1); 2]);
+    Ok(())
+}
+
+async fn a_stopped_task_is_tried_again_as_a_failed_try(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("w", &[]).await?;
+    let pool = world.request(2, HOUR).await?;
+    let claimed = worker.claim().await?;
+    for given in &claimed {
+        assert!(world.app.cancel_task(given.task.id).await?.stalled);
+    }
+    let told = world.app.tasks_to_cancel(std::slice::from_ref(&worker.id)).await?;
+    assert_eq!(told.len(), 2);
+    // One stops, the other ends well before it hears of it.
+    assert!(worker.finish(key(&claimed[0]), badly(StepErrorReason::Cancelled)).await?);
+    assert!(world.app.finish_tasks(&[(worker.id.clone(), key(&claimed[1]), well(StepKind::Clone))]).await?[0]);
+    let retried = world.app.retry_task(claimed[0].task.id).await?;
+    assert_eq!((retried.state, retried.attempt, &*retried.error), (TaskState::Retrying, 1, "stopped by request"));
+    let again = worker.claim().await?;
+    assert_eq!(
+        again.iter().map(|given| given.task.attempt).collect::<Vec<_>>(),
+        [2, 1],
+        "a clone again, and the next step"
+    );
+    assert!(again.iter().all(|given| !given.task.stalled));
+    for given in again {
+        worker.finish(key(&given), well(given.task.step)).await?;
+    }
+    worker.work().await?;
+    assert_eq!(world.pool(pool).await?.ready_count(), 2);
+    Ok(())
+}
+
+async fn a_step_that_does_not_answer_is_taken_from_its_worker(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("stuck", &[]).await?;
+    let pool = world.request(2, HOUR).await?;
+    let claimed = worker.claim().await?;
+    world.app.cancel_task(claimed[0].task.id).await?; // as one that says nothing
+    world.app.kill_appliance(&world.user, claimed[1].appliance.clone().unwrap().id).await?;
+    let wait = world.app.stop_stalled().await?.unwrap();
+    assert!(wait > Duration::from_secs(8) && wait <= LEASE, "it has its time to answer: {wait:?}");
+    assert_eq!(world.app.current_tasks(&[key(&claimed[0]), key(&claimed[1])]).await?.len(), 2);
+    tokio::time::sleep(wait).await;
+    world.app.stop_stalled().await?;
+    assert!(world.app.current_tasks(&[key(&claimed[0]), key(&claimed[1])]).await?.is_empty());
+    assert!(!worker.finish(key(&claimed[0]), well(StepKind::Clone)).await?, "late");
+    let other = world.worker("other", &[]).await?;
+    world.app.retry_task(claimed[0].task.id).await?;
+    let kinds: Vec<_> = other.claim().await?.iter().map(|given| (given.task.step, given.task.attempt)).collect();
+    assert_eq!(kinds, [(StepKind::Stop, 1), (StepKind::Clone, 2)], "the kill begins, and the clone is tried again");
+    let states: Vec<_> = world.pool(pool).await?.appliances.iter().map(|appliance| appliance.state).collect();
+    assert_eq!(states, [ApplianceState::Cloning, ApplianceState::Killing]);
+    Ok(())
+}
+
+async fn what_cannot_be_stopped_or_retried_says_so(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("w", &[]).await?;
+    world.request(1, HOUR).await?;
+    let given = worker.claim().await?.remove(0);
+    assert_eq!(world.app.retry_task(given.task.id).await.unwrap_err().reason, Reason::TaskNotRetrying);
+    worker.finish(key(&given), well(StepKind::Clone)).await?;
+    assert_eq!(world.app.cancel_task(given.task.id).await.unwrap_err().reason, Reason::TaskNotRunning);
+    let unknown = sprout_domain::TaskId(999_999);
+    assert_eq!(world.app.cancel_task(unknown).await.unwrap_err().reason, Reason::TaskNotFound);
+    Ok(())
+}
