@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::FromQueryResult;
-use sprout_app::ports::{
-    Begun, Ended, LiveWorkflow, NewWorkflow, Page, WorkflowFilter, WorkflowRows, WorkflowsToLock,
-};
+use sprout_app::ports::{Begun, Ended, LiveWorkflow, NewWorkflow, Page, WorkflowFilter, WorkflowRows, WorkflowsToLock};
 use sprout_domain::{
     ApplianceId, Error, ProviderKey, Result, TaskId, Timestamp, WorkerId, WorkflowId,
     workflow::{Subject, Task, Workflow, WorkflowKind, WorkflowState},
@@ -228,7 +226,8 @@ impl WorkflowRows for SeaTx {
             WorkflowsToLock::One(id) => ("id", id),
             WorkflowsToLock::PartsOf(id) => ("parent_id", id),
         };
-        let which = format!("select id from workflows where {column} = $1 and finished_at is null order by id limit $2");
+        let which =
+            format!("select id from workflows where {column} = $1 and finished_at is null order by id limit $2");
         let found: Vec<Locked> = self.rows(&which, [id.0.into(), limit(most).into()]).await?;
         let ids: Vec<_> = found.into_iter().map(|row| row.id).collect();
         if self.on_postgres() {
@@ -327,7 +326,8 @@ impl WorkflowRows for SeaTx {
         struct Next {
             due_at: Timestamp,
         }
-        let sql = "select due_at from tasks where state in ('ready', 'retrying') and due_at > created_at and due_at > $1
+        let sql =
+            "select due_at from tasks where state in ('ready', 'retrying') and due_at > created_at and due_at > $1
                    order by due_at limit 1";
         let next: Option<Next> = self.row(sql, [self.time(self.now)]).await?;
         Ok(next.map(|row| row.due_at))

@@ -40,7 +40,7 @@ async fn each_of_a_batch_has_its_own_answer(db: TestDatabase) -> anyhow::Result<
     let unknown = PoolRequest { group: "other".into(), ..wanted("unknown", 1) };
     let long = PoolRequest { lease: Some(HOUR * 10_000), ..wanted("long", 1) };
     let large = PoolRequest { memory_mib: Some(64), ..wanted("large", 1) };
-    let old = PoolRequest { version: Some("0.9".into()), ..wanted("old", 1) };
+    let old = PoolRequest { version: Some(sprout_domain::version::Version::new("0.9")), ..wanted("old", 1) };
     let all = [wanted("two", 2), unknown, long, large, old, wanted("none", 0), wanted("three", 3)];
     let answers = join_all(all.into_iter().map(|request| world.app.request_pool(&world.user, request))).await;
     let told: Vec<_> = answers

@@ -15,7 +15,8 @@ use crate::{convert::Named, task::Column, tx::SeaTx};
 
 const WORKFLOW: &str = "workflows (kind, appliance_id, provider, owner_id, lane, priority, turn, dedup_key, parent_id,
                                    child_count, open_children, failed_children, state, error, created_at)";
-const TASK: &str = "tasks (workflow_id, workflow, appliance_id, provider, step, position, lane, priority, turn, state, attempt, epoch,
+const TASK: &str =
+    "tasks (workflow_id, workflow, appliance_id, provider, step, position, lane, priority, turn, state, attempt, epoch,
                            cancel_requested, due_at, error, created_at)";
 
 /// How often a key is asked for that is taken whenever we insert, and free whenever we look.
@@ -126,7 +127,9 @@ impl SeaTx {
         let series = if cast {
             format!("select generate_series(0, {last}::bigint - 1) as n")
         } else {
-            format!("with recursive one(n) as (select 0 where {last} > 0 union all select n + 1 from one where n + 1 < {last}) select n from one")
+            format!(
+                "with recursive one(n) as (select 0 where {last} > 0 union all select n + 1 from one where n + 1 < {last}) select n from one"
+            )
         };
         let column = |(index, kind): (usize, &str)| match (kind, cast) {
             ("turn", _) => format!("{turn} + n * {STEP} + 0 * ${}", index + 1),
@@ -134,8 +137,21 @@ impl SeaTx {
             (_, false) => format!("${}", index + 1),
         };
         let kinds = [
-            "text", "bigint", "text", "bigint", "smallint", "smallint", "turn", "text", "bigint", "bigint", "bigint",
-            "bigint", "text", "text", "timestamptz",
+            "text",
+            "bigint",
+            "text",
+            "bigint",
+            "smallint",
+            "smallint",
+            "turn",
+            "text",
+            "bigint",
+            "bigint",
+            "bigint",
+            "bigint",
+            "text",
+            "text",
+            "timestamptz",
         ];
         let values: Vec<_> = kinds.into_iter().enumerate().map(column).collect();
         let sql = format!("insert into {WORKFLOW} select {} from ({series}) as copies", values.join(", "));
@@ -153,12 +169,8 @@ impl SeaTx {
                 state.name(),
                 self.no(),
             );
-            let values = [
-                self.time(self.now),
-                self.time(self.due(new, position)),
-                parent.0.into(),
-                new.kind.name().into(),
-            ];
+            let values =
+                [self.time(self.now), self.time(self.due(new, position)), parent.0.into(), new.kind.name().into()];
             self.run(&sql, values).await?;
         }
         Ok(())
@@ -267,8 +279,12 @@ impl SeaTx {
         let number = |number: i64| i16::try_from(number).unwrap_or_default(); // it was one
         let turns = rows.into_iter().map(|row| {
             let Row { waiting, highest, own, .. } = row;
-            let room =
-                Room { lane: number(row.lane), priority: number(row.priority), provider: row.provider, owner: row.owner };
+            let room = Room {
+                lane: number(row.lane),
+                priority: number(row.priority),
+                provider: row.provider,
+                owner: row.owner,
+            };
             (room, Turns { waiting, highest, own }.next())
         });
         Ok(turns.collect())

@@ -38,7 +38,10 @@ async fn a_parent_ends_with_its_last_part(db: TestDatabase) -> anyhow::Result<()
     // Parts of several parents, one of them twice, and one that does not succeed.
     let first = ended(mine[0], WorkflowState::Failed, "why");
     let parents = tx.end_workflows(&[first.clone(), ended(mine[2], WorkflowState::Succeeded, "")]).await?;
-    assert_eq!(parents.iter().map(|parent| (parent.id, parent.state)).collect::<Vec<_>>(), [(two, WorkflowState::Succeeded)]);
+    assert_eq!(
+        parents.iter().map(|parent| (parent.id, parent.state)).collect::<Vec<_>>(),
+        [(two, WorkflowState::Succeeded)]
+    );
     assert!(tx.end_workflows(&[first]).await?.is_empty(), "it had ended");
     let half = tx.workflow(one).await?.unwrap();
     assert_eq!((half.child_count, half.open_child_count, half.failed_child_count), (2, 1, 1));
@@ -94,7 +97,8 @@ async fn many_copies_are_a_few_statements(db: TestDatabase) -> anyhow::Result<()
     let done: Vec<_> = claimed.iter().map(|task| ended(task.workflow_id, WorkflowState::Succeeded, "")).collect();
     tx.end_workflows(&done).await?;
     assert_eq!(tx.workflow(all).await?.unwrap().open_child_count, MANY - 500);
-    let filter = WorkflowFilter { parent_id: Some(all), states: vec![WorkflowState::Succeeded], ..WorkflowFilter::default() };
+    let filter =
+        WorkflowFilter { parent_id: Some(all), states: vec![WorkflowState::Succeeded], ..WorkflowFilter::default() };
     assert_eq!(tx.workflows(&filter, Page { before: None, limit: 1000 }).await?.len(), 500);
     Ok(())
 }

@@ -71,7 +71,10 @@ async fn portions_gain_nothing(db: TestDatabase) -> anyhow::Result<()> {
 /// Turns are of one provider, and nothing is left of them once nothing is under way.
 async fn what_waits_elsewhere_gives_no_advantage(db: TestDatabase) -> anyhow::Result<()> {
     let (world, mut tx, [ann, ben]) = world(db).await?;
-    let stuck = NewWorkflow { owner_id: Some(ann), ..NewWorkflow::new(WorkflowKind::Ping, Subject::Nothing, Some("p2".into())) };
+    let stuck = NewWorkflow {
+        owner_id: Some(ann),
+        ..NewWorkflow::new(WorkflowKind::Ping, Subject::Nothing, Some("p2".into()))
+    };
     tx.insert_workflows(vec![stuck; 5]).await?;
     ask(&world, &mut tx, ann, 30).await?;
     let given: Vec<Task> = give(&mut tx, "w1", 30).await?;

@@ -80,7 +80,7 @@ async fn steps_become_tasks(db: TestDatabase) -> anyhow::Result<()> {
     );
     assert_eq!(claimed[1].subject, Subject::Provider("p1".into()));
     assert_eq!(claimed.len(), 2, "the kill waits");
-    assert_eq!(tx.lock_tasks(&[first.id, TaskId(999)]).await?, [first.clone()]);
+    assert_eq!(tx.lock_tasks(&[first.id, TaskId(999)]).await?, std::slice::from_ref(first));
     assert_eq!(tx.tasks_of_workflow(ids[0]).await?.len(), WorkflowKind::Deploy.steps().len());
 
     // Only what is blocked becomes ready.
@@ -95,7 +95,9 @@ async fn steps_become_tasks(db: TestDatabase) -> anyhow::Result<()> {
 
 async fn a_key_is_had_once(db: TestDatabase) -> anyhow::Result<()> {
     let (world, appliance) = world(db).await?;
-    for new in [workflow(WorkflowKind::Kill, &appliance), check("p1"), NewWorkflow::parent(WorkflowKind::CheckProviders)] {
+    for new in
+        [workflow(WorkflowKind::Kill, &appliance), check("p1"), NewWorkflow::parent(WorkflowKind::CheckProviders)]
+    {
         let mut tx = world.write().await?;
         let first = tx.insert_workflows(vec![new.clone(), new.clone()]).await?;
         assert_eq!((first[0].id, first[0].is_new, first[1].is_new), (first[1].id, true, false));
@@ -298,13 +300,11 @@ async fn old_ones_are_pruned(db: TestDatabase) -> anyhow::Result<()> {
     let parent = begin(&mut tx, vec![NewWorkflow::parent(WorkflowKind::CheckProviders)]).await?[0];
     let part = begin(&mut tx, vec![NewWorkflow { parent_id: Some(parent), ..check("p1") }]).await?[0];
     tx.gather_parts(parent, &[]).await?;
-    let [stuck, live]: [_; 2] = begin(
-        &mut tx,
-        vec![workflow(WorkflowKind::Deploy, &appliance), workflow(WorkflowKind::Deploy, &appliance)],
-    )
-    .await?
-    .try_into()
-    .unwrap();
+    let [stuck, live]: [_; 2] =
+        begin(&mut tx, vec![workflow(WorkflowKind::Deploy, &appliance), workflow(WorkflowKind::Deploy, &appliance)])
+            .await?
+            .try_into()
+            .unwrap();
     give(&mut tx, "w1", 1).await?; // the first clone
     tx.cancel_tasks(&[part, stuck]).await?;
     tx.end_workflows(&[ended(part, WorkflowState::Succeeded, ""), ended(stuck, WorkflowState::Cancelled, "")]).await?;
@@ -317,7 +317,11 @@ async fn old_ones_are_pruned(db: TestDatabase) -> anyhow::Result<()> {
     assert!(tx.tasks_of_workflow(part).await?.is_empty());
     assert_eq!(tx.prune_workflows(Duration::from_micros(1), 10).await?, 1);
     assert_eq!(tx.workflow(parent).await?, None);
-    assert_eq!(tx.prune_workflows(Duration::from_micros(1), 10).await?, 0, "one lives, and one has a task with a worker");
+    assert_eq!(
+        tx.prune_workflows(Duration::from_micros(1), 10).await?,
+        0,
+        "one lives, and one has a task with a worker"
+    );
     assert!(tx.workflow(stuck).await?.is_some() && tx.workflow(live).await?.is_some());
     Ok(())
 }
