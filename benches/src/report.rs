@@ -112,7 +112,11 @@ impl Report {
         Ok(())
     }
 
-    /// A figure of a peer in this run.
+    /// A figure of this run, as "row/figure".
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.live(name).map(|peer| peer.value)
+    }
+
     fn live(&self, name: &str) -> Option<Peer> {
         let (key, figure) = name.split_once('/')?;
         let row = self.rows.iter().find(|row| row.key == key)?;

@@ -33,7 +33,12 @@ pub(crate) async fn checkout(services: &Services, report: &mut Report) -> Result
         installation.seed(Seed { warm: 1000 + WARM_UP, leased: 0 }).await?;
         let meter = Meter::start(installation.watched())?;
         let samples = one_by_one(&installation, 1000).await?;
-        report.add(Row::new(key, what).samples(&samples).used(meter.stop()))?;
+        let row = Row::new(key, what).samples(&samples).used(meter.stop());
+        let floor = report.value("floor.1/mean").filter(|_| kind == DatabaseKind::Postgres);
+        report.add(match floor {
+            Some(commit) => row.figure("p50 to one bare commit", samples.at_ms(0.5) / commit, "×"),
+            None => row,
+        })?;
         if kind == DatabaseKind::Postgres {
             let (row, _) = at_rate(&mut installation, "checkout.200", 200, Duration::from_secs(10)).await?;
             report.add(row)?;
@@ -63,6 +68,8 @@ pub(crate) async fn sustained(services: &Services, report: &mut Report) -> Resul
     let meter = Meter::start(installation.watched())?;
     let most = load::saturate(256, Duration::from_secs(4), move |n| one_of(&clients, n)).await?;
     let row = Row::new("checkout.saturated", "checkouts, 256 clients that never pause").figure("rate", most, "/s");
+    let floor = report.value("floor.32/rate");
+    let row = if let Some(commits) = floor { row.figure("share of bare commits", most / commits, "") } else { row };
     report.add(row.used(meter.stop()))?;
 
     for share in [95_u32, 85, 75, 65, 55, 45, 35] {

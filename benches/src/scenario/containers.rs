@@ -71,7 +71,7 @@ async fn by_hand(driver: &dyn Driver, n: u32) -> Result<Duration> {
         endpoints: vec![web],
     };
     let began = Instant::now();
-    driver.clone(&spec).await?;
+    driver.create(&spec).await?;
     driver.start(&name).await?;
     let there = driver.find(&name).await?.context("the container")?;
     let (host, port) = there.published.get(&80).context("its port")?;
