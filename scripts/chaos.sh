@@ -25,5 +25,4 @@ for service in postgres redis; do
   # shellcheck source=/dev/null
   . "$dir/$service.env"
 done
-export SPROUT_CHAOS_POSTGRES=${SPROUT_TEST_POSTGRES/\/postgres\?/\/chaos\?}
 "$(target_dir)/debug/sprout-chaos" --services "$dir" --minutes "${MINUTES:-5}" ${SEED:+--seed "$SEED"}

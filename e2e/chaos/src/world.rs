@@ -218,7 +218,7 @@ fn free_ports(count: usize) -> Result<Vec<u16>> {
 fn write_config(dir: &Path, number: usize, port: u16, endpoint: &str, urls: &[String]) -> Result<PathBuf> {
     let data = dir.join(format!("data-{number}"));
     fs::create_dir(&data)?;
-    let database = env::var("SPROUT_CHAOS_POSTGRES").context("SPROUT_CHAOS_POSTGRES is not set; use `make chaos`")?;
+    let database = env::var("SPROUT_TEST_POSTGRES").context("SPROUT_TEST_POSTGRES is not set; use `make chaos`")?;
     let redis = env::var("SPROUT_TEST_REDIS").context("SPROUT_TEST_REDIS is not set; use `make chaos`")?;
     let text = format!(
         "server:
