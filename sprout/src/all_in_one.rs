@@ -30,7 +30,7 @@ pub(crate) async fn run(settings: Settings, migrate: bool, worker: WorkerConfig)
     let options = WorkerConfig {
         server: Some(format!("http://{}", server.address()).into()),
         ca: None,
-        id: Some(id),
+        id: Some(id.clone()),
         token: None,
         token_file: None,
         ..worker
@@ -58,7 +58,7 @@ pub(crate) async fn run(settings: Settings, migrate: bool, worker: WorkerConfig)
             worker_ended,
         ),
     };
-    if let Err(error) = app.logout(&token).await {
+    if let Err(error) = app.logout(&id, &token).await {
         tracing::warn!(%error, "the worker's token is left in the database; nobody has it");
     }
     shutdown.cancel();
