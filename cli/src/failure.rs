@@ -61,7 +61,10 @@ impl Failure {
         match self {
             Self::Client(error) => {
                 let reason = error.reason().and_then(reason_hint).map(str::to_owned);
-                error.hint().or(reason).or_else(|| refusal_hint(error.code(), noun))
+                let hint = error.hint().or(reason).or_else(|| refusal_hint(error.code(), noun))?;
+                // The server may have named the command itself.
+                let command = hint.split('`').nth(1).filter(|command| command.starts_with("sproutctl"));
+                Some(hint.clone()).filter(|_| !command.is_some_and(|it| error.to_string().contains(it)))
             }
             Self::Usage { hint, .. }
             | Self::Outcome { hint, .. }
@@ -79,6 +82,7 @@ fn reason_hint(reason: &str) -> Option<&'static str> {
             "`sproutctl task list --state running` shows what runs; `sproutctl workflow cancel ID` ends the work as a whole"
         }
         "TASK_NOT_RETRYING" => "`sproutctl task list --state retrying` shows what waits for its next try",
+        "PROVIDER_NOT_FOUND" => "`sproutctl provider list` shows what there is",
         "TASK_NOT_FOUND" => {
             "`sproutctl task list` shows what has not ended, `--state done` what has; older ones were pruned"
         }

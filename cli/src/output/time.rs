@@ -53,7 +53,8 @@ pub(crate) fn rough(seconds: u64) -> String {
 
 /// How long ago an RFC 3339 time was, without saying "ago".
 pub(crate) fn age(time: Option<&String>) -> Option<String> {
-    between(time, None)
+    let time = DateTime::parse_from_rfc3339(time?).ok()?;
+    Some(rough((Utc::now() - time.with_timezone(&Utc)).num_seconds().try_into().unwrap_or_default()))
 }
 
 /// How long it is from one RFC 3339 time to another; without the other, to now.

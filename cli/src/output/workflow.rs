@@ -69,6 +69,10 @@ impl WorkflowView {
         format!("{}{}", self.kind, parts.into_iter().flatten().collect::<String>())
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.finished_at.is_some()
+    }
+
     /// Of its parts, how many have ended.
     fn parts(&self) -> Option<String> {
         let ended = self.child_count.saturating_sub(self.open_child_count);

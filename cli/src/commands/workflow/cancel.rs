@@ -10,6 +10,10 @@ pub(crate) async fn run(context: &Context<'_>, args: Cancel) -> Result<(), Failu
     let id = args.which.id;
     if !args.yes {
         let workflow = get::get(&connection, id).await?;
+        if workflow.has_ended() {
+            context.out.note(&format!("workflow {id} has ended already; there is nothing to cancel"));
+            return context.out.card(&workflow);
+        }
         let question = format!("Cancel workflow {id} ({})?", workflow.what());
         prompt::confirm(context.out, false, &question, "nothing was cancelled")?;
     }

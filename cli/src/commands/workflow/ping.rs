@@ -20,7 +20,10 @@ pub(crate) async fn run(context: &Context<'_>, args: Ping) -> Result<(), Failure
     let mut progress = Progress::new(context.out, true);
     let bound = Bound {
         timeout: Some(timeout),
-        late: format!("not all of the {count} pings to {provider} have come back yet"),
+        late: match count {
+            1 => format!("the ping to {provider} has not come back yet"),
+            _ => format!("not all of the {count} pings to {provider} have come back yet"),
+        },
         hint: format!(
             "`sproutctl worker list` shows whether a worker for its type is connected, `sproutctl workflow get {id}` \
              how far the pings are; `sproutctl workflow cancel {id}` ends them"
@@ -35,9 +38,12 @@ pub(crate) async fn run(context: &Context<'_>, args: Ping) -> Result<(), Failure
     progress.finish();
     let (state, error) = (workflow.state(), workflow.error.clone());
     if state != WorkflowState::Succeeded {
-        let what = if error.is_empty() { "they were cancelled" } else { &error };
+        let what = if error.is_empty() { "someone cancelled it" } else { &error };
         return Err(Failure::Outcome {
-            message: format!("not all of the {count} pings to {provider} came back: {what}"),
+            message: match count {
+                1 => format!("the ping to {provider} did not come back: {what}"),
+                _ => format!("not all of the {count} pings to {provider} came back: {what}"),
+            },
             hint: format!("`sproutctl workflow list --parent {id}` shows each"),
         });
     }
