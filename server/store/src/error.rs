@@ -45,7 +45,12 @@ pub(crate) fn from_sqlx(error: &sqlx::Error) -> Error {
         return Error::new(Reason::Conflict, BUSY).because(error);
     }
     let sentence = match error {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => Some(GONE),
+        // A protocol that breaks is a connection that was cut in the middle of a word, or not to PostgreSQL.
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Some(GONE),
         sqlx::Error::PoolTimedOut => Some(BUSY),
         sqlx::Error::Database(refusal) => refusal.code().and_then(|code| meaning(&code)),
         _ => None,
