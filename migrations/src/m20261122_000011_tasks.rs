@@ -46,6 +46,7 @@ crate::change::change! {
         "create index tasks_stopping on tasks (stop_asked_at) where state = 'running' and stop_asked_at is not null",
         "create index tasks_unfinished_of_appliance on tasks (appliance_id)
              where appliance_id is not null and state in ('blocked', 'ready', 'running', 'retrying')",
+        "create index tasks_failed on tasks (id) where state in ('failed', 'cancelled')",
     ],
     down: ["drop table tasks"],
 }

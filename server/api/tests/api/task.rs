@@ -42,10 +42,10 @@ async fn clone_step(staff: &mut Staff) -> anyhow::Result<Task> {
 /// Gives everything that can be given out to worker w1.
 async fn give_out(served: &Served) -> anyhow::Result<()> {
     connect(served, "w1").await?;
-    let server =
+    let able =
         Server { id: "w1".into(), providers: BTreeSet::from(["lab".into(), "broken".into()]), room: slots(8, 0) };
     let mut tx = served.database.store().write().await?;
-    tx.claim_tasks(&Claim { servers: vec![server], limit: 8 }).await?;
+    tx.claim_tasks(&Claim { servers: vec![able], limit: 8 }).await?;
     tx.commit().await?;
     Ok(())
 }
