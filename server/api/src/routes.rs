@@ -30,6 +30,8 @@ use crate::{
 
 /// Bytes of one message from a client.
 pub(crate) const MAX_REQUEST: usize = 4 << 20;
+/// Bytes of one message from a worker.
+const MAX_SAID: usize = 1 << 20;
 
 const SERVICES: [&str; 11] = [
     "", // the server as a whole
@@ -100,7 +102,7 @@ pub async fn api(
             workflow::WorkflowServiceServer::new(WorkflowApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(
-            worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_REQUEST),
+            worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_SAID),
         );
     let gated = routes.into_axum_router().layer(layer_fn(move |inner| Gate::new(gate.clone(), inner)));
     Ok(Api { routes: gated.into(), drain })

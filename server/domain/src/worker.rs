@@ -154,7 +154,7 @@ mod tests {
             let lanes = wanted.into_iter().map(|n| Lane::ALL[n]);
             let given: Vec<_> = lanes.filter(|lane| room.take(*lane)).collect();
             prop_assert_eq!(&room, &all.left(given.iter().copied()));
-            prop_assert!(given.len() as u32 + room.total() == all.total());
+            prop_assert_eq!(given.len() + room.total() as usize, all.total() as usize);
         }
     }
 

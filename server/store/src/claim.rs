@@ -82,8 +82,14 @@ impl SeaTx {
             holders.push(servers[server].id.0.clone());
             limits.push(self.moment(lease::end(self.now, limit)));
         }
-        let (given, mut values) =
-            self.table(2, vec![("task", Column::Numbers(ids)), ("holder", Column::Texts(holders)), ("heard_by", Column::Texts(limits))]);
+        let (given, mut values) = self.table(
+            2,
+            vec![
+                ("task", Column::Numbers(ids)),
+                ("holder", Column::Texts(holders)),
+                ("heard_by", Column::Texts(limits)),
+            ],
+        );
         let sql = format!(
             "update tasks set state = 'running', worker = holder, epoch = epoch + 1, attempt = attempt + 1, started_at = $1,
                               progress_at = $1, silent_until = {heard_by}, stalled = {no}, stop_asked_at = null, status = ''

@@ -16,7 +16,6 @@ use sprout_domain::{
 
 use crate::{
     convert::{Named, limit},
-    entities::task::Model,
     tx::{Clauses, SeaTx},
     workflow::tasks,
 };
@@ -234,7 +233,8 @@ impl TaskRows for SeaTx {
         }
         let sql = format!("select id, epoch, worker from tasks where state = 'running' and id {}", self.among(1));
         let rows: Vec<Current> = self.rows(&sql, [self.numbers(keys.iter().map(|key| key.id.0))]).await?;
-        let current = rows.into_iter().map(|row| (TaskKey { id: TaskId(row.id), epoch: row.epoch }, WorkerId(row.worker)));
+        let current =
+            rows.into_iter().map(|row| (TaskKey { id: TaskId(row.id), epoch: row.epoch }, WorkerId(row.worker)));
         Ok(current.filter(|(key, _)| keys.contains(key)).collect())
     }
 

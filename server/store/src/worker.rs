@@ -74,7 +74,10 @@ fn write_labels(labels: &BTreeMap<String, String>) -> String {
 }
 
 fn read_labels(text: &str) -> BTreeMap<String, String> {
-    text.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 impl SeaTx {
@@ -89,7 +92,10 @@ impl SeaTx {
         let texts = |part: fn(&(&WorkerId, &str)) -> String| Column::Texts(sessions.iter().map(part).collect());
         let (given, values) = self.table(
             1,
-            vec![("worker", texts(|(id, _)| id.0.clone())), ("its_session", texts(|(_, session)| (*session).to_owned()))],
+            vec![
+                ("worker", texts(|(id, _)| id.0.clone())),
+                ("its_session", texts(|(_, session)| (*session).to_owned())),
+            ],
         );
         let sql = format!(
             "select id from workers where (id, session) in (select worker, its_session from ({given}) as open) and {condition}
@@ -144,7 +150,8 @@ impl WorkerRows for SeaTx {
         if sessions.is_empty() {
             return Ok(Vec::new());
         }
-        let held = self.hold_all(sessions.iter().map(|heard| (&heard.worker, &*heard.session)).collect(), "true").await?;
+        let held =
+            self.hold_all(sessions.iter().map(|heard| (&heard.worker, &*heard.session)).collect(), "true").await?;
         let heard = || sessions.iter().filter(|heard| held.contains(&heard.worker));
         let (given, values) = self.table(
             1,
@@ -154,7 +161,9 @@ impl WorkerRows for SeaTx {
             ],
         );
         let at = self.to_moment("at");
-        let sql = format!("update workers set last_heard_at = {at} from ({given}) as given where id = worker and last_heard_at < {at}");
+        let sql = format!(
+            "update workers set last_heard_at = {at} from ({given}) as given where id = worker and last_heard_at < {at}"
+        );
         self.run(&sql, values).await?;
         Ok(held)
     }
@@ -240,7 +249,11 @@ mod tests {
         let lanes: BTreeMap<_, _> = [(Lane::Kill, 4), (Lane::Maintain, u32::MAX)].into();
         assert_eq!(write_lanes(&lanes), "1:4,5:4294967295");
         assert_eq!(read_lanes(&write_lanes(&lanes)), Ok(lanes));
-        assert!(read_lanes("").is_ok_and(|lanes| lanes.is_empty()) && read_lanes("1").is_err() && read_lanes("9:1").is_err());
+        assert!(
+            read_lanes("").is_ok_and(|lanes| lanes.is_empty())
+                && read_lanes("1").is_err()
+                && read_lanes("9:1").is_err()
+        );
         let labels: BTreeMap<String, String> =
             [("a", "b=c"), ("zone", "")].map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         assert_eq!(read_labels(&write_labels(&labels)), labels);

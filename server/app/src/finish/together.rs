@@ -45,7 +45,7 @@ impl App {
                 accepted[*index] = Some(done?);
             }
         }
-        Ok(accepted.into_iter().map(|done| done.unwrap_or_default()).collect())
+        Ok(accepted.into_iter().map(Option::unwrap_or_default).collect())
     }
 
     /// Writes down the results that can be together. None: this one has to be written down by itself.
