@@ -31,10 +31,7 @@ const UNQUIET: &[(&str, &str)] = &[
         "pool that is neither ready nor ended",
         "select id || ' ' || state from pools where state not in ('ready', 'ended', 'failed')",
     ),
-    (
-        "appliance on its way",
-        "select id || ' ' || state from appliances where state not in ('ready', 'gone')",
-    ),
+    ("appliance on its way", "select id || ' ' || state from appliances where state not in ('ready', 'gone')"),
 ];
 
 /// What may never be there, with how it is called.

@@ -113,7 +113,8 @@ async fn ask(ground: &Ground, told: &Told, user: &User, request: &PoolRequest) -
         match answer {
             Ok(answer) => {
                 let id = answer.view.pool.id;
-                world.note("client", format_args!("{} is pool {id}, repeated: {}", request.request_id, answer.repeated));
+                world
+                    .note("client", format_args!("{} is pool {id}, repeated: {}", request.request_id, answer.repeated));
                 told.0.lock().unwrap_or_else(PoisonError::into_inner).insert(request.request_id.clone(), id);
                 return Some(id);
             }

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database as Connect, DatabaseConnection, Statement};
+use sprout_app::ports::Store as _;
 use sprout_domain::Secret;
 use sprout_store::{SeaStore, StoreOptions};
 use sprout_test_support::database::{EmptyDatabase, Kind};
@@ -11,6 +12,13 @@ use tempfile::TempDir;
 
 /// Where files are quickest, if the machine has it.
 const MEMORY: &str = "/dev/shm";
+
+/// Processes that died keep nothing open, and those that live use one connection at a time.
+const CONNECTIONS: u32 = 4;
+
+/// Here processes die, and the machine does not: what is committed need not be on the disk.
+const HASTY: &str =
+    "do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$";
 
 /// One database, for one run at a time.
 #[derive(Debug)]
@@ -47,8 +55,10 @@ impl Database {
             Kind::Postgres => {
                 let Some(empty) = EmptyDatabase::new(kind).await? else { return Ok(None) };
                 sprout_store::migrate(&empty.options()).await?;
-                let store = SeaStore::open(&empty.options()).await?;
                 let beside = connect(empty.url()).await?;
+                beside.execute_unprepared(HASTY).await?;
+                let store = SeaStore::open(&options(empty.url())).await?;
+                warm(&store).await?;
                 let reset = keep_new(&beside).await?;
                 Place::Postgres { store, beside, reset, _empty: empty }
             }
@@ -94,8 +104,16 @@ fn url(directory: &TempDir, file: &str) -> String {
 }
 
 fn options(url: &str) -> StoreOptions {
-    // Processes that died keep nothing open; those that live use one connection at a time.
-    StoreOptions { max_connections: 4, ..StoreOptions::new(Secret::new(url)) }
+    StoreOptions { max_connections: CONNECTIONS, ..StoreOptions::new(Secret::new(url)) }
+}
+
+/// Makes all connections now: PostgreSQL's proof of a password takes its time, and here that of everyone.
+async fn warm(store: &SeaStore) -> Result<()> {
+    let mut all = Vec::new();
+    for _ in 0..CONNECTIONS {
+        all.push(store.read().await.map_err(|error| anyhow::anyhow!("{error:?}"))?);
+    }
+    Ok(())
 }
 
 async fn connect(url: &str) -> Result<DatabaseConnection> {

@@ -25,3 +25,4 @@ pub use self::{
     run::{Plan, Report, run},
 };
 pub use sprout_test_support::database::Kind;
+pub use sprout_worker::driver::Reason;

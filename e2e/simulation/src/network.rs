@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, StreamExt as _, stream::BoxStream};
+use futures::{StreamExt as _, stream::BoxStream};
 use sprout_fleet::Fleet;
-use sprout_proto::worker::{SessionRequest, SessionResponse};
+use sprout_proto::worker::{Hello, SessionRequest, session_request::Message};
+use sprout_worker::link::Link;
 use tokio::{
     select,
     sync::mpsc,
@@ -19,9 +20,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::world::{Life, World};
-
-/// What a worker hears.
-pub(crate) type Hears = BoxStream<'static, Result<SessionResponse, Status>>;
 
 /// Messages on their way.
 const ROOM: usize = 64;
@@ -82,12 +80,7 @@ impl Network {
     }
 
     /// Opens a session of a worker with some server.
-    pub(crate) async fn connect(
-        &self,
-        world: &Arc<World>,
-        worker: &Life,
-        says: impl Stream<Item = SessionRequest> + Send + 'static,
-    ) -> Result<Hears, Status> {
+    pub(crate) async fn connect(&self, world: &Arc<World>, worker: &Life, hello: Hello) -> Result<Link, Status> {
         sleep(world.some_time(1..20)).await;
         worker.goes_on().await;
         let alive: Vec<_> = self.servers().values().filter(|(life, _)| !life.is_over()).cloned().collect();
@@ -103,7 +96,9 @@ impl Network {
         world.note("network", format_args!("{} connects to {}", worker.name(), server.name()));
         let (up, from_worker) = mpsc::channel(ROOM);
         let (down, to_worker) = mpsc::channel(ROOM);
-        tokio::spawn(carry(world.clone(), wire.clone(), says.map(Ok).boxed(), up));
+        let (says, said) = mpsc::channel(ROOM);
+        let first = futures::stream::iter([SessionRequest { message: Some(Message::Hello(hello)) }]);
+        tokio::spawn(carry(world.clone(), wire.clone(), first.chain(ReceiverStream::new(said)).map(Ok).boxed(), up));
         let session = fleet.session(worker.name().into(), ReceiverStream::new(from_worker));
         let answered = select! {
             biased;
@@ -114,7 +109,7 @@ impl Network {
         };
         let answers = answered.inspect_err(|_| wire.cut.cancel())?;
         tokio::spawn(carry(world.clone(), wire, answers.boxed(), down));
-        Ok(ReceiverStream::new(to_worker).boxed())
+        Ok(Link { says, hears: ReceiverStream::new(to_worker).boxed() })
     }
 
     fn servers(&self) -> MutexGuard<'_, BTreeMap<String, (Life, Arc<Fleet>)>> {

@@ -31,7 +31,7 @@ pub enum Mishap {
 
 /// One simulated provider.
 #[derive(Debug)]
-pub struct Provider {
+pub(crate) struct Provider {
     pub(crate) key: String,
     world: Arc<World>,
     state: Mutex<State>,
@@ -45,7 +45,6 @@ struct State {
     orders: Vec<(String, Mishap)>,
     /// How often each call did something to each machine.
     acts: BTreeMap<(String, &'static str), u32>,
-    never_boots: bool,
     vanished: BTreeSet<String>,
 }
 
@@ -75,11 +74,6 @@ impl Provider {
         self.state().orders.push((call.to_owned(), mishap));
     }
 
-    /// Machines made from now on never get an address, or do again.
-    pub(crate) fn never_boots(&self, never: bool) {
-        self.state().never_boots = never;
-    }
-
     /// Answers nobody for a while.
     pub(crate) fn goes_away(&self, time: Duration) {
         self.world.note(&self.key, format_args!("is away for {time:?}"));
@@ -104,7 +98,8 @@ impl Provider {
     /// How often `call` changed something, over all machines, and the most it did to one of them.
     pub(crate) fn acts(&self, call: &str) -> (u32, u32) {
         let state = self.state();
-        let counts: Vec<_> = state.acts.iter().filter(|((_, what), _)| *what == call).map(|(_, count)| *count).collect();
+        let counts: Vec<_> =
+            state.acts.iter().filter(|((_, what), _)| *what == call).map(|(_, count)| *count).collect();
         (counts.iter().sum(), counts.iter().max().copied().unwrap_or_default())
     }
 
@@ -239,11 +234,11 @@ impl Provider {
             let machine = Machine {
                 tags,
                 power: PowerState::Off,
-                shown_at: now + world.some_time(0..1_500),
+                shown_at: if world.stormy() { now + world.some_time(0..1_500) } else { now },
                 address_at: None,
                 vanishes_at: world.mishap(30).then(|| now + world.some_time(500..60_000)),
                 gone_at: None,
-                boots: !(state.never_boots || world.mishap(120)),
+                boots: !world.mishap(120),
             };
             state.count("clone", &name);
             state.machines.insert(name, machine);
@@ -290,7 +285,8 @@ impl Provider {
         let (wanted, tags) = (name.to_owned(), tags.clone());
         let act = move |state: &mut State, world: &World| {
             let Some(machine) = state.machines.get_mut(&wanted) else { return Ok(()) };
-            if (&machine.tags.installation_id, machine.tags.appliance_id) != (&tags.installation_id, tags.appliance_id) {
+            if (&machine.tags.installation_id, machine.tags.appliance_id) != (&tags.installation_id, tags.appliance_id)
+            {
                 return Err(DriverError::new(Reason::NameTaken, format!("{wanted} is not ours")));
             }
             if machine.gone_at.is_none() {
@@ -308,7 +304,8 @@ impl State {
     fn pass_time(&mut self) {
         let now = Instant::now();
         let over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let vanished = self.machines.iter().filter(|(_, machine)| over(machine.vanishes_at)).map(|(name, _)| name.clone());
+        let vanished =
+            self.machines.iter().filter(|(_, machine)| over(machine.vanishes_at)).map(|(name, _)| name.clone());
         self.vanished.extend(vanished);
         self.machines.retain(|_, machine| !over(machine.gone_at) && !over(machine.vanishes_at));
     }

@@ -32,6 +32,8 @@ use crate::{
 
 /// Providers are looked at this often.
 const CHECKS: Duration = Duration::from_secs(20);
+/// What ended is forgotten after this time: later than anyone looks at it.
+const RESULTS: Duration = Duration::from_secs(24 * 3600);
 /// A server that has not started within this time is given up.
 const START: Duration = Duration::from_secs(30);
 
@@ -115,7 +117,8 @@ impl Ground {
             Err(_) => return world.note(life.name(), "does not start in time"),
         };
         let fleet = Fleet::new(app.clone(), "simulated");
-        let options = Options { check_interval: CHECKS };
+        let holder = format!("{}-{}", life.name(), world.commits());
+        let options = Options { check_interval: CHECKS, keep_results: RESULTS, server: holder };
         let mut activities = tokio::spawn(sprout_reconcile::run(app.clone(), options, CancellationToken::new()));
         let mut dispatcher = tokio::spawn(fleet.clone().run());
         self.network.join(life.clone(), fleet);

@@ -7,20 +7,16 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
-use sprout_proto::worker::{SessionRequest, provider_access::Settings};
+use sprout_proto::worker::{Hello, provider_access::Settings};
 use sprout_worker::{
-    Connect, Drivers, Leave, Options,
+    Drivers, Leave, Options,
     driver::{Driver, DriverError},
+    link::{Connector, Link},
 };
-use tokio::{
-    select,
-    sync::watch,
-    time::sleep,
-};
+use tokio::{select, sync::watch, time::sleep};
 use tonic::Status;
 
-use crate::{driver::SimulatedDriver, network::Hears, provider::Provider, server::Ground, world::Life};
+use crate::{driver::SimulatedDriver, provider::Provider, server::Ground, world::Life};
 
 /// The type under which simulated providers are configured.
 pub(crate) const DRIVER: &str = "container";
@@ -50,9 +46,13 @@ struct Way {
 }
 
 #[async_trait]
-impl Connect for Way {
-    async fn connect(&self, says: BoxStream<'static, SessionRequest>) -> Result<Hears, Status> {
-        self.ground.network.connect(&self.ground.world, &self.life, says).await
+impl Connector for Way {
+    fn server(&self) -> &str {
+        "some server"
+    }
+
+    async fn connect(&self, hello: Hello) -> Result<Link, Status> {
+        self.ground.network.connect(&self.ground.world, &self.life, hello).await
     }
 }
 
@@ -68,15 +68,11 @@ pub(crate) async fn keep_worker(
     loop {
         let life = Life::new(name);
         let (leave, level) = watch::channel(Leave::Stay);
-        workers
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.to_owned(), (life.clone(), leave.clone()));
+        workers.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), (life.clone(), leave.clone()));
         let way = Way { ground: ground.clone(), life: life.clone() };
         let options = options(name, slots, drivers(&providers, &life));
         world.note(name, "begins");
-        let mut running = tokio::spawn(sprout_worker::run_over(options, Arc::new(way), level));
+        let mut running = tokio::spawn(sprout_worker::run_over(options, vec![Box::new(way)], level));
         let told = async {
             let mut told = leave.subscribe();
             let _ = told.wait_for(|level| *level > Leave::Stay).await; // this loop holds the sender
@@ -97,12 +93,13 @@ pub(crate) async fn keep_worker(
 
 fn options(name: &str, slots: u32, drivers: Drivers) -> Options {
     Options {
-        server: "http://simulated".to_owned(),
+        servers: Vec::new(),
         ca: None,
         id: name.to_owned(),
         token: "simulated".to_owned().into(),
         labels: HashMap::new(),
         slots,
+        kill_slots: 2,
         drivers,
     }
 }
@@ -114,7 +111,8 @@ fn drivers(providers: &Providers, life: &Life) -> Drivers {
             Settings::Container(settings) => settings.socket.clone(),
             _ => String::new(),
         };
-        let provider = providers.get(&key).cloned().ok_or_else(|| DriverError::unsupported("simulated", "be anything else"))?;
+        let provider =
+            providers.get(&key).cloned().ok_or_else(|| DriverError::unsupported("simulated", "be anything else"))?;
         Ok(Arc::new(SimulatedDriver { provider, life: life.clone() }) as Arc<dyn Driver>)
     })
 }

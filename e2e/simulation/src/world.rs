@@ -5,10 +5,13 @@ use std::{
     fmt,
     hash::{DefaultHasher, Hasher as _},
     ops::Range,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
     time::Duration,
 };
 
@@ -22,8 +25,20 @@ use tokio_util::sync::CancellationToken;
 /// Lines of the trace that are kept for people; all of them count for its hash.
 const TAIL: usize = 400;
 
+/// Work beside the simulation is asked this often whether it goes on, in real time.
+const AGAIN: Duration = Duration::from_micros(200);
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// One simulated world.
-pub struct World {
+pub(crate) struct World {
     begun: Instant,
     chance: Mutex<fastrand::Rng>,
     trace: Mutex<Trace>,
@@ -120,11 +135,19 @@ impl World {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Does something with a database to its end, which takes no time here.
+    /// Does something with a database to its end, which takes no time here: all tasks of this thread wait meanwhile.
     pub(crate) fn beside<T>(&self, work: impl Future<Output = T>) -> T {
         let _outside = self.outside.enter();
-        // All tasks of this thread wait meanwhile.
-        futures::executor::block_on(tokio::task::unconstrained(work))
+        let mut work = pin!(tokio::task::unconstrained(work));
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match work.as_mut().poll(&mut context) {
+                Poll::Ready(done) => return done,
+                // What yields is woken by the scheduler it runs in, which here is one that waits: so it is also asked again by itself.
+                Poll::Pending => thread::park_timeout(AGAIN),
+            }
+        }
     }
 
     /// Writes down what happened, and whom.

@@ -1,4 +1,4 @@
-//! Stormy days by the thousand, each from a number. `SPROUT_SIMULATION_SEEDS=FROM..TO` runs others, `SPROUT_SIMULATION_SEED=N` a single one with
+//! Stormy days, each from a number. `SPROUT_SIMULATION_SEEDS=FROM..TO` runs others, `SPROUT_SIMULATION_SEED=N` a single one with
 //! its whole trace.
 
 #![allow(clippy::unwrap_used)] // helpers of tests, outside of the test functions
@@ -20,12 +20,12 @@ use tokio::runtime::{Builder, Runtime};
 
 #[test]
 fn sqlite() {
-    days(Kind::Sqlite, 1_000);
+    days(Kind::Sqlite, 100);
 }
 
 #[test]
 fn postgres() {
-    days(Kind::Postgres, 200);
+    days(Kind::Postgres, 20);
 }
 
 #[test]
@@ -99,7 +99,9 @@ fn days(kind: Kind, count: u64) {
         eprintln!("{}", report.trace.join("\n"));
         eprintln!("seed {seed}: {:#?}", report.violations);
         let test = if kind == Kind::Sqlite { "sqlite" } else { "postgres" };
-        eprintln!("again: SPROUT_SIMULATION_SEED={seed} cargo nextest run -p sprout-simulation -E 'test(={test})' --no-capture\n");
+        eprintln!(
+            "again: SPROUT_SIMULATION_SEED={seed} cargo nextest run -p sprout-simulation -E 'test(={test})' --no-capture\n"
+        );
     }
     for outcome in outcomes {
         match outcome {

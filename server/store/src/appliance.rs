@@ -264,12 +264,14 @@ impl ApplianceRows for SeaTx {
             until = format!("case wanted.lease {} end", cases.join(" "));
         }
         let timestamp = if self.on_postgres() { "::timestamptz" } else { "" };
+        // SQLite returns the columns of the table that is updated only, and knows no name before the star.
+        let returned = if self.on_postgres() { "appliances.*" } else { "*" };
         let sql = format!(
             "update appliances set pool_id = wanted.pool_id, leased_at = case when wanted.lease < 0 then leased_at else $4{timestamp} end,
                                    leased_until = ({until}){timestamp}
              from ({wanted}) as wanted
              where appliances.id = wanted.id and appliances.state = 'ready' and appliances.pool_id is null
-             returning appliances.*"
+             returning {returned}"
         );
         let mut granted: Vec<Model> = self.rows(&sql, values).await?;
         granted.sort_by_key(|row| row.id);
