@@ -157,8 +157,17 @@ impl SeaStore {
     async fn begin(&self, on: &DatabaseConnection, options: TransactionOptions) -> Result<Box<dyn Tx>> {
         let simulation = self.simulation.as_deref();
         pass(simulation, Moment::Begin).await?;
-        let begin = bounded(simulation, self.deadline, on.begin_with_options(options));
-        let transaction = while_it_answers(self.pulse.as_ref(), begin).await?;
+        let on = on.clone();
+        let begin = async move { on.begin_with_options(options).await };
+        let transaction = if simulation.is_some() {
+            bounded(simulation, self.deadline, begin).await?
+        } else {
+            // In a task of its own, which nobody can give up: sqlx does not know that a transaction has begun until it was told so, and would
+            // hand the connection to someone else with the transaction still open.
+            let begin = tokio::spawn(begin);
+            let begun = async { begin.await.map_err(|error| DbErr::Custom(error.to_string()))? };
+            while_it_answers(self.pulse.as_ref(), bounded(None, self.deadline, begun)).await?
+        };
         let tx = SeaTx::begun(transaction, self.deadline, self.simulation.clone(), self.pulse.clone());
         Ok(Box::new(tx.await?))
     }

@@ -4,14 +4,15 @@
 
 mod appliances;
 mod catalogue;
+mod cancel;
 mod claims;
 mod events;
 mod grants;
 mod jobs;
 mod leases;
 mod opening;
-mod parents;
 mod outage;
+mod parents;
 mod pools;
 mod transactions;
 mod turns;
