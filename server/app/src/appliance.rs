@@ -97,11 +97,7 @@ pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Res
         .map(|(appliance, to)| NewWorkflow {
             owner_id: to.owner,
             priority: i16::from(to.pool.is_none()),
-            ..NewWorkflow::new(
-                WorkflowKind::Deploy,
-                Subject::Appliance(appliance.id),
-                Some(appliance.provider.clone()),
-            )
+            ..NewWorkflow::new(WorkflowKind::Deploy, Subject::Appliance(appliance.id), Some(appliance.provider.clone()))
         })
         .collect();
     work.tx.insert_workflows(workflows).await?;

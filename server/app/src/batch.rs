@@ -29,7 +29,11 @@ impl<Q: Send + 'static, A: Send + 'static> Batch<Q, A> {
 
     /// Asks, and waits for the answer. `answer` gives one answer per question, in order. A question is answered although its asker has left:
     /// what it asks for is repeated with the same id, or not at all.
-    pub(crate) async fn ask<F>(self: &Arc<Self>, question: Q, answer: impl Fn(Vec<Q>) -> F + Send + 'static) -> Result<A>
+    pub(crate) async fn ask<F>(
+        self: &Arc<Self>,
+        question: Q,
+        answer: impl Fn(Vec<Q>) -> F + Send + 'static,
+    ) -> Result<A>
     where
         F: Future<Output = Vec<Result<A>>> + Send,
     {
@@ -108,7 +112,10 @@ mod tests {
                         async move {
                             gate.acquire().await.unwrap().forget();
                             rounds.fetch_add(1, Ordering::SeqCst);
-                            asked.into_iter().map(|n| if n == 3 { Err(Error::internal("three")) } else { Ok(n * 10) }).collect()
+                            asked
+                                .into_iter()
+                                .map(|n| if n == 3 { Err(Error::internal("three")) } else { Ok(n * 10) })
+                                .collect()
                         }
                     })
                     .await

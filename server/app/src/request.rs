@@ -67,7 +67,8 @@ impl App {
     }
 
     async fn serve_alone(&self, asked: &Asked) -> Result<RequestedPool> {
-        let only = |answers: Vec<_>| answers.into_iter().next().ok_or_else(|| Error::internal("no answer to a request"));
+        let only =
+            |answers: Vec<_>| answers.into_iter().next().ok_or_else(|| Error::internal("no answer to a request"));
         match self.serve_together(std::slice::from_ref(asked)).await {
             // The same request raced with itself on another server and won there: it is found now.
             Err(error) if error.reason == Reason::RequestIdReused => {
@@ -306,8 +307,7 @@ async fn deploy_missing(work: &mut Work, plans: &[Plan], pools: &[Pool]) -> Resu
     let mut room = work.tx.room(&keys.into_iter().collect::<Vec<_>>()).await?;
     let mut wanted = Vec::new();
     for (plan, pool) in cold() {
-        let to =
-            For { pool: Some(pool.id), owner: Some(pool.owner_id), memory_mib: pool.memory_mib, cpus: pool.cpus };
+        let to = For { pool: Some(pool.id), owner: Some(pool.owner_id), memory_mib: pool.memory_mib, cpus: pool.cpus };
         let placed = placement::place(plan.missing(), &plan.templates, &mut room, &[]);
         wanted.extend(placed.into_iter().map(|template| (template.clone(), to)));
     }

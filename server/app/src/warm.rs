@@ -44,7 +44,11 @@ async fn refill(work: &mut Work, group: &Group) -> Result<()> {
     let mut room: BTreeMap<_, _> = work.tx.room(&keys).await?;
     // Warm appliances are a luxury: they never wait in a full provider's queue.
     room.retain(|_, room| room.appliance_limit.is_none_or(|limit| room.appliance_count < limit));
-    let placed: Vec<_> = placement::place(missing, &templates, &mut room, &[]).into_iter().cloned().map(|template| (template, For::default())).collect();
+    let placed: Vec<_> = placement::place(missing, &templates, &mut room, &[])
+        .into_iter()
+        .cloned()
+        .map(|template| (template, For::default()))
+        .collect();
     deploy(work, placed).await?;
     work.wake(Topic::Tasks);
     Ok(())
