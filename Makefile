@@ -1,5 +1,5 @@
 # What people and CI run. Each target installs what it needs, says so, and can be repeated.
-.PHONY: demo test lint chaos bench build
+.PHONY: demo test simulate lint chaos bench build
 
 demo: ## the main job, played on this machine's container engine; ONCE=1 ends by itself
 	@ONCE=$(ONCE) scripts/demo.sh
@@ -9,6 +9,9 @@ test: ## everything: lint, unit, both databases, both drivers, crashes
 
 chaos: ## kills, freezes and cuts off processes under load, then checks the promises; MINUTES=5 SEED=random
 	@MINUTES=$(MINUTES) SEED=$(SEED) scripts/chaos.sh
+
+simulate: ## seeded simulation on both databases; SEEDS=FROM..TO chooses the days
+	@PATH="$$PATH:$$HOME/.cargo/bin" SPROUT_SIMULATION_SEEDS=$(or $(SEEDS),0..1000) cargo nextest run --locked -p sprout-simulation -E 'test(=sqlite) + test(=postgres)' --no-capture
 
 lint: ## formatting, clippy, protos, scripts
 	@scripts/install.sh build lint && scripts/lint.sh

@@ -29,7 +29,7 @@ pub struct Database {
 #[derive(Debug)]
 enum Place {
     Sqlite { directory: TempDir },
-    Postgres { store: SeaStore, beside: DatabaseConnection, reset: Vec<String>, _empty: EmptyDatabase },
+    Postgres { store: Box<SeaStore>, beside: DatabaseConnection, reset: Vec<String>, _empty: Box<EmptyDatabase> },
 }
 
 /// A database as opened for one run.
@@ -60,7 +60,7 @@ impl Database {
                 let store = SeaStore::open(&options(empty.url())).await?;
                 warm(&store).await?;
                 let reset = keep_new(&beside).await?;
-                Place::Postgres { store, beside, reset, _empty: empty }
+                Place::Postgres { store: Box::new(store), beside, reset, _empty: Box::new(empty) }
             }
         };
         Ok(Some(Self { place }))
@@ -82,7 +82,7 @@ impl Database {
                 for statement in reset {
                     beside.execute_unprepared(statement).await.context("the database was not made new")?;
                 }
-                Ok(Opened { store: store.clone(), beside: beside.clone(), closes: false })
+                Ok(Opened { store: SeaStore::clone(store), beside: beside.clone(), closes: false })
             }
         }
     }

@@ -188,10 +188,9 @@ impl Provider {
             return None;
         }
         Some(match self.world.number(0..7) {
-            0 => Mishap::Refused(Reason::ProviderError),
             1 | 2 if looks => Mishap::LostRequest,
             1 if call == "clone" => Mishap::Refused(Reason::NoCapacity),
-            1 => Mishap::Refused(Reason::ProviderError),
+            0 | 1 => Mishap::Refused(Reason::ProviderError),
             2 => Mishap::ActsAndFails,
             3 => Mishap::LostRequest,
             4 => Mishap::LostAnswer,

@@ -143,7 +143,7 @@ async fn live(outside: &Runtime, opened: &Opened, plan: &Plan) -> Result<Report>
     let mut pool = None;
     if plan.storm {
         let mut people = JoinSet::new();
-        for number in 0..1 + world.number(0..4) {
+        for number in 0..world.number(1..5) {
             people.spawn(client::day(ground.clone(), told.clone(), user.clone(), number, world.number(1..4)));
         }
         let time = world.some_time(10_000..60_000);
@@ -191,7 +191,9 @@ async fn quiet(ground: &Ground) -> Result<()> {
             return Ok(());
         }
         if begun.elapsed() > QUIET {
-            unquiet.into_iter().for_each(|what| world.violation(what));
+            for what in unquiet {
+                world.violation(what);
+            }
             return Ok(());
         }
         sleep(Duration::from_millis(2_500)).await;

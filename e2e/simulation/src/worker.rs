@@ -47,7 +47,7 @@ struct Way {
 
 #[async_trait]
 impl Connector for Way {
-    fn server(&self) -> &str {
+    fn server(&self) -> &'static str {
         "some server"
     }
 

@@ -59,8 +59,9 @@ pub(crate) async fn run_leading(
     let lead = async move {
         while leading.wait_for(Option::is_some).await.is_ok() {
             tokio::select! {
-                () = forever(activity.as_mut(), bus.as_ref()) => {}
+                biased;
                 _ = leading.wait_for(Option::is_none) => {}
+                () = forever(activity.as_mut(), bus.as_ref()) => {}
             }
         }
     };
