@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use sprout_client::{Connection, Settings, proto::user::LoginRequest};
+use sprout_client::{Connection, Settings, proto::{user::LoginRequest, worker::JoinRequest}};
 use sprout_e2e::{DatabaseKind, binary};
 use sprout_test_support::database::EmptyDatabase;
 use tokio::process::Command;
@@ -91,7 +91,8 @@ impl Installation {
         let config = self.directory.path().join(format!("{id}.yaml"));
         fs::write(&config, format!("worker: {{server: '{}', id: {id}, slots: {slots}}}\n", self.url()))?;
         let mut command = Command::new(binary("sprout-worker")?);
-        command.arg("--config").arg(config).env("SPROUT_WORKER_TOKEN", token.trim());
+        command.arg("--config").arg(config).env("SPROUT_WORKER_JOIN_TOKEN", token.trim());
+        command.arg("--state-dir").arg(self.directory.path().join("workers"));
         self.workers.push(Process::start(id, &mut command, self.directory.path())?);
         Ok(())
     }
@@ -105,7 +106,14 @@ impl Installation {
     /// A worker inside the load generator, see [`Puppet`].
     pub(crate) async fn puppet(&self) -> Result<Puppet> {
         let token = self.administer(&["create-worker", "puppet"], "").await?;
-        Puppet::connect(Settings { token: Some(token.trim().to_owned().into()), ..Settings::new(self.url()) }).await
+        let key = rcgen::KeyPair::generate()?;
+        let join = JoinRequest {
+            join_token: token.trim().to_owned(),
+            worker_id: "puppet".into(),
+            signing_request: rcgen::CertificateParams::default().serialize_request(&key)?.der().to_vec(),
+        };
+        let joined = Connection::open(Settings::new(self.url()))?.workers().join(join).await?.into_inner();
+        Puppet::connect(Settings { token: Some(joined.credential.into()), ..Settings::new(self.url()) }).await
     }
 
     /// A connection of its own, signed in, once the server answers.

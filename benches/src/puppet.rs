@@ -38,7 +38,7 @@ pub(crate) struct Puppet {
 }
 
 impl Puppet {
-    /// Opens the session; the settings carry the worker's token.
+    /// Opens the session; the settings carry the worker's credential.
     pub(crate) async fn connect(settings: Settings) -> Result<Self> {
         let connection = Connection::open(settings)?;
         let (say, said) = unbounded_channel();

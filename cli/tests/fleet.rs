@@ -83,10 +83,21 @@ fn what_cannot_be_undone_needs_a_yes() {
     assert!(bed.fake.asked.lock().unwrap().is_empty());
     let removed = bed.staff(&["worker", "remove", "w1", "--yes"]);
     assert_eq!((removed.code, removed.stdout.as_str()), (0, ""));
-    assert_eq!(removed.stderr, "worker w1 is removed; its token is void, and what it ran is given to others\n");
+    assert_eq!(removed.stderr, "worker w1 is removed; its credentials are void, and what it ran is given to others\n");
     let cancelled = bed.staff(&["workflow", "cancel", "31", "-y"]);
     assert!(cancelled.stdout.contains("state:      cancelled\n"), "{}", cancelled.stdout);
     assert_eq!(*bed.fake.asked.lock().unwrap(), ["remove w1", "cancel workflow 31"]);
+}
+
+#[test]
+fn a_join_token_is_alone_on_stdout() {
+    let bed = Bed::new();
+    let made = bed.staff(&["worker", "token", "w3"]);
+    assert_eq!((made.code, made.stdout.as_str()), (0, "spj_test\n"));
+    assert!(made.stderr.contains("--id w3 --join-token-file"), "{}", made.stderr);
+    let made = bed.staff(&["worker", "token", "w3", "--expires", "1d", "-o", "json"]);
+    assert!(made.stdout.contains("\"join_token\": \"spj_test\""), "{}", made.stdout);
+    assert_eq!(*bed.fake.asked.lock().unwrap(), ["token w3 None", "token w3 Some(86400)"]);
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod m20261122_000012_events;
 mod m20261122_000013_leadership;
 mod m20261122_000014_jobs;
 mod m20261122_000015_job_runs;
+mod m20261122_000016_join_tokens;
+mod m20261122_000017_authority;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -45,6 +47,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000013_leadership::Migration),
             Box::new(m20261122_000014_jobs::Migration),
             Box::new(m20261122_000015_job_runs::Migration),
+            Box::new(m20261122_000016_join_tokens::Migration),
+            Box::new(m20261122_000017_authority::Migration),
         ]
     }
 }

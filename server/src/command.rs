@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use clap::Args;
+use sprout_config::Time;
 use sprout_domain::{Secret, WorkerId, user::Role};
 
 use crate::{Error, Settings, wiring, wiring::Wired};
@@ -37,20 +38,34 @@ impl CreateSuperuser {
     }
 }
 
-/// Makes a token for a worker: the token on stdout, what to do with it on stderr.
-pub async fn create_worker(settings: Settings, name: String) -> Result<(), Error> {
-    let wired = Wired::open(&settings.server, settings.catalogue).await?;
-    let token = wired.app.create_worker_token(&WorkerId(name.clone())).await;
-    wired.close().await;
-    let token = token?;
-    // This is the one place where it is to be seen.
-    writeln!(io::stdout(), "{}", token.expose())
-        .map_err(|error| Error::Ended(format!("the token cannot be told: {error}")))?;
-    say(&format!(
-        "the token of worker {name} is not shown again; start the worker with: SPROUT_WORKER_TOKEN=TOKEN sprout-worker --id {name} \
-         --server URL"
-    ));
-    Ok(())
+/// A worker that is to join.
+#[derive(Debug, Clone, Args)]
+pub struct CreateWorker {
+    /// Id of the worker
+    name: String,
+    /// How long the token can be used, at most 7 days: 90s, 15m, 2h [default: 1h]
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Time>,
+}
+
+impl CreateWorker {
+    /// Makes a join token: the token on stdout, what to do with it on stderr.
+    pub async fn run(self, settings: Settings) -> Result<(), Error> {
+        let Self { name, expires } = self;
+        let wired = Wired::open(&settings.server, settings.catalogue).await?;
+        let made = wired.app.create_join_token(&WorkerId(name.clone()), expires.map(|time| time.0)).await;
+        wired.close().await;
+        let (token, expires_at) = made?;
+        // This is the one place where it is to be seen.
+        writeln!(io::stdout(), "{}", token.expose())
+            .map_err(|error| Error::Ended(format!("the token cannot be told: {error}")))?;
+        say(&format!(
+            "worker {name} can join with this token once, until {}; write it into a file and start the worker with: sprout-worker \
+             --id {name} --join-token-file FILE --server URL",
+            expires_at.format("%Y-%m-%d %H:%M:%S UTC")
+        ));
+        Ok(())
+    }
 }
 
 /// Makes the schema of the database current.

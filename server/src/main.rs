@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use sprout_server::{
     Error, Options, Server, Settings,
-    command::{self, CreateSuperuser},
+    command::{self, CreateSuperuser, CreateWorker},
     report, start_log, stop_signal,
 };
 
@@ -31,11 +31,8 @@ enum Command {
     Migrate,
     /// Create a user who may do everything
     CreateSuperuser(CreateSuperuser),
-    /// Make a token for a worker, and print it
-    CreateWorker {
-        /// Id of the worker
-        name: String,
-    },
+    /// Make a token with which a worker can join once, and print it
+    CreateWorker(CreateWorker),
 }
 
 #[tokio::main]
@@ -57,6 +54,6 @@ async fn run(cli: Cli) -> Result<(), Error> {
         }
         Command::Migrate => command::migrate(settings).await,
         Command::CreateSuperuser(superuser) => superuser.run(settings, false).await,
-        Command::CreateWorker { name } => command::create_worker(settings, name).await,
+        Command::CreateWorker(worker) => worker.run(settings).await,
     }
 }

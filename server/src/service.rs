@@ -10,7 +10,7 @@ use sprout_reconcile::{self as reconcile, Options as Periods};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{
-    Identity, ServerTlsConfig,
+    Certificate, Identity, ServerTlsConfig,
     server::{Server as Transport, TcpIncoming},
 };
 
@@ -53,7 +53,9 @@ impl Server {
     /// If one of them cannot be had; the error says which and what to do.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let Settings { server, catalogue } = options.settings;
-        let transport = transport(server.tls.as_ref()).await?;
+        // Read and tried before anything is opened.
+        let identity = identity(server.tls.as_ref()).await?;
+        transport(server.tls.as_ref(), identity.clone())?;
         let listen = |source| Error::Listen { address: server.listen, source };
         let listener = TcpListener::bind(server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -64,6 +66,18 @@ impl Server {
             }
         }
         let wired = Wired::open(&server, catalogue).await?;
+        let tls = match identity {
+            Some(tls) => match wired.app.authority_certificate().await {
+                // Whoever shows a certificate must have it from there; clients other than workers show none.
+                Ok(pem) => Some(tls.client_ca_root(Certificate::from_pem(pem)).client_auth_optional(true)),
+                Err(error) => {
+                    wired.close().await;
+                    return Err(error.into());
+                }
+            },
+            None => None,
+        };
+        let transport = transport(server.tls.as_ref(), tls)?;
         // Which server it was is read in the history of jobs; the random part tells its lives apart.
         let name = format!("{address} {:08x}", rand::random::<u32>());
         let periods =
@@ -147,16 +161,21 @@ fn told<T, E: std::fmt::Display>(ended: Result<Result<T, E>, tokio::task::JoinEr
     }
 }
 
-/// HTTP/2, with TLS where it is configured.
-async fn transport(tls: Option<&TlsConfig>) -> Result<Transport, Error> {
-    let transport =
-        Transport::builder().http2_keepalive_interval(Some(KEEPALIVE.0)).http2_keepalive_timeout(Some(KEEPALIVE.1));
-    let Some(TlsConfig { cert, key }) = tls else { return Ok(transport) };
+/// Certificate and key, where they are configured.
+async fn identity(tls: Option<&TlsConfig>) -> Result<Option<ServerTlsConfig>, Error> {
+    let Some(TlsConfig { cert, key }) = tls else { return Ok(None) };
     let read = async |path: &std::path::PathBuf| {
         tokio::fs::read(path).await.map_err(|source| Error::File { path: path.clone(), source })
     };
-    let identity = Identity::from_pem(read(cert).await?, read(key).await?);
-    transport.tls_config(ServerTlsConfig::new().identity(identity)).map_err(|error| {
+    Ok(Some(ServerTlsConfig::new().identity(Identity::from_pem(read(cert).await?, read(key).await?))))
+}
+
+/// HTTP/2, with TLS where it is configured.
+fn transport(configured: Option<&TlsConfig>, tls: Option<ServerTlsConfig>) -> Result<Transport, Error> {
+    let transport =
+        Transport::builder().http2_keepalive_interval(Some(KEEPALIVE.0)).http2_keepalive_timeout(Some(KEEPALIVE.1));
+    let (Some(TlsConfig { cert, key }), Some(tls)) = (configured, tls) else { return Ok(transport) };
+    transport.tls_config(tls).map_err(|error| {
         let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         Error::Tls { cert: cert.clone(), key: key.clone(), reason }
     })

@@ -163,6 +163,8 @@ fn users_and_workers_are_made_from_the_command_line() {
     let said = refused(dir.path(), &["create-superuser", "--name", "other"]);
     assert!(said.contains("not a terminal") && said.contains("--password-stdin"), "{said}");
     let token = done(dir.path(), &["create-worker", "lab-1"]);
-    assert!(token.starts_with("spw_") && token.lines().count() == 1);
+    assert!(token.starts_with("spj_") && token.lines().count() == 1);
+    let said = refused(dir.path(), &["create-worker", "lab-1", "--expires", "8d"]);
+    assert!(said.contains("at most 7 days"), "{said}");
     assert!(refused(dir.path(), &["create-worker", "lab 1"]).contains("a worker id has"));
 }

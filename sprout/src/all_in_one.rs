@@ -5,7 +5,7 @@ use std::time::Duration;
 use sprout_conf::Secret;
 use sprout_domain::WorkerId;
 use sprout_server::{Options, Server, Settings, stop_signal};
-use sprout_worker::{Leave, config::WorkerConfig};
+use sprout_worker::{Identity, Leave, config::WorkerConfig};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -31,11 +31,11 @@ pub(crate) async fn run(settings: Settings, migrate: bool, worker: WorkerConfig)
         server: Some(format!("http://{}", server.address()).into()),
         ca: None,
         id: Some(id.clone()),
-        token: None,
-        token_file: None,
         ..worker
     };
-    let options = options.into_options(Some(Secret::from(token.expose().to_owned())))?;
+    // In one process there is nothing to join, and over loopback no certificate to show.
+    let identity = Identity::Credential(Secret::from(token.expose().to_owned()));
+    let options = sprout_worker::Options { identity, ..options.into_options(None)? };
 
     let shutdown = CancellationToken::new();
     let (leave, leaving) = watch::channel(Leave::Stay);

@@ -112,7 +112,10 @@ mod tests {
         let config = WorkerConfig::read(&file).unwrap();
         assert_eq!((config.id.as_deref(), config.slots.map(std::num::NonZeroU32::get)), (Some("lab-1"), Some(128)));
         assert!(
-            config.ca.is_some() && config.server.is_some() && config.token.is_some() && config.token_file.is_some()
+            config.ca.is_some()
+                && config.server.is_some()
+                && config.join_token_file.is_some()
+                && config.state_dir.is_some()
         );
         assert!(!config.labels.is_empty());
     }

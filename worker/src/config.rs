@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fmt, fs, io,
+    env, fmt, fs, io,
     num::NonZeroU32,
     path::{Path, PathBuf},
     thread,
@@ -14,7 +14,7 @@ use serde::{
 };
 use sprout_conf::{ConfigError, Secret};
 
-use crate::{Drivers, Options};
+use crate::{Drivers, Identity, Options, identity::Joining};
 
 /// Name of this section.
 const SECTION: &str = "worker";
@@ -22,6 +22,8 @@ const SECTION: &str = "worker";
 const SECTIONS: &[&str] = &["server", SECTION, "web_gateway"];
 /// Where a server listens if nobody said otherwise.
 const SERVER: &str = "http://127.0.0.1:7600";
+/// Where a worker of root's keeps what it was given when it joined.
+const STATE_DIR: &str = "/var/lib/sprout-worker";
 /// Steps mostly wait for others, and a waiting one costs some kilobytes and no thread. What a provider can bear is limited for the
 /// provider, not here.
 const SLOTS_PER_CORE: usize = 64;
@@ -39,10 +41,12 @@ pub struct WorkerConfig {
     pub ca: Option<PathBuf>,
     /// Id of this worker: unique, kept across restarts, 1 to 64 characters of letters, digits and `._-`; default: the host's name.
     pub id: Option<String>,
-    /// Proves that this worker may join, from `sprout-server create-worker NAME`. `SPROUT_WORKER_TOKEN` comes first.
-    pub token: Option<Secret>,
-    /// File with the token, instead of `token`.
-    pub token_file: Option<PathBuf>,
+    /// File with the token to join with once, from `sproutctl worker token ID`; not needed any more once the worker has joined.
+    /// `SPROUT_WORKER_JOIN_TOKEN` comes first.
+    pub join_token_file: Option<PathBuf>,
+    /// Directory for what the worker is given when it joins; default: `/var/lib/sprout-worker`, for other users than root
+    /// `~/.local/state/sprout-worker`.
+    pub state_dir: Option<PathBuf>,
     /// Labels, for placement.
     pub labels: HashMap<String, String>,
     /// Steps to run at once, without those that delete appliances; default: 64 per core.
@@ -104,26 +108,6 @@ pub enum Error {
     /// The file is wrong.
     #[error(transparent)]
     File(#[from] ConfigError),
-    /// There is no token.
-    #[error(
-        "this worker has no token: make one with `sprout-server create-worker {id}` where the server runs, and give it as \
-         SPROUT_WORKER_TOKEN, or in a file with --token-file or worker.token_file"
-    )]
-    NoToken {
-        /// Id of this worker.
-        id: String,
-    },
-    /// The token file cannot be used.
-    #[error("the token file {}: {message}; write the token that `sprout-server create-worker` prints into it", path.display())]
-    TokenFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// Two tokens.
-    #[error("worker.token and worker.token_file are both set; remove one of them")]
-    TwoTokens,
     /// The id cannot be used.
     #[error("{id:?} cannot be the id of a worker: use 1 to 64 letters, digits and ._- in worker.id or --id")]
     Id {
@@ -133,6 +117,11 @@ pub enum Error {
     /// No id was given, and the host has no name.
     #[error("the name of this host cannot be read ({0}); name the worker with worker.id or --id")]
     HostName(io::Error),
+    /// There is no place for the state.
+    #[error(
+        "HOME is not set, so there is no place for what this worker keeps; name one with worker.state_dir or --state-dir"
+    )]
+    NoHome,
 }
 
 impl WorkerConfig {
@@ -141,25 +130,25 @@ impl WorkerConfig {
         Ok(sprout_conf::section(path, SECTION, SECTIONS)?)
     }
 
-    /// Options for a worker with all drivers; `token` (from `SPROUT_WORKER_TOKEN`) comes before the section's.
-    pub fn into_options(self, token: Option<Secret>) -> Result<Options, Error> {
+    /// Options for a worker with all drivers; `join_token` (from `SPROUT_WORKER_JOIN_TOKEN`) comes before the section's file.
+    pub fn into_options(self, join_token: Option<Secret>) -> Result<Options, Error> {
         let id = self.id.map_or_else(host_name, Ok)?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if id.is_empty() || id.len() > 64 || !id.chars().all(allowed) {
             return Err(Error::Id { id });
         }
-        let token = match (token.filter(|token| !token.expose().trim().is_empty()), self.token, self.token_file) {
-            (Some(token), _, _) | (None, Some(token), None) => token,
-            (None, Some(_), Some(_)) => return Err(Error::TwoTokens),
-            (None, None, Some(path)) => read_token(path)?,
-            (None, None, None) => return Err(Error::NoToken { id }),
+        let join_token = join_token.map(|token| Secret::from(token.expose().trim().to_owned()));
+        let joining = Joining {
+            state_dir: self.state_dir.map_or_else(default_state_dir, Ok)?,
+            join_token: join_token.filter(|token| !token.expose().is_empty()),
+            join_token_file: self.join_token_file,
         };
         let slots = self.slots.map_or_else(default_slots, NonZeroU32::get);
         Ok(Options {
             servers: self.server.map_or_else(|| vec![SERVER.to_owned()], |Servers(servers)| servers),
             ca: self.ca,
             id,
-            token,
+            identity: Identity::Joined(joining),
             labels: self.labels,
             slots,
             kill_slots: self.kill_slots.map_or(KILL_SLOTS, NonZeroU32::get),
@@ -168,14 +157,14 @@ impl WorkerConfig {
     }
 }
 
-fn read_token(path: PathBuf) -> Result<Secret, Error> {
-    let text = fs::read_to_string(&path);
-    let text = text.map_err(|error| Error::TokenFile { path: path.clone(), message: error.to_string() })?;
-    let text = Secret::from(text);
-    match text.expose().trim() {
-        "" => Err(Error::TokenFile { path, message: "it is empty".to_owned() }),
-        token => Ok(Secret::from(token.to_owned())),
+/// Where programs keep state.
+fn default_state_dir() -> Result<PathBuf, Error> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(STATE_DIR.into());
     }
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+    state.map(|state| state.join("sprout-worker")).ok_or(Error::NoHome)
 }
 
 /// The name of this host, as the kernel gives it.
@@ -200,6 +189,11 @@ mod tests {
         (dir, path)
     }
 
+    fn joining(options: Options) -> Joining {
+        let Identity::Joined(joining) = options.identity else { panic!("not of a kind that joins") };
+        joining
+    }
+
     fn token(text: &str) -> Secret {
         Secret::from(text.to_owned())
     }
@@ -207,15 +201,17 @@ mod tests {
     #[test]
     fn all_keys() {
         let (_dir, path) = file(
-            "worker:\n  server: https://sprout.example:7600\n  ca: /etc/sprout/ca.pem\n  id: lab-1\n  token: t\n  labels: {lab: brno}\n  slots: 3\n  kill_slots: 2\n",
+            "worker:\n  server: https://sprout.example:7600\n  ca: /etc/sprout/ca.pem\n  id: lab-1\n  join_token_file: t\n  state_dir: /s\n  labels: {lab: brno}\n  slots: 3\n  kill_slots: 2\n",
         );
         let options = WorkerConfig::read(&path).unwrap().into_options(None).unwrap();
         assert_eq!(
-            (options.servers, options.id.as_str(), options.slots, options.kill_slots),
+            (options.servers.clone(), options.id.as_str(), options.slots, options.kill_slots),
             (vec!["https://sprout.example:7600".to_owned()], "lab-1", 3, 2)
         );
-        assert_eq!((options.token.expose(), options.labels["lab"].as_str()), ("t", "brno"));
+        assert_eq!(options.labels["lab"], "brno");
         assert_eq!(options.ca.as_deref(), Some(Path::new("/etc/sprout/ca.pem")));
+        let joining = joining(options);
+        assert_eq!((joining.state_dir, joining.join_token_file), ("/s".into(), Some("t".into())));
     }
 
     #[test]
@@ -247,20 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_needed() {
-        let config = || WorkerConfig { id: Some("lab-1".into()), ..Default::default() };
-        let message = config().into_options(Some(token(" "))).unwrap_err().to_string();
-        assert!(message.contains("sprout-server create-worker lab-1"), "{message}");
-        let (_dir, path) = file(" from-file\n");
-        let from_file = WorkerConfig { token_file: Some(path.clone()), ..config() };
-        assert_eq!(from_file.into_options(None).unwrap().token.expose(), "from-file");
-        let first = WorkerConfig { token_file: Some(path.clone()), ..config() };
-        assert_eq!(first.into_options(Some(token("from-env"))).unwrap().token.expose(), "from-env");
-        let two = WorkerConfig { token: Some(token("a")), token_file: Some(path), ..config() };
-        assert!(matches!(two.into_options(None), Err(Error::TwoTokens)));
-        let (_dir, empty) = file("\n");
-        let empty = WorkerConfig { token_file: Some(empty), ..config() };
-        assert!(matches!(empty.into_options(None), Err(Error::TokenFile { .. })));
+    fn a_join_token_is_from_the_environment_or_a_file() {
+        let config = || WorkerConfig { join_token_file: Some("t".into()), ..Default::default() };
+        let joining = joining(config().into_options(Some(token(" from-env\n"))).unwrap());
+        assert_eq!(joining.join_token.unwrap().expose(), "from-env");
+        let joining = self::joining(config().into_options(Some(token(" "))).unwrap());
+        assert!(joining.join_token.is_none() && joining.join_token_file == Some("t".into()));
+        assert!(joining.state_dir.ends_with("sprout-worker"));
     }
 
     #[test]

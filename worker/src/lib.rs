@@ -9,6 +9,7 @@ mod crash;
 pub mod driver;
 pub mod drivers;
 mod executor;
+pub mod identity;
 mod lease;
 pub mod leave;
 pub mod link;
@@ -20,20 +21,20 @@ mod steps;
 #[cfg(test)]
 mod testing;
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use sprout_conf::Secret;
 use sprout_proto::{
     task::Lane,
     worker::{Hello, LaneSlots},
 };
-use tokio::sync::watch;
+use tokio::{select, sync::watch};
 
-pub use self::{leave::Leave, registry::Drivers, session::Error};
 use self::{
+    identity::Holder,
     link::Connector,
     session::{Parts, Remote},
 };
+pub use self::{identity::Identity, leave::Leave, registry::Drivers, session::Error};
 
 /// What a worker needs to know.
 #[derive(Debug)]
@@ -45,8 +46,8 @@ pub struct Options {
     pub ca: Option<PathBuf>,
     /// Id of this worker: unique, and the same after a restart.
     pub id: String,
-    /// Proves that this worker may join.
-    pub token: Secret,
+    /// Proves who this worker is.
+    pub identity: Identity,
     /// Labels, for placement.
     pub labels: HashMap<String, String>,
     /// Steps to run at once, without those that delete appliances.
@@ -61,14 +62,18 @@ pub struct Options {
 ///
 /// # Errors
 /// If a server refuses this worker, or the options cannot be used.
-pub async fn run(options: Options, leave: watch::Receiver<Leave>) -> Result<(), Error> {
-    let remote = |server: &String| Remote::new(server, options.ca.as_deref(), &options.token);
-    let servers: Result<Vec<_>, _> = options.servers.iter().map(remote).collect();
-    let servers = servers?.into_iter().map(|server| Box::new(server) as Box<dyn Connector>).collect();
-    run_over(options, servers, leave).await
+pub async fn run(mut options: Options, leave: watch::Receiver<Leave>) -> Result<(), Error> {
+    let holder = Arc::new(Holder::open(&options.id, std::mem::take(&mut options.identity))?);
+    let remote = |server: &String| Remote::new(server, options.ca.as_deref(), Arc::clone(&holder));
+    let remotes: Vec<_> = options.servers.iter().map(remote).collect::<Result<_, _>>()?;
+    let servers = remotes.iter().map(|server| Box::new(server.clone()) as Box<dyn Connector>).collect();
+    select! {
+        ended = run_over(options, servers, leave) => ended,
+        never = session::keep_certified(&holder, &remotes) => match never {},
+    }
 }
 
-/// The same over these connections, instead of those to `options.servers`. All that it does is decided by what it is told, tokio's clock,
+/// The same over these connections, instead of those to `options.servers`; who it is, they prove. All that it does is decided by what it is told, tokio's clock,
 /// and `fastrand`: with those under control it can be repeated exactly.
 ///
 /// # Errors

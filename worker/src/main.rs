@@ -17,8 +17,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Runs Sprout's work on providers: connects to a server and does what it is assigned.
 ///
-/// The token is made with `sprout-server create-worker NAME` and read from SPROUT_WORKER_TOKEN or a file. SIGTERM: takes
-/// nothing new and leaves when short steps ended. SIGINT: hands everything back and leaves; again: sooner. RUST_LOG sets how
+/// At its first start it joins with a one-time token (`sproutctl worker token ID`), read from SPROUT_WORKER_JOIN_TOKEN or a
+/// file; what it is given then is kept in the state directory. SIGTERM: takes nothing new and leaves when short steps ended. SIGINT: hands everything back and leaves; again: sooner. RUST_LOG sets how
 /// much is logged.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -33,9 +33,12 @@ struct Args {
     /// Id of this worker, unique and kept across restarts [default: the host's name]
     #[arg(long)]
     id: Option<String>,
-    /// File with the token
+    /// File with the token to join with; only needed until the worker has joined
     #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    join_token_file: Option<PathBuf>,
+    /// Directory for what the worker is given when it joins [default: /var/lib/sprout-worker, or ~/.local/state/sprout-worker]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -61,9 +64,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
         config.server = Some(Servers::from(args.server));
     }
     config.id = args.id.or(config.id);
-    let mut token = std::env::var("SPROUT_WORKER_TOKEN").ok().map(Secret::from);
-    if let Some(path) = args.token_file {
-        (config.token, config.token_file, token) = (None, Some(path), None);
+    config.state_dir = args.state_dir.or(config.state_dir);
+    let mut token = std::env::var("SPROUT_WORKER_JOIN_TOKEN").ok().map(Secret::from);
+    if let Some(path) = args.join_token_file {
+        (config.join_token_file, token) = (Some(path), None);
     }
     let options = config.into_options(token)?;
     let leave = leave::on_signals().context("signals cannot be listened to")?;

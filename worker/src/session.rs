@@ -6,9 +6,9 @@ mod channel_tests;
 mod connection;
 mod endpoint;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use sprout_proto::worker::Hello;
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::endpoint::Remote;
+pub(crate) use self::endpoint::{Remote, keep_certified};
 use self::{backoff::Backoff, connection::Lost};
 use crate::{executor::Executor, lease::Lease, leave::Leave, link::Connector, outbox::Outbox, registry::Drivers};
 
@@ -35,8 +35,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub enum Error {
     /// The server does not let this worker in.
     #[error(
-        "the server {server} refuses the worker {id}: {message}; make a token there with `sprout-server create-worker {id}` \
-         and give it as SPROUT_WORKER_TOKEN or in worker.token_file"
+        "the server {server} refuses the worker {id}: {message}; to let it join again, give it a new join token (`sproutctl worker token \
+         {id}`) with --join-token-file, worker.join_token_file or SPROUT_WORKER_JOIN_TOKEN"
     )]
     Refused {
         /// URL of the server.
@@ -61,8 +61,8 @@ pub enum Error {
     },
     /// The worker was removed from the server.
     #[error(
-        "the server {server} does not know the worker {id} any more: {message}; if it was not meant to be removed, make a new token \
-         there with `sprout-server create-worker {id}`"
+        "the server {server} does not know the worker {id} any more: {message}; if it was not meant to be removed, let it join again \
+         with a new join token (`sproutctl worker token {id}`)"
     )]
     Removed {
         /// URL of the server.
@@ -80,6 +80,27 @@ pub enum Error {
         /// Id of this worker.
         id: String,
         /// What the server says.
+        message: String,
+    },
+    /// It has never joined, and cannot.
+    #[error(
+        "the worker {id} has not joined yet (nothing of it is in {}), and there is no join token: make one with `sproutctl worker token {id}`, \
+         or with `sprout-server create-worker {id}` where the server runs, and give it as SPROUT_WORKER_JOIN_TOKEN, or in a file with \
+         --join-token-file or worker.join_token_file",
+        state_dir.display()
+    )]
+    NotJoined {
+        /// Id of this worker.
+        id: String,
+        /// Where it would be.
+        state_dir: PathBuf,
+    },
+    /// What the worker keeps of itself cannot be used.
+    #[error("{} {message}", path.display())]
+    State {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
         message: String,
     },
     /// The options cannot be used.

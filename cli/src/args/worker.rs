@@ -1,6 +1,10 @@
 //! `sproutctl worker …`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
+
+use super::duration;
 
 /// See and manage the nodes that run steps against providers (staff).
 #[derive(Debug, Subcommand)]
@@ -13,8 +17,10 @@ pub(crate) enum Worker {
     Drain(Which),
     /// Give a drained worker tasks again.
     Undrain(Which),
-    /// Forget a worker: its session ends, its token is void, its tasks are given to others.
+    /// Forget a worker: its session ends, its credentials are void, its tasks are given to others.
     Remove(Remove),
+    /// Make a token with which a worker can join once. Printed alone on stdout, for a file.
+    Token(Token),
 }
 
 /// How to list workers.
@@ -30,6 +36,16 @@ pub(crate) struct List {
 pub(crate) struct Which {
     /// Id of the worker.
     pub(crate) id: String,
+}
+
+/// A worker that is to join.
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// How long it can be used, at most 7d [default: 1h].
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) expires: Option<Duration>,
 }
 
 /// A worker to forget.

@@ -57,6 +57,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Worker(Worker::Drain(args)) => worker::drain::run(&context, args).await,
         Command::Worker(Worker::Undrain(args)) => worker::undrain::run(&context, args).await,
         Command::Worker(Worker::Remove(args)) => worker::remove::run(&context, args).await,
+        Command::Worker(Worker::Token(args)) => worker::token::run(&context, args).await,
         Command::Task(Task::List(args)) => task::list::run(&context, args).await,
         Command::Task(Task::Get(args)) => task::get::run(&context, args).await,
         Command::Task(Task::Cancel(args)) => task::cancel::run(&context, args).await,

@@ -7,6 +7,7 @@ use sprout_client::proto::{
     task::{Lane, Task},
     worker::Worker,
 };
+use sprout_conf::Secret;
 
 use super::{Card, Row, facts, lower, some, stdout_width, table, task::TaskView, time};
 
@@ -97,6 +98,41 @@ impl Row for WorkerView {
             time::relative(self.last_heard_at.as_ref()).unwrap_or_else(|| "never".to_owned()),
             self.version.clone(),
         ]
+    }
+}
+
+/// A token to join with, once.
+#[derive(Debug, Serialize)]
+pub(crate) struct JoinTokenView {
+    worker_id: String,
+    /// To be shown: that is what it was made for.
+    #[serde(serialize_with = "shown")]
+    join_token: Secret,
+    expires_at: Option<String>,
+}
+
+impl JoinTokenView {
+    pub(crate) fn new(worker_id: String, join_token: Secret, expires_at: Option<String>) -> Self {
+        Self { worker_id, join_token, expires_at }
+    }
+
+    /// What to do with it.
+    pub(crate) fn hint(&self) -> String {
+        let until = time::relative_and_exact(self.expires_at.as_ref()).unwrap_or_default();
+        let id = &self.worker_id;
+        format!(
+            "worker {id} can join with this once, until {until}: sprout-worker --id {id} --join-token-file FILE --server URL"
+        )
+    }
+}
+
+fn shown<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+impl Card for JoinTokenView {
+    fn text(&self) -> String {
+        format!("{}\n", self.join_token.expose())
     }
 }
 

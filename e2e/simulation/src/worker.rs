@@ -96,7 +96,7 @@ fn options(name: &str, slots: u32, drivers: Drivers) -> Options {
         servers: Vec::new(),
         ca: None,
         id: name.to_owned(),
-        token: "simulated".to_owned().into(),
+        identity: sprout_worker::Identity::Credential("simulated".to_owned().into()),
         labels: HashMap::new(),
         slots,
         kill_slots: 2,

@@ -11,7 +11,7 @@ pub enum Access {
     Staff,
     /// Superusers.
     Superuser,
-    /// Workers, with the token made for them.
+    /// Workers, with the credentials they were given when they joined.
     Worker,
 }
 
@@ -22,7 +22,9 @@ pub fn access(path: &str) -> Option<Access> {
         "/grpc.health.v1.Health/Check" | "/grpc.health.v1.Health/Watch"
         // The protos are public, in the repository; clients explore them before they sign in.
         | "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
-        | "/sprout.user.v1.UserService/Login" => Some(Access::Anyone),
+        | "/sprout.user.v1.UserService/Login"
+        // The join token is the proof; it is looked up before anything else is done.
+        | "/sprout.worker.v1.WorkerService/Join" => Some(Access::Anyone),
 
         "/sprout.pool.v1.PoolService/RequestPool"
         | "/sprout.pool.v1.PoolService/GetPool"
@@ -56,6 +58,7 @@ pub fn access(path: &str) -> Option<Access> {
         | "/sprout.worker.v1.WorkerService/DrainWorker"
         | "/sprout.worker.v1.WorkerService/UndrainWorker"
         | "/sprout.worker.v1.WorkerService/RemoveWorker"
+        | "/sprout.worker.v1.WorkerService/CreateJoinToken"
         | "/sprout.workflow.v1.WorkflowService/ListWorkflows"
         | "/sprout.workflow.v1.WorkflowService/GetWorkflow"
         | "/sprout.workflow.v1.WorkflowService/CancelWorkflow"
@@ -63,7 +66,8 @@ pub fn access(path: &str) -> Option<Access> {
 
         "/sprout.user.v1.UserService/CreateUser" => Some(Access::Superuser),
 
-        "/sprout.worker.v1.WorkerService/Session" => Some(Access::Worker),
+        "/sprout.worker.v1.WorkerService/Session"
+        | "/sprout.worker.v1.WorkerService/RenewCertificate" => Some(Access::Worker),
 
         _ => None,
     }

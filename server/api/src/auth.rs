@@ -1,4 +1,5 @@
-//! Who is calling: reads the bearer token, asks whose it is, and holds that against the table of [`crate::access`].
+//! Who is calling: reads the bearer token, asks whose it is, and holds that against the table of [`crate::access`]. Workers that come over TLS must
+//! show their certificate, too.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use sprout_app::App;
@@ -6,7 +7,10 @@ use sprout_domain::{
     Error, Reason, Result, Secret, Timestamp, WorkerId,
     user::{Principal, Role, User},
 };
-use tonic::{Extensions, Status};
+use tonic::{
+    Extensions, Status,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
+};
 
 use crate::{access::Access, status::status};
 
@@ -31,14 +35,47 @@ impl Caller {
     }
 }
 
+/// What a connection tells of who is at its other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// It is not encrypted (which only this machine's are), so nothing can be shown.
+    Nothing,
+    /// A certificate could have been shown, and was not.
+    NoCertificate,
+    /// The certificate of this worker, signed by the installation's authority.
+    Worker(WorkerId),
+    /// A certificate of the authority's that names nobody.
+    Nobody,
+}
+
+impl Shown {
+    /// From what the transport says of a connection. Certificates that the authority did not sign never came this far.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        let Some(tls) = extensions.get::<TlsConnectInfo<TcpConnectInfo>>() else { return Self::Nothing };
+        let chain = tls.peer_certs();
+        match chain.as_ref().and_then(|chain| chain.first()) {
+            None => Self::NoCertificate,
+            Some(certificate) => sprout_app::certified_worker(certificate).map_or(Self::Nobody, Self::Worker),
+        }
+    }
+}
+
 /// The caller of a request that may come in; none where anyone may.
-pub(crate) async fn admit(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Caller>> {
+pub(crate) async fn admit(
+    app: &App,
+    access: Access,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Option<Caller>> {
     if access == Access::Anyone {
         return Ok(None);
     }
     let token = bearer(headers)?;
     let known = app.authenticate(&token).await?;
     check(access, &known.principal)?;
+    if let (Access::Worker, Principal::Worker(worker)) = (access, &known.principal) {
+        check_certificate(worker, &Shown::of(extensions))?;
+    }
     Ok(Some(Caller { principal: known.principal, expires_at: known.expires_at, token }))
 }
 
@@ -75,6 +112,27 @@ fn check(access: Access, principal: &Principal) -> Result<()> {
         Principal::User(user) if user.role >= least => Ok(()),
         _ if least == Role::Superuser => denied("only superusers may do this; ask one of them"),
         _ => denied("only staff may do this; ask one of them"),
+    }
+}
+
+fn check_certificate(worker: &WorkerId, shown: &Shown) -> Result<()> {
+    match shown {
+        Shown::Nothing => Ok(()),
+        Shown::Worker(shown) if shown == worker => Ok(()),
+        Shown::NoCertificate => Err(Error::new(
+            Reason::CertificateRequired,
+            format!(
+                "worker {worker} called over TLS without its certificate, or that has expired; let it join again with a token from \
+                 `sproutctl worker token {worker}`"
+            ),
+        )),
+        Shown::Worker(_) | Shown::Nobody => Err(Error::new(
+            Reason::NotAllowed,
+            format!(
+                "the certificate shown is not that of worker {worker}, whose credential was used; let it join again with a token from \
+                 `sproutctl worker token {worker}`"
+            ),
+        )),
     }
 }
 

@@ -70,7 +70,7 @@ where
     S: Service<Request<B>, Response = Response<R>, Error = Infallible>,
 {
     let access = access(request.uri().path()).ok_or(CallRefused::UnknownRpc)?;
-    if let Some(caller) = auth::admit(app, access, request.headers()).await.map_err(status)? {
+    if let Some(caller) = auth::admit(app, access, request.headers(), request.extensions()).await.map_err(status)? {
         Span::current().record("caller", caller.name());
         request.extensions_mut().insert(caller);
     }

@@ -61,7 +61,12 @@ fn code(reason: Reason) -> Code {
         | Reason::TaskNotRetrying
         | Reason::OutOfOrder
         | Reason::SessionReplaced => Code::FailedPrecondition,
-        Reason::NotSignedIn | Reason::WrongPassword => Code::Unauthenticated,
+        Reason::NotSignedIn
+        | Reason::WrongPassword
+        | Reason::JoinTokenUnknown
+        | Reason::JoinTokenExpired
+        | Reason::JoinTokenUsed
+        | Reason::CertificateRequired => Code::Unauthenticated,
         Reason::NotAllowed => Code::PermissionDenied,
         Reason::WatchTooOld => Code::OutOfRange,
         Reason::DatabaseUnavailable | Reason::Conflict => Code::Unavailable,

@@ -10,7 +10,11 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::{
     auth,
-    convert::{Wire, text},
+    convert::{
+        Wire,
+        join::{Join, NewJoinToken},
+        text,
+    },
     status::status,
 };
 
@@ -43,6 +47,31 @@ impl<S: SessionHandler> WorkerService for WorkerApi<S> {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let worker = auth::worker(request.extensions())?;
         Ok(Response::new(self.sessions.session(worker, Box::pin(request.into_inner())).await?))
+    }
+
+    async fn join(&self, request: Request<proto::JoinRequest>) -> Result<Response<proto::JoinResponse>, Status> {
+        let Join { token, worker, request } = Wire(request.into_inner()).try_into().map_err(status)?;
+        let admission = self.app.join(&token, &worker, &request).await.map_err(status)?;
+        Ok(Response::new(Wire(admission).into()))
+    }
+
+    async fn renew_certificate(
+        &self,
+        request: Request<proto::RenewCertificateRequest>,
+    ) -> Result<Response<proto::RenewCertificateResponse>, Status> {
+        let worker = auth::worker(request.extensions())?;
+        let request = request.into_inner().signing_request;
+        let certified = self.app.renew_certificate(&worker, &request).await.map_err(status)?;
+        Ok(Response::new(Wire(certified).into()))
+    }
+
+    async fn create_join_token(
+        &self,
+        request: Request<proto::CreateJoinTokenRequest>,
+    ) -> Result<Response<proto::CreateJoinTokenResponse>, Status> {
+        let NewJoinToken { worker, lifetime } = Wire(request.into_inner()).try_into().map_err(status)?;
+        let made = self.app.create_join_token(&worker, lifetime).await.map_err(status)?;
+        Ok(Response::new(Wire(made).into()))
     }
 
     async fn list_workers(

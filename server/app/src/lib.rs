@@ -1,12 +1,14 @@
 //! The use cases of Sprout, one file per noun, and the ports they need. Knows no wire format, no SQL and no provider.
 
 mod appliance;
+mod authority;
 mod batch;
 mod bus;
 mod event;
 mod finish;
 mod group;
 mod job;
+mod join;
 mod kill;
 mod leader;
 mod lease;
@@ -33,10 +35,12 @@ use sprout_domain::{Catalogue, Result};
 use tokio::sync::watch;
 
 pub use self::{
+    authority::certified_worker,
     bus::LocalBus,
     event::{EventStream, Feed},
     finish::Finished,
     job::{DueJob, JobSpec},
+    join::{Admission, Certified},
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
     pool::{PoolStream, PoolView},
     request::RequestedPool,
@@ -55,6 +59,8 @@ pub struct App {
     tokens: Arc<token::Tokens>,
     listening: Mutex<worker::Listening>,
     requests: Arc<batch::Batch<request::Asked, RequestedPool>>,
+    /// Made, or read, when it is first needed.
+    authority: tokio::sync::OnceCell<authority::Authority>,
     /// Turns for hashing passwords.
     hashing: tokio::sync::Semaphore,
 }
@@ -74,6 +80,7 @@ impl App {
             tokens,
             listening: Mutex::default(),
             requests: batch::Batch::new(request::TOGETHER),
+            authority: tokio::sync::OnceCell::new(),
             hashing: tokio::sync::Semaphore::new(cores),
         });
         app.set_catalogue(catalogue).await?;

@@ -4,6 +4,7 @@
 //! and wake-ups are sent only after. Methods take and give whole sets, so that nothing needs a query in a loop.
 
 mod job;
+mod join;
 mod task;
 mod task_list;
 mod worker;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 pub use self::{
     job::{JobRows, LeadershipRows, NewJobRun},
+    join::{AuthorityRow, JoinRows, JoinToken, Joined},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     worker::{Heard, SessionRow, WorkerHello, WorkerRows},
@@ -65,6 +67,7 @@ pub trait Tx:
     + EventRows
     + LeadershipRows
     + JobRows
+    + JoinRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;

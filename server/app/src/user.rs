@@ -21,6 +21,7 @@ use sprout_domain::{
 
 use crate::{
     App,
+    join::check_worker_id,
     ports::{NewToken, TokenInfo, TokenOwner},
 };
 
@@ -71,12 +72,9 @@ impl App {
         Ok(SignedIn { token, expires_at, user })
     }
 
-    /// Makes a token for a worker; it does not expire.
+    /// Makes the credential of a worker that need not join, being in the same process; it does not expire.
     pub async fn create_worker_token(&self, worker: &WorkerId) -> Result<Secret> {
-        let fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if worker.0.is_empty() || worker.0.len() > 64 || !worker.0.chars().all(fine) {
-            return Err(Error::invalid("worker_id", "a worker id has 1 to 64 characters: letters, digits, and ._-"));
-        }
+        check_worker_id(worker)?;
         let token = new_token("spw_")?;
         let mut work = self.work().await?;
         let new = NewToken { hash: hash_token(&token), owner: TokenOwner::Worker(worker.clone()), expires_at: None };
@@ -118,11 +116,11 @@ impl App {
     }
 }
 
-fn hash_token(token: &Secret) -> String {
+pub(crate) fn hash_token(token: &Secret) -> String {
     format!("{:x}", Sha256::digest(token.expose()))
 }
 
-fn new_token(prefix: &str) -> Result<Secret> {
+pub(crate) fn new_token(prefix: &str) -> Result<Secret> {
     let mut bytes = [0_u8; 32];
     rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(Error::internal)?;
     Ok(Secret::new(format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))))

@@ -91,6 +91,9 @@ impl App {
             }
             let tasks = work.tx.tasks_of_worker(id).await?;
             release(&mut work, tasks).await?;
+            // In this order: what someone is given who joins right now is deleted with the rest.
+            work.tx.delete_join_tokens(id).await?;
+            work.tx.delete_credentials(id).await?;
             work.tx.delete_worker(id).await?;
             // Tokens that were remembered are forgotten by this.
             work.emit(NewEvent::new(

@@ -46,6 +46,14 @@ pub enum Reason {
     NotSignedIn,
     /// Name and password do not match.
     WrongPassword,
+    /// There is no such join token, or it was deleted with its worker.
+    JoinTokenUnknown,
+    /// The join token was made too long ago.
+    JoinTokenExpired,
+    /// A worker has joined with the join token already.
+    JoinTokenUsed,
+    /// A worker called over TLS without a certificate.
+    CertificateRequired,
     /// The caller's role does not allow this.
     NotAllowed,
     /// The caller must resume from an older point than is kept, or fell too far behind.
@@ -85,6 +93,10 @@ impl Reason {
             Self::LeaseTooLong => "LEASE_TOO_LONG",
             Self::NotSignedIn => "NOT_SIGNED_IN",
             Self::WrongPassword => "WRONG_PASSWORD",
+            Self::JoinTokenUnknown => "JOIN_TOKEN_UNKNOWN",
+            Self::JoinTokenExpired => "JOIN_TOKEN_EXPIRED",
+            Self::JoinTokenUsed => "JOIN_TOKEN_USED",
+            Self::CertificateRequired => "CERTIFICATE_REQUIRED",
             Self::NotAllowed => "NOT_ALLOWED",
             Self::WatchTooOld => "WATCH_TOO_OLD",
             Self::OutOfOrder => "OUT_OF_ORDER",

@@ -41,6 +41,8 @@ async fn entities_are_the_schema(db: TestDatabase) -> anyhow::Result<()> {
     columns::<entities::leadership::Entity>(&mut entities);
     columns::<entities::job::Entity>(&mut entities);
     columns::<entities::job_run::Entity>(&mut entities);
+    columns::<entities::join_token::Entity>(&mut entities);
+    columns::<entities::authority::Entity>(&mut entities);
     entities.sort();
 
     let (backend, sql) = match db.kind() {

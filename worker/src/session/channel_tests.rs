@@ -103,7 +103,7 @@ fn bench(servers: &[&str]) -> Bench {
         servers: Vec::new(),
         ca: None,
         id: "lab-1".into(),
-        token: "good".to_owned().into(),
+        identity: crate::Identity::Credential("good".to_owned().into()),
         labels: HashMap::new(),
         slots: 3,
         kill_slots: 1,

@@ -10,8 +10,9 @@ use sprout_proto::{
         ApplianceRef, CheckProviderStep, Lane, StepErrorReason, StepInput, Tags, WaitPresentStep, step_input::Step,
     },
     worker::{
-        Ack, Assign, Cancel, ContainerSettings, Done, Drain, LaneSlots, ListWorkersRequest, ListWorkersResponse,
-        ProviderAccess, SessionRequest, SessionResponse, TaskRef, Undrain, Welcome, done,
+        Ack, Assign, Cancel, ContainerSettings, Done, Drain, JoinRequest, JoinResponse, LaneSlots, ListWorkersRequest,
+        ListWorkersResponse, ProviderAccess, RenewCertificateRequest, RenewCertificateResponse, SessionRequest,
+        SessionResponse, TaskRef, Undrain, Welcome, done,
         provider_access::Settings,
         session_request::Message as Says,
         session_response::Message as Hears,
@@ -27,13 +28,17 @@ use tonic::{
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::*;
-use crate::testing::{FakeDriver, instance};
+use crate::{
+    identity::tests::Joins,
+    testing::{FakeDriver, instance},
+};
 
 type Answer = Result<SessionResponse, Status>;
 
 /// Hands each session to the test.
 struct Service {
     sessions: mpsc::Sender<(Streaming<SessionRequest>, mpsc::Sender<Answer>)>,
+    joins: Arc<Joins>,
 }
 
 #[tonic::async_trait]
@@ -50,6 +55,24 @@ impl WorkerService for Service {
         let (answers, stream) = mpsc::channel(16);
         self.sessions.send((request.into_inner(), answers)).await.unwrap();
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        self.joins.join(request.into_inner()).map(Response::new)
+    }
+
+    async fn renew_certificate(
+        &self,
+        request: Request<RenewCertificateRequest>,
+    ) -> Result<Response<RenewCertificateResponse>, Status> {
+        self.joins.renew(request.into_inner()).map(Response::new)
+    }
+
+    async fn create_join_token(
+        &self,
+        _: Request<sprout_proto::worker::CreateJoinTokenRequest>,
+    ) -> Result<Response<sprout_proto::worker::CreateJoinTokenResponse>, Status> {
+        Err(Status::unimplemented("CreateJoinToken"))
     }
 
     async fn list_workers(&self, _: Request<ListWorkersRequest>) -> Result<Response<ListWorkersResponse>, Status> {
@@ -108,14 +131,14 @@ async fn bench() -> Bench {
 async fn bench_with(token: &str, tls: bool) -> Bench {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (server, sessions) = serve_on(listener, tls);
+    let (server, sessions) = serve_on(listener, tls, Arc::default());
     let (driver, leave, worker) = worker(address, token, tls);
     Bench { driver, sessions, leave, worker, server }
 }
 
-type Sessions = mpsc::Receiver<(Streaming<SessionRequest>, mpsc::Sender<Answer>)>;
+pub(crate) type Sessions = mpsc::Receiver<(Streaming<SessionRequest>, mpsc::Sender<Answer>)>;
 
-fn serve_on(listener: TcpListener, tls: bool) -> (JoinHandle<()>, Sessions) {
+pub(crate) fn serve_on(listener: TcpListener, tls: bool, joins: Arc<Joins>) -> (JoinHandle<()>, Sessions) {
     let (sessions, receiver) = mpsc::channel(4);
     let mut server = Server::builder();
     if tls {
@@ -123,7 +146,7 @@ fn serve_on(listener: TcpListener, tls: bool) -> (JoinHandle<()>, Sessions) {
         server = server.tls_config(ServerTlsConfig::new().identity(Identity::from_pem(pair.0, pair.1))).unwrap();
     }
     let serving = server
-        .add_service(WorkerServiceServer::new(Service { sessions }))
+        .add_service(WorkerServiceServer::new(Service { sessions, joins }))
         .serve_with_incoming(TcpListenerStream::new(listener));
     (tokio::spawn(async move { serving.await.unwrap() }), receiver)
 }
@@ -138,7 +161,7 @@ fn worker(
     (driver, leave, tokio::spawn(crate::run(options, level)))
 }
 
-fn options(address: SocketAddr, token: &str, tls: bool) -> (Arc<FakeDriver>, crate::Options) {
+pub(crate) fn options(address: SocketAddr, token: &str, tls: bool) -> (Arc<FakeDriver>, crate::Options) {
     let driver = Arc::new(FakeDriver::default());
     let shared = Arc::clone(&driver);
     let drivers = Drivers::new(["container"], move |_| Ok(Arc::clone(&shared) as Arc<dyn crate::driver::Driver>));
@@ -146,7 +169,7 @@ fn options(address: SocketAddr, token: &str, tls: bool) -> (Arc<FakeDriver>, cra
         servers: vec![if tls { format!("https://localhost:{}", address.port()) } else { format!("http://{address}") }],
         ca: tls.then(|| concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ca.pem").into()),
         id: "lab-1".into(),
-        token: token.to_owned().into(),
+        identity: crate::Identity::Credential(token.to_owned().into()),
         labels: std::iter::once(("lab".to_owned(), "brno".to_owned())).collect(),
         slots: 3,
         kill_slots: 2,
@@ -156,7 +179,7 @@ fn options(address: SocketAddr, token: &str, tls: bool) -> (Arc<FakeDriver>, cra
 }
 
 /// The server's end of one session.
-struct Session {
+pub(crate) struct Session {
     hello: Hello,
     says: Streaming<SessionRequest>,
     answers: mpsc::Sender<Answer>,
@@ -180,7 +203,7 @@ impl Bench {
     }
 }
 
-async fn next_session(sessions: &mut Sessions) -> Session {
+pub(crate) async fn next_session(sessions: &mut Sessions) -> Session {
     let (mut says, answers) = within(sessions.recv()).await.unwrap();
     match within(says.message()).await.unwrap().unwrap().message {
         Some(Says::Hello(hello)) => Session { hello, says, answers },
@@ -243,7 +266,7 @@ impl Session {
     }
 }
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(20), future).await.expect("nothing happened")
 }
 
@@ -428,7 +451,7 @@ async fn a_worker_told_to_leave_now_leaves_now() {
 async fn a_refused_token_ends_the_worker() {
     let mut bench = bench_with("bad", false).await;
     let message = bench.end().await.unwrap_err().to_string();
-    assert!(message.contains("unknown token") && message.contains("create-worker lab-1"), "{message}");
+    assert!(message.contains("unknown token") && message.contains("worker token lab-1"), "{message}");
     assert!(!message.contains("bad"), "{message}");
 }
 
@@ -438,7 +461,7 @@ async fn a_removed_worker_ends() {
     let session = bench.session().await;
     session.answers.send(Err(Status::not_found("there is no worker lab-1"))).await.unwrap();
     let message = bench.end().await.unwrap_err().to_string();
-    assert!(message.contains("there is no worker lab-1") && message.contains("create-worker lab-1"), "{message}");
+    assert!(message.contains("there is no worker lab-1") && message.contains("worker token lab-1"), "{message}");
 }
 
 #[tokio::test]
@@ -465,7 +488,7 @@ async fn a_server_that_comes_up_later_is_found() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let (driver, leave, worker) = worker(address, "good", false);
-    let (server, sessions) = serve_on(TcpListener::bind(address).await.unwrap(), false);
+    let (server, sessions) = serve_on(TcpListener::bind(address).await.unwrap(), false, Arc::default());
     let mut bench = Bench { driver, sessions, leave, worker, server };
     bench.welcomed().await;
 }
@@ -477,7 +500,7 @@ async fn options_that_cannot_work_are_told() {
             servers: vec![server.into()],
             ca: ca.map(Into::into),
             id: "lab-1".into(),
-            token: "good".to_owned().into(),
+            identity: crate::Identity::Credential("good".to_owned().into()),
             labels: std::collections::HashMap::new(),
             slots: 1,
             kill_slots: 1,

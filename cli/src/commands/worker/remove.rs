@@ -24,6 +24,6 @@ pub(crate) async fn run(context: &Context<'_>, args: Remove) -> Result<(), Failu
         }
     })
     .await?;
-    context.out.note(&format!("worker {id} is removed; its token is void, and what it ran is given to others"));
+    context.out.note(&format!("worker {id} is removed; its credentials are void, and what it ran is given to others"));
     Ok(())
 }

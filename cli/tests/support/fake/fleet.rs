@@ -144,6 +144,27 @@ impl WorkerService for Fake {
         Err(Status::unimplemented("no workers here"))
     }
 
+    async fn join(&self, _: Request<worker::JoinRequest>) -> Answer<worker::JoinResponse> {
+        Err(Status::unimplemented("no workers here"))
+    }
+
+    async fn renew_certificate(
+        &self,
+        _: Request<worker::RenewCertificateRequest>,
+    ) -> Answer<worker::RenewCertificateResponse> {
+        Err(Status::unimplemented("no workers here"))
+    }
+
+    async fn create_join_token(
+        &self,
+        request: Request<worker::CreateJoinTokenRequest>,
+    ) -> Answer<worker::CreateJoinTokenResponse> {
+        let worker::CreateJoinTokenRequest { id, lifetime } = request.into_inner();
+        self.ask("token", format!("{id} {:?}", lifetime.map(|lifetime| lifetime.seconds)));
+        let expires_at = Some(prost_types::Timestamp { seconds: 1_900_000_000, nanos: 0 });
+        Ok(Response::new(worker::CreateJoinTokenResponse { join_token: "spj_test".to_owned(), expires_at }))
+    }
+
     async fn list_workers(&self, request: Request<worker::ListWorkersRequest>) -> Answer<worker::ListWorkersResponse> {
         if !is_staff(&request) {
             return Err(Status::permission_denied("only staff may see workers"));

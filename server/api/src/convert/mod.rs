@@ -3,6 +3,7 @@
 mod appliance;
 pub(crate) mod event;
 mod group;
+pub(crate) mod join;
 mod pool;
 mod provider;
 mod task;

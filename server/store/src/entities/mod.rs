@@ -9,10 +9,12 @@
 
 pub(crate) mod appliance;
 pub(crate) mod appliance_endpoint;
+pub(crate) mod authority;
 pub(crate) mod event;
 pub(crate) mod installation;
 pub(crate) mod job;
 pub(crate) mod job_run;
+pub(crate) mod join_token;
 pub(crate) mod leadership;
 pub(crate) mod pool;
 pub(crate) mod provider;

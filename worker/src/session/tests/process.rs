@@ -84,7 +84,7 @@ impl Process {
     async fn of(test: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (server, mut sessions) = serve_on(listener, false);
+        let (server, mut sessions) = serve_on(listener, false, Arc::default());
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "--ignored", &format!("session::tests::process::{test}")]);
