@@ -3,6 +3,7 @@
 
 mod access;
 mod drain;
+mod join;
 mod list;
 mod log;
 mod outage;

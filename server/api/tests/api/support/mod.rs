@@ -61,7 +61,7 @@ impl Drop for Served {
 
 /// Sends a token with each call.
 #[derive(Clone)]
-pub(crate) struct Bearer(Option<String>);
+pub(crate) struct Bearer(pub(crate) Option<String>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -221,7 +221,7 @@ fn catalogue() -> Catalogue {
 }
 
 /// Tells each worker who it is and ends.
-struct Greeter;
+pub(crate) struct Greeter;
 
 #[tonic::async_trait]
 impl SessionHandler for Greeter {
