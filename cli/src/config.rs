@@ -16,12 +16,20 @@ use crate::failure::Failure;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
+    /// One URL, or several of one installation, separated by commas.
     pub(crate) server: Option<String>,
     pub(crate) ca: Option<PathBuf>,
     #[serde(default)]
     pub(crate) insecure: bool,
     /// Belongs to `server`, and is sent to no other.
     pub(crate) token: Option<Secret>,
+}
+
+impl Config {
+    /// Whether it is about this server: its one, or one of its several.
+    pub(crate) fn is_for(&self, server: &str) -> bool {
+        self.server.as_deref().is_some_and(|saved| saved.split(',').any(|saved| saved.trim() == server.trim()))
+    }
 }
 
 /// `$XDG_CONFIG_HOME/sprout/config.yaml`, or `~/.config/sprout/config.yaml`.

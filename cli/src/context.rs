@@ -42,7 +42,8 @@ impl<'a> Context<'a> {
     /// The server to talk to, without a token.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         let config = self.config()?;
-        let server = self.args.server.clone().or(config.server).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        let named = Some(self.args.server.join(",")).filter(|servers| !servers.is_empty());
+        let server = named.or(config.server).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         Ok(Settings {
             ca: self.args.ca.clone().or(config.ca),
             insecure: self.args.insecure || config.insecure,
@@ -66,8 +67,9 @@ impl<'a> Context<'a> {
         if let Some(token) = env::var("SPROUT_TOKEN").ok().filter(|token| !token.is_empty()) {
             return Ok(Some(Secret::from(token)));
         }
-        // The saved token is for the saved server; another one must not get to see it.
+        // The saved token is for the saved servers; another one must not get to see it.
         let config = self.config()?;
-        Ok(config.token.filter(|_| config.server.as_deref() == Some(server)))
+        let is_for_all = server.split(',').all(|server| config.is_for(server));
+        Ok(config.token.filter(|_| is_for_all))
     }
 }

@@ -85,6 +85,26 @@ fn a_config_file_with_a_typo_is_named_with_the_place() {
 }
 
 #[test]
+fn several_servers_are_separated_by_commas_or_given_again() {
+    let bed = Bed::new();
+    let (dead, server) = ("http://127.0.0.1:1".to_owned(), format!("http://{}", bed.address));
+    let mut login = bed.bare(&["login", "alice", "--server", &format!("{dead},{server}")]);
+    let mut child = login.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"correct horse\n").unwrap();
+    assert_eq!(ran(child.wait_with_output().unwrap()).code, 0);
+    // The token is for each of them, and the one that is there answers.
+    let calls: [&[&str]; 3] =
+        [&["whoami"], &["whoami", "--server", &server], &["whoami", "--server", &server, "--server", &dead]];
+    for call in calls {
+        let whoami = ran(bed.bare(call).output().unwrap());
+        assert_eq!(whoami.code, 0, "{call:?}: {}", whoami.stderr);
+    }
+    assert_eq!(ran(bed.bare(&["whoami", "--server", &dead]).output().unwrap()).code, 5);
+    assert_eq!(ran(bed.bare(&["logout"]).output().unwrap()).code, 0);
+    assert_eq!(ran(bed.bare(&["whoami"]).output().unwrap()).code, 4);
+}
+
+#[test]
 fn login_keeps_the_token_for_its_server_and_logout_forgets_it() {
     let bed = Bed::new();
     let server = format!("http://{}", bed.address);
@@ -107,6 +127,10 @@ fn login_keeps_the_token_for_its_server_and_logout_forgets_it() {
     // Another address is another server, even when the same process answers there.
     let elsewhere = format!("http://localhost:{}", bed.address.port());
     assert_eq!(ran(bed.bare(&["whoami", "--server", &elsewhere]).output().unwrap()).code, 4);
+
+    // Nor may any of several be another one.
+    let mixed = format!("{server},{elsewhere}");
+    assert_eq!(ran(bed.bare(&["whoami", "--server", &mixed]).output().unwrap()).code, 4);
 
     assert_eq!(ran(bed.bare(&["logout"]).output().unwrap()).code, 0);
     assert!(!fs::read_to_string(bed.config()).unwrap().contains("good"));

@@ -27,8 +27,8 @@ struct Args {
     /// Configuration; its section `worker` is read
     #[arg(long, value_name = "FILE", env = "SPROUT_CONFIG")]
     config: Option<PathBuf>,
-    /// URL of the server; given again for each of several that share a database [default: http://127.0.0.1:7600]
-    #[arg(long, value_name = "URL")]
+    /// URL of the server; of several that share a database, separated by commas or given again [default: http://127.0.0.1:7600]
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
     server: Vec<String>,
     /// Id of this worker, unique and kept across restarts [default: the host's name]
     #[arg(long)]

@@ -45,9 +45,17 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct ConnectionArgs {
-    /// Server, as https://HOST:PORT, or http://127.0.0.1:PORT on this machine (there, port 7600 is the default).
-    #[arg(long, global = true, env = "SPROUT_SERVER", hide_env_values = true, value_name = "URL")]
-    pub(crate) server: Option<String>,
+    /// Server, as https://HOST:PORT, or http://127.0.0.1:PORT on this machine (there, port 7600 is the default); of several
+    /// that share a database, separated by commas or given again, one is called until it fails, then the next.
+    #[arg(
+        long,
+        global = true,
+        env = "SPROUT_SERVER",
+        hide_env_values = true,
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub(crate) server: Vec<String>,
     /// PEM file with the certificates to trust instead of the system's.
     #[arg(long, global = true, env = "SPROUT_CA", hide_env_values = true, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,

@@ -13,7 +13,7 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<(), Failure> {
     let done = connection.users().logout(LogoutRequest {}).await.map_err(|status| connection.explain(status));
     // Forgotten here in any case: also when the server cannot be told, or knows the token no more.
     let mut saved = context.config()?;
-    if saved.server.as_deref() == Some(connection.server()) && saved.token.take().is_some() {
+    if saved.is_for(connection.server()) && saved.token.take().is_some() {
         config::save(&context.config_path()?, &saved)?;
     }
     match done {

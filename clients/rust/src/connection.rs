@@ -67,7 +67,8 @@ impl Interceptor for Bearer {
 }
 
 /// A server, connected to with the first call, and again whenever the connection broke. Of several servers one is called until it fails, then the
-/// next: a call that may be repeated reaches another one when it is (see [`crate::retry`]). Cheap to clone.
+/// next: a call goes there by itself if nobody was there to send it to; one that was sent reaches another one when it is repeated, if it may be
+/// (see [`crate::retry`]). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Connection {
     channel: Failover,

@@ -137,7 +137,7 @@ impl ClientError {
     }
 }
 
-fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
+pub(crate) fn find<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     causes(error).find_map(|e| e.downcast_ref())
 }
 

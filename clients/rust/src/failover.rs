@@ -1,20 +1,25 @@
 //! Several servers of one installation as one channel: calls go to one of them, until it fails; then to the next.
 
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
 
 use http::{Request, Response};
+use http_body::{Frame, SizeHint};
 use tonic::{
-    Code, Status,
+    Code, ConnectError, Status,
     body::Body,
     codegen::{BoxFuture, Service},
     transport::{Channel, Error},
 };
+
+use crate::error::find;
 
 /// The servers, and which of them is called now. Cheap to clone; all clones follow one another.
 #[derive(Clone, Debug)]
@@ -68,22 +73,63 @@ impl Service<Request<Body>> for Failover {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (current, count) = (self.current.clone(), self.servers.len());
-        let Some((index, mut channel)) = self.ready.take() else {
+        let (current, servers) = (self.current.clone(), self.servers.clone());
+        let Some((mut index, mut channel)) = self.ready.take() else {
             return Box::pin(std::future::pending()); // nobody calls what was not asked to be ready
         };
+        let (parts, body) = request.into_parts();
+        let body = Lent(Arc::new(Mutex::new(body)));
         Box::pin(async move {
-            let answer = channel.call(request).await;
-            let failed = match &answer {
-                Ok(response) => {
-                    Status::from_header_map(response.headers()).is_some_and(|s| s.code() == Code::Unavailable)
+            for others in (0..servers.len()).rev() {
+                let answer = channel.call(Request::from_parts(parts.clone(), Body::new(body.clone()))).await;
+                let (failed, sent) = match &answer {
+                    Ok(response) => (is_unavailable(response), true),
+                    Err(error) => (true, find::<ConnectError>(error).is_none()),
+                };
+                if failed {
+                    leave(&current, index, servers.len());
                 }
-                Err(_) => true,
-            };
-            if failed {
-                leave(&current, index, count);
+                if sent || others == 0 {
+                    return answer;
+                }
+                // Nobody is there, so nothing was sent: any call may go to the next one.
+                index = (index + 1) % servers.len();
+                let Some((_, next)) = servers.get(index) else { return answer };
+                channel = next.clone();
+                poll_fn(|context| channel.poll_ready(context)).await?;
             }
-            answer
+            std::future::pending().await // there is always a server
         })
+    }
+}
+
+fn is_unavailable(response: &Response<Body>) -> bool {
+    Status::from_header_map(response.headers()).is_some_and(|status| status.code() == Code::Unavailable)
+}
+
+/// The body of a request, which is still whole where no connection came about.
+#[derive(Clone)]
+struct Lent(Arc<Mutex<Body>>);
+
+impl Lent {
+    fn body(&self) -> MutexGuard<'_, Body> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl http_body::Body for Lent {
+    type Data = <Body as http_body::Body>::Data;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut *self.body()).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body().is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body().size_hint()
     }
 }

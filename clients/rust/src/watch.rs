@@ -20,7 +20,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Opens a stream behind the last message seen.
-type Opener<T> = Box<dyn Fn(&Connection, Option<&T>) -> Opening<T> + Send>;
+type Opener<T> = Box<dyn Fn(&Connection, Option<&T>) -> Opening<T> + Send + Sync>;
 type Opening<T> = Pin<Box<dyn Future<Output = Result<Response<Streaming<T>>, Status>> + Send>>;
 
 /// What a watch tells.
