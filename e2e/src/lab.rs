@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -23,14 +22,15 @@ use tokio::{process::Command, time::timeout};
 
 use crate::{
     LONG, Provider,
-    process::{Supervised, binary, run},
+    process::{Supervised, admin, binary, free_ports, run},
 };
 
 /// Key of the one provider.
 const PROVIDER: &str = "lab";
 /// Name of the one group.
 const GROUP: &str = "demo";
-const PASSWORD: &str = "correct horse battery";
+/// Of the superuser.
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// What differs between labs.
 #[derive(Debug, Clone, Default)]
@@ -67,12 +67,12 @@ impl Lab {
     pub async fn start(kind: Kind, provider: Provider, options: LabOptions) -> Result<Option<Self>> {
         let Some(database) = EmptyDatabase::new(kind).await? else { return Ok(None) };
         let directory = tempfile::tempdir()?;
-        let port = free_port()?;
+        let port = free_ports(1)?[0];
         let config = write_config(directory.path(), port, database.url(), &provider, &options)?;
         admin(&config, &["migrate"], "").await?;
         admin(&config, &["create-superuser", "--name", "admin", "--password-stdin"], PASSWORD).await?;
         let token = admin(&config, &["create-worker", "lab-1"], "").await?;
-        fs::write(directory.path().join("worker.token"), token.trim())?;
+        fs::write(directory.path().join("worker.join"), token.trim())?;
         let store = sprout_store::SeaStore::open(&database.options()).await?;
         let installation = store.installation_id().await?;
 
@@ -253,16 +253,7 @@ impl Lab {
     }
 }
 
-/// A port that stays free while the server is down: not one of those that outgoing connections are given (32768 and up, ip(7)), among them
-/// those that look for that very server.
-fn free_port() -> Result<u16> {
-    let start = u16::try_from(std::process::id() % 10_000)?;
-    let candidates = (0..10_000).map(|n| 20_000 + (start + n) % 10_000);
-    let mut free = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.next().context("no port is free between 20000 and 30000")
-}
-
-async fn sign_in(url: &str) -> Result<(Connection, String)> {
+pub(crate) async fn sign_in(url: &str) -> Result<(Connection, String)> {
     let anonymous = Connection::open(Settings::new(url))?;
     let login = LoginRequest { name: "admin".into(), password: PASSWORD.into(), lifetime: None };
     let answer = timeout(LONG, async {
@@ -277,14 +268,6 @@ async fn sign_in(url: &str) -> Result<(Connection, String)> {
     .context("the server never came up")?;
     let settings = Settings { token: Some(answer.token.clone().into()), ..Settings::new(url) };
     Ok((Connection::open(settings)?, answer.token))
-}
-
-async fn admin(config: &Path, arguments: &[&str], input: &str) -> Result<String> {
-    let mut command = Command::new(binary("sprout-server")?);
-    command.args(arguments).arg("--config").arg(config);
-    let output = run(&mut command, input).await?;
-    ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 fn write_config(dir: &Path, port: u16, database: &str, provider: &Provider, options: &LabOptions) -> Result<PathBuf> {
@@ -304,7 +287,8 @@ fn write_config(dir: &Path, port: u16, database: &str, provider: &Provider, opti
 worker:
   server: http://127.0.0.1:{port}
   id: lab-1
-  token_file: {dir}/worker.token
+  join_token_file: {dir}/worker.join
+  state_dir: {dir}/worker
 ",
         dir = dir.display(),
         pattern = options.template_pattern.as_ref().unwrap_or(&provider.template_pattern),

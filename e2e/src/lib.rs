@@ -3,16 +3,24 @@
 //! The binaries are those of the same build; `cargo build --workspace --bins` makes them.
 #![allow(clippy::print_stdout, clippy::expect_used)] // why a test was skipped; a test's frame
 
+mod installation;
+mod installed;
 mod lab;
 mod process;
+mod program;
 mod provider;
+mod service;
 
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
+pub use installation::{GROUP, Installation, Plan};
+pub use installed::{Installed, Private, installed};
 pub use lab::{Lab, LabOptions};
 pub use process::{Supervised, binary, run};
+pub use program::Program;
 pub use provider::{Kind as ProviderKind, Provider};
+pub use service::Service;
 pub use sprout_test_support::database::Kind as DatabaseKind;
 
 /// Anything a healthy installation does takes less.
@@ -50,6 +58,19 @@ where
     if let Err(error) = outcome {
         panic!("{error:?}");
     }
+}
+
+/// Repeats something until it succeeds, two minutes at most.
+pub async fn retry<T>(what: &str, try_it: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let mut last = None;
+    for _ in 0..600 {
+        match try_it().await {
+            Ok(done) => return Ok(done),
+            Err(error) => last = Some(error),
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    anyhow::bail!("never: {what}: {last:?}")
 }
 
 /// Makes `sqlite_container::name`, `postgres_container::name`, `sqlite_libvirt::name` and `postgres_libvirt::name` of each

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    net::TcpListener,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Output, Stdio},
@@ -26,6 +27,23 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     built.with_context(|| format!("{name} is not built; run `cargo build --workspace --bins`"))
 }
 
+/// Runs `sprout-server` with a configuration to the end of a command; returns what it printed. A database that keeps it waiting, on a machine
+/// that has much to do, is asked again.
+pub(crate) async fn admin(config: &Path, arguments: &[&str], input: &str) -> Result<String> {
+    let mut tries = 5;
+    loop {
+        let mut command = Command::new(binary("sprout-server")?);
+        command.args(arguments).arg("--config").arg(config);
+        let output = run(&mut command, input).await?;
+        if output.status.success() {
+            return Ok(String::from_utf8(output.stdout)?);
+        }
+        let error = String::from_utf8_lossy(&output.stderr);
+        tries -= 1;
+        ensure!(tries > 0 && error.contains("PostgreSQL does not answer"), "{arguments:?}: {error}");
+    }
+}
+
 /// Runs a program to its end, with this on its standard input.
 pub async fn run(command: &mut Command, input: &str) -> Result<Output> {
     let mut child =
@@ -34,6 +52,16 @@ pub async fn run(command: &mut Command, input: &str) -> Result<Output> {
     stdin.write_all(input.as_bytes()).await?;
     drop(stdin);
     Ok(child.wait_with_output().await?)
+}
+
+/// Ports that stay free while those who listen there are down: not of those that outgoing connections are given (32768 and up, ip(7)), among
+/// them those that look for that very server. Tests that run at the same time begin to look at different places.
+pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
+    let start = u16::try_from(std::process::id().wrapping_mul(16) % 10_000)?;
+    let candidates = (0..10_000).map(|n| 20_000 + (start + n) % 10_000);
+    let free: Vec<_> = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect();
+    ensure!(free.len() == count, "no ports are free between 20000 and 30000");
+    Ok(free)
 }
 
 /// Moves logs to where they survive the test.

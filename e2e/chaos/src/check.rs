@@ -16,12 +16,13 @@ use sprout_client::{
         workflow::ListWorkflowsRequest,
     },
 };
+use sprout_e2e::retry;
 use tokio::time::{sleep, timeout};
 
 use crate::{
     fault::Faults,
     load::Served,
-    world::{APPLIANCE_LIMIT, PROVISIONING_LIMIT, World, retry},
+    world::{APPLIANCE_LIMIT, PROVISIONING_LIMIT, World},
 };
 
 /// One promise, and how it was broken.
@@ -38,7 +39,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) async fn make(world: &World, served: &Served, faults: &Faults) -> Result<Self> {
-        let client = world.client(1)?;
+        let client = world.installation.client(1)?;
         let quiet = quiet(&client, served).await;
         let events = all_events(&client).await?;
         let there = appliances(&client).await?;

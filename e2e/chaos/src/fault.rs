@@ -1,21 +1,16 @@
 //! What goes wrong, one thing after the other, from a seed.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result};
 use sprout_client::proto::{
     sim::{Fault, FaultKind, SetFaultsRequest},
     task::StepErrorReason,
 };
-use tokio::{
-    process::Command,
-    time::{Instant, sleep, sleep_until},
-};
+use sprout_e2e::{Program, Service, retry};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::{
-    process::Process,
-    world::{World, retry},
-};
+use crate::world::World;
 
 /// How often what was done.
 pub(crate) struct Faults(pub(crate) BTreeMap<&'static str, u32>);
@@ -45,8 +40,8 @@ impl Faults {
 }
 
 async fn one(world: &World, random: &mut fastrand::Rng, until: Instant) -> Result<&'static str> {
-    let server = &world.servers[random.usize(..world.servers.len())];
-    let worker = &world.workers[random.usize(..world.workers.len())];
+    let server = &world.installation.servers[random.usize(..world.installation.servers.len())];
+    let worker = &world.installation.workers[random.usize(..world.installation.workers.len())];
     let most = until.saturating_duration_since(Instant::now());
     let mut pause = |from: u64, to: u64| Duration::from_millis(random.u64(from..to)).min(most);
     Ok(match pause(0, 100).as_millis() {
@@ -54,25 +49,10 @@ async fn one(world: &World, random: &mut fastrand::Rng, until: Instant) -> Resul
         20..45 => killed(worker, pause(0, 15_000), "worker killed").await?,
         45..60 => frozen(worker, pause(1_000, 20_000), "worker frozen").await?,
         60..68 => frozen(server, pause(1_000, 15_000), "server frozen").await?,
-        68..74 => killed(&world.sim, pause(0, 3_000), "provider killed").await?,
-        74..82 => {
-            kill_service(&world.services, "redis", "KILL").await?;
-            sleep(pause(0, 5_000)).await;
-            world.revive("redis").await?;
-            "Redis killed"
-        }
-        82..87 => {
-            kill_service(&world.services, "postgres", "KILL").await?;
-            sleep(pause(500, 4_000)).await;
-            world.revive("postgres").await?;
-            "PostgreSQL killed"
-        }
-        87..91 => {
-            kill_service(&world.services, "postgres", "INT").await?;
-            sleep(pause(500, 4_000)).await;
-            world.revive("postgres").await?;
-            "PostgreSQL restarted"
-        }
+        68..74 => killed(&world.installation.sim, pause(0, 3_000), "provider killed").await?,
+        74..82 => down(&world.redis, "KILL", pause(0, 5_000), "Redis killed").await?,
+        82..87 => down(&world.postgres, "KILL", pause(500, 4_000), "PostgreSQL killed").await?,
+        87..91 => down(&world.postgres, "INT", pause(500, 4_000), "PostgreSQL restarted").await?,
         _ => {
             world.proxies.iter().for_each(crate::proxy::Proxy::cut);
             "connections cut"
@@ -80,26 +60,25 @@ async fn one(world: &World, random: &mut fastrand::Rng, until: Instant) -> Resul
     })
 }
 
-async fn killed(process: &Arc<Process>, down: Duration, what: &'static str) -> Result<&'static str> {
+async fn killed(process: &Program, down: Duration, what: &'static str) -> Result<&'static str> {
     process.kill().await?;
     sleep(down).await;
     process.ensure_running().await?;
     Ok(what)
 }
 
-async fn frozen(process: &Arc<Process>, pause: Duration, what: &'static str) -> Result<&'static str> {
+async fn frozen(process: &Program, pause: Duration, what: &'static str) -> Result<&'static str> {
     process.signal("STOP").await?;
     sleep(pause).await;
     process.signal("CONT").await?;
     Ok(what)
 }
 
-async fn kill_service(services: &Path, name: &str, signal: &str) -> Result<()> {
-    let pid = std::fs::read_to_string(services.join(name).join(format!("{name}.pid")))?;
-    let kill = format!("kill -{signal} {}", pid.trim());
-    // That it has ended already is as good.
-    Command::new("sh").args(["-c", &kill]).status().await?;
-    Ok(())
+async fn down(service: &Service, signal: &str, pause: Duration, what: &'static str) -> Result<&'static str> {
+    service.signal(signal).await?;
+    sleep(pause).await;
+    service.revive().await?;
+    Ok(what)
 }
 
 /// Calls fail, hang, are carried out late or unseen; machines vanish, crash and do not boot.

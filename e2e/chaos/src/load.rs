@@ -14,6 +14,7 @@ use sprout_client::{
         pool::{ExtendPoolRequest, GetPoolRequest, KillPoolRequest, Pool, PoolState, RequestPoolRequest},
     },
 };
+use sprout_e2e::{GROUP, retry};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -21,7 +22,7 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use crate::world::{World, retry};
+use crate::world::World;
 
 /// A call that is not answered within this time is repeated.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -58,14 +59,15 @@ impl Load {
         let mut load = Self { over, users: JoinSet::new(), watcher: JoinSet::new(), served };
         for number in 0..users {
             let user = User {
-                clients: vec![world.client(0)?, world.client(1)?],
+                clients: vec![world.installation.client(0)?, world.installation.client(1)?],
                 random: fastrand::Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(u64::from(number))),
                 served: load.served.clone(),
                 over: load.over.subscribe(),
             };
             load.users.spawn_local(user.work());
         }
-        let (clients, served) = (vec![world.client(0)?, world.client(1)?], load.served.clone());
+        let (clients, served) =
+            (vec![world.installation.client(0)?, world.installation.client(1)?], load.served.clone());
         load.watcher.spawn(watch_all(clients, served));
         Ok(load)
     }
@@ -123,7 +125,7 @@ impl User {
         let lease = self.random.i64(8..60);
         let request = RequestPoolRequest {
             request_id: uuid::Uuid::new_v4().to_string(),
-            group: "chaos".into(),
+            group: GROUP.into(),
             count: self.random.u32(1..=3),
             lease: Some(prost_types::Duration { seconds: lease, nanos: 0 }),
             ..RequestPoolRequest::default()

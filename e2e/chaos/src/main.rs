@@ -5,7 +5,6 @@
 mod check;
 mod fault;
 mod load;
-mod process;
 mod proxy;
 mod world;
 
@@ -51,7 +50,10 @@ async fn run(args: Args) -> Result<bool> {
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000));
     println!("chaos: {} min of faults, {} users, seed {seed}", args.minutes, args.users);
     let world = World::start(&args.services).await?;
-    println!("chaos: 2 servers, 3 workers and the simulated provider are up; logs in {}", world.directory().display());
+    println!(
+        "chaos: 2 servers, 3 workers and the simulated provider are up; logs in {}",
+        world.installation.directory().display()
+    );
     let load = Load::start(&world, args.users, seed)?;
     let until = Instant::now() + Duration::from_secs_f64(args.minutes * 60.0);
     let faults = Faults::play(&world, until, seed).await?;

@@ -1,9 +1,9 @@
-//! A process that is killed, frozen, thawed and started again.
+//! A process that is killed, frozen, thawed and started again, when a test wants it.
 
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::Arc,
 };
 
@@ -15,28 +15,29 @@ use tokio::{
 };
 
 /// One of ours.
-pub(crate) struct Process {
-    pub(crate) name: String,
+pub struct Program {
+    /// For its log.
+    pub name: String,
     log: PathBuf,
     make: Box<dyn Fn() -> Command + Send + Sync>,
     child: Mutex<Option<Child>>,
 }
 
-impl Process {
+impl Program {
     /// Starts it; what it prints is appended to `NAME.log` in the directory.
-    pub(crate) async fn start(
+    pub async fn start(
         name: &str,
         directory: &Path,
         make: impl Fn() -> Command + Send + Sync + 'static,
     ) -> Result<Arc<Self>> {
         let log = directory.join(format!("{name}.log"));
-        let process = Self { name: name.to_owned(), log, make: Box::new(make), child: Mutex::new(None) };
-        process.ensure_running().await?;
-        Ok(Arc::new(process))
+        let program = Self { name: name.to_owned(), log, make: Box::new(make), child: Mutex::new(None) };
+        program.ensure_running().await?;
+        Ok(Arc::new(program))
     }
 
     /// Starts it unless it runs, and lets it go on if it was frozen.
-    pub(crate) async fn ensure_running(&self) -> Result<()> {
+    pub async fn ensure_running(&self) -> Result<()> {
         let mut child = self.child.lock().await;
         if let Some(running) = child.as_mut()
             && running.try_wait()?.is_none()
@@ -51,7 +52,7 @@ impl Process {
     }
 
     /// Sends a signal by name; nothing if it does not run.
-    pub(crate) async fn signal(&self, signal: &str) -> Result<()> {
+    pub async fn signal(&self, signal: &str) -> Result<()> {
         let mut child = self.child.lock().await;
         let Some(running) = child.as_mut() else { return Ok(()) };
         if running.try_wait()?.is_some() { Ok(()) } else { self.signal_to(running, signal).await }
@@ -66,7 +67,7 @@ impl Process {
     }
 
     /// Kills it and waits until it is dead.
-    pub(crate) async fn kill(&self) -> Result<()> {
+    pub async fn kill(&self) -> Result<()> {
         let mut child = self.child.lock().await;
         if let Some(mut running) = child.take() {
             running.kill().await?;
@@ -75,7 +76,7 @@ impl Process {
     }
 
     /// Lets it end in an orderly way.
-    pub(crate) async fn stop(&self) -> Result<()> {
+    pub async fn stop(&self) -> Result<()> {
         self.ensure_running().await?;
         self.signal("TERM").await?;
         let mut child = self.child.lock().await;
@@ -84,5 +85,18 @@ impl Process {
         let status = status.with_context(|| format!("{} did not end within 30 s of SIGTERM", self.name))??;
         ensure!(status.success(), "{} ended with {status} when asked to stop", self.name);
         Ok(())
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&self, within: Duration) -> Result<ExitStatus> {
+        let mut child = self.child.lock().await;
+        let mut running = child.take().with_context(|| format!("{} does not run", self.name))?;
+        let status = timeout(within, running.wait()).await;
+        Ok(status.with_context(|| format!("{} did not end within {within:?}", self.name))??)
+    }
+
+    /// Everything it has printed so far.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
     }
 }
