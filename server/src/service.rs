@@ -80,8 +80,12 @@ impl Server {
         let transport = transport(server.tls.as_ref(), tls)?;
         // Which server it was is read in the history of jobs; the random part tells its lives apart.
         let name = format!("{address} {:08x}", rand::random::<u32>());
-        let periods =
-            Periods { check_interval: server.check_interval.0, keep_results: server.keep_results.0, server: name };
+        let periods = Periods {
+            check_interval: server.check_interval.0,
+            keep_results: server.keep_results.0,
+            server: name,
+            ticks: true,
+        };
         let encrypted = server.tls.is_some();
         Ok(Self { listener, transport, wired, address, encrypted, periods, version: options.version })
     }

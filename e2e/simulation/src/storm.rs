@@ -33,10 +33,11 @@ pub(crate) async fn blow(ground: &Arc<Ground>, workers: &Workers, providers: &Pr
                 }
             }
             5 => {
-                if let Some((life, leave)) = workers.some(ground) {
+                if let Some((life, farewell)) = workers.some(ground) {
                     let level = world.choose(&[Leave::Finish, Leave::HandBack, Leave::Soon]).unwrap_or(Leave::Finish);
                     world.note(life.name(), format_args!("is told to leave: {level:?}"));
-                    leave.send_modify(|present| *present = (*present).max(level));
+                    farewell.level.send_modify(|present| *present = (*present).max(level));
+                    farewell.told.cancel();
                 }
             }
             6 => {

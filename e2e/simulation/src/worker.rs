@@ -14,6 +14,7 @@ use sprout_worker::{
     link::{Connector, Link},
 };
 use tokio::{select, sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{driver::SimulatedDriver, provider::Provider, server::Ground, world::Life};
@@ -26,13 +27,21 @@ const FAREWELL: Duration = Duration::from_secs(40);
 /// All providers, by key.
 pub(crate) type Providers = Arc<BTreeMap<String, Arc<Provider>>>;
 
-/// Workers that live, by name, with a way to tell them to leave.
+/// A way to tell a worker to leave.
+#[derive(Clone)]
+pub(crate) struct Farewell {
+    pub(crate) level: watch::Sender<Leave>,
+    /// For who looks whether it does: of two that wait for the level, chance would have it who is woken first.
+    pub(crate) told: CancellationToken,
+}
+
+/// Workers that live, by name.
 #[derive(Default)]
-pub(crate) struct Workers(Mutex<BTreeMap<String, (Life, watch::Sender<Leave>)>>);
+pub(crate) struct Workers(Mutex<BTreeMap<String, (Life, Farewell)>>);
 
 impl Workers {
     /// Some worker that lives.
-    pub(crate) fn some(&self, ground: &Ground) -> Option<(Life, watch::Sender<Leave>)> {
+    pub(crate) fn some(&self, ground: &Ground) -> Option<(Life, Farewell)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let alive: Vec<_> = all.values().filter(|(life, _)| !life.is_over()).cloned().collect();
         ground.world.choose(&alive)
@@ -67,15 +76,16 @@ pub(crate) async fn keep_worker(
     let world = ground.world.clone();
     loop {
         let life = Life::new(name);
-        let (leave, level) = watch::channel(Leave::Stay);
-        workers.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), (life.clone(), leave.clone()));
+        let (sender, level) = watch::channel(Leave::Stay);
+        let farewell = Farewell { level: sender, told: CancellationToken::new() };
+        let known = (life.clone(), farewell.clone());
+        workers.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), known);
         let way = Way { ground: ground.clone(), life: life.clone() };
         let options = options(name, slots, drivers(&providers, &life));
         world.note(name, "begins");
         let mut running = tokio::spawn(sprout_worker::run_over(options, vec![Box::new(way)], level));
         let told = async {
-            let mut told = leave.subscribe();
-            let _ = told.wait_for(|level| *level > Leave::Stay).await; // this loop holds the sender
+            farewell.told.cancelled().await;
             sleep(FAREWELL).await;
         };
         select! {

@@ -29,7 +29,6 @@ fn postgres() {
 }
 
 #[test]
-#[ignore = "tokio's wake-ups of several watchers of one channel, and the scheduler's own clock, are not under control yet"]
 fn a_day_from_the_same_number_is_the_same_day() {
     for kind in [Kind::Sqlite, Kind::Postgres] {
         for seed in [1, 2, 3] {

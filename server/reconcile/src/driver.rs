@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use sprout_app::{
     Term,
     ports::{Bus, Topic},
@@ -49,19 +50,20 @@ pub(crate) async fn run(mut activity: Box<dyn Activity>, bus: Arc<dyn Bus>, shut
     shutdown.run_until_cancelled_owned(forever(activity.as_mut(), bus.as_ref())).await;
 }
 
-/// Runs it while this server leads, until `shutdown`.
+/// Runs these side by side while this server leads, until `shutdown`.
 pub(crate) async fn run_leading(
-    mut activity: Box<dyn Activity>,
+    mut activities: Vec<Box<dyn Activity>>,
     bus: Arc<dyn Bus>,
     mut leading: watch::Receiver<Option<Term>>,
     shutdown: CancellationToken,
 ) {
     let lead = async move {
         while leading.wait_for(Option::is_some).await.is_ok() {
+            let bus = bus.as_ref();
             tokio::select! {
                 biased;
                 _ = leading.wait_for(Option::is_none) => {}
-                () = forever(activity.as_mut(), bus.as_ref()) => {}
+                _ = join_all(activities.iter_mut().map(|activity| forever(activity.as_mut(), bus))) => {}
             }
         }
     };

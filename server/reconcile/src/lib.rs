@@ -35,6 +35,8 @@ pub struct Options {
     pub keep_results: Duration,
     /// Names this server, and no other one nor an earlier life of it: it holds the leadership by this name.
     pub server: String,
+    /// Jobs are told by this machine's clock when they are due. Without, they are found due some seconds later; for where time is not this machine's.
+    pub ticks: bool,
 }
 
 /// An activity ended that never should: a defect, after which the server must not go on as if nothing had happened.
@@ -56,7 +58,10 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     let prune = prune::Prune { app: app.clone(), keep: options.keep_results };
     let every: Vec<Box<dyn Job>> = vec![Box::new(check), Box::new(prune)];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);
-    let mut scheduler = jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?;
+    let scheduler = match options.ticks {
+        true => Some(jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?),
+        false => None,
+    };
 
     let mut running = JoinSet::new();
     let everywhere: [Box<dyn Activity>; 4] = [
@@ -70,9 +75,7 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     }
     let in_one_place: [Box<dyn Activity>; 3] =
         [Box::new(jobs), Box::new(warm::Refill(app.clone())), Box::new(provider::CheckNew::new(app.clone()))];
-    for activity in in_one_place {
-        running.spawn(driver::run_leading(activity, app.bus().clone(), leading.clone(), shutdown.clone()));
-    }
+    running.spawn(driver::run_leading(in_one_place.into(), app.bus().clone(), leading, shutdown.clone()));
     running.spawn({
         let (app, shutdown) = (app.clone(), shutdown.clone());
         async move {
@@ -84,7 +87,9 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     if let Ok(Err(error)) = timeout(STEP_DOWN, app.step_down(&server)).await {
         tracing::debug!(%error, "the leadership was not given up; it runs out");
     }
-    if let Err(error) = scheduler.shutdown().await {
+    if let Some(mut scheduler) = scheduler
+        && let Err(error) = scheduler.shutdown().await
+    {
         tracing::debug!(%error, "the scheduler did not shut down cleanly");
     }
     ended

@@ -104,7 +104,7 @@ async fn what_only_the_leader_does_begins_and_ends_with_the_leadership() {
     let (term, leading) = watch::channel(None);
     let (bus, shutdown) = (Arc::new(LocalBus::default()), CancellationToken::new());
     let activity = Box::new(Planned { answers: vec![], ran: sender });
-    tokio::spawn(run_leading(activity, bus.clone(), leading, shutdown.clone()));
+    tokio::spawn(run_leading(vec![activity], bus.clone(), leading, shutdown.clone()));
     let lead = async |long: u64| tokio::time::sleep(Duration::from_secs(long)).await;
     lead(100).await;
     assert!(ran.try_recv().is_err(), "it does not lead");
