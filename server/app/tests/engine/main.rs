@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
 
 mod dispatch;
+mod event;
 mod job;
 mod lease;
 mod pool;
