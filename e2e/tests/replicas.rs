@@ -280,10 +280,7 @@ async fn postgres_away_for_a_while(test: &Installed) -> Result<()> {
             let asked = Instant::now();
             let answer =
                 timeout(Duration::from_secs(5), client.pools().get_pool(GetPoolRequest { id: pools[0] })).await;
-            let status = match answer.context("a call was not answered")? {
-                Ok(_) => continue, // before it was down
-                Err(status) => status,
-            };
+            let Err(status) = answer.context("a call was not answered")? else { continue }; // before it was down
             let took = asked.elapsed();
             ensure!(took <= Duration::from_secs(1) + SLACK, "it took {took:?} to say that the database is away");
             let ClientError::Refused(refusal) = client.explain(status) else { bail!("the server is away, too") };
