@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use sprout_domain::{
-    Result,
+    Reason, Result,
     workflow::{StepError, StepErrorReason},
 };
 
-use crate::{App, ports::Topic, task::key, work::repeated};
+use crate::{App, ports::Topic, task::key, work::repeated, worker::LEASE};
 
 /// A step that was told to stop has this long to say how it ended.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Tasks in one go; more follow at once.
 const BATCH: u64 = 200;
+/// Between two looks while there is something that cannot be dealt with.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl App {
     /// Has steps that were silent for longer than theirs may be stopped, and takes those from their workers that were told to stop and have not
@@ -23,31 +25,46 @@ impl App {
         let mut tx = self.ports.store.read().await?;
         let unanswered = tx.unanswered_tasks(GRACE, BATCH).await?;
         drop(tx);
-        let mut fenced = false;
+        let (mut fenced, mut failed) = (false, false);
         for task in &unanswered {
             let Some(worker) = &task.worker else { continue };
             let why = if task.cancel_requested { "its workflow was ended" } else { &*task.error };
             let message = format!("{why}, and worker {worker} did not answer to being told to stop");
             let reason = if task.cancel_requested { StepErrorReason::Cancelled } else { StepErrorReason::Deadline };
             tracing::warn!(task = %task.id, step = %task.step, %worker, why, "a step does not stop; it is taken from its worker");
-            fenced |= self.finish_task(worker, key(task), Err(StepError { reason, message })).await?;
+            match self.finish_task(worker, key(task), Err(StepError { reason, message })).await {
+                Ok(taken) => fenced |= taken,
+                Err(error) if error.reason == Reason::DatabaseUnavailable => return Err(error),
+                // The others are not to wait for this one.
+                Err(error) => {
+                    failed = true;
+                    tracing::error!(task = %task.id, %error, "a step could not be taken from its worker");
+                }
+            }
         }
         if fenced {
             self.ports.bus.publish(&[Topic::Cancels]); // whoever has the session of that worker tells it
         }
-        if silent as u64 == BATCH || unanswered.len() as u64 == BATCH {
+        if !failed && (silent == Some(BATCH) || unanswered.len() as u64 == BATCH) {
             return Ok(Some(Duration::ZERO));
         }
         let mut tx = self.ports.store.read().await?;
         let next = tx.next_stop(GRACE).await?;
-        Ok(next.map(|at| (at - tx.now()).to_std().unwrap_or_default()))
+        let next = next.map(|at| (at - tx.now()).to_std().unwrap_or_default());
+        // What is late and cannot be dealt with now is looked at now and then.
+        Ok(next.map(|next| if failed || silent.is_none() { next.max(PAUSE) } else { next }))
     }
 
-    async fn stop_silent(&self) -> Result<usize> {
+    /// Returns how many it has stopped. None: this process has not listened for long enough without a break; after an outage all have been
+    /// silent, and what they said meanwhile is about to be written down.
+    async fn stop_silent(&self) -> Result<Option<u64>> {
         let mut work = self.work().await?;
+        if self.listened(work.tx.now()) < LEASE {
+            return Ok(None);
+        }
         let silent = work.tx.silent_tasks(BATCH).await?;
         if silent.is_empty() {
-            return Ok(0);
+            return Ok(Some(0));
         }
         let mut by_limit = std::collections::BTreeMap::<Duration, Vec<_>>::new();
         for task in &silent {
@@ -58,6 +75,6 @@ impl App {
         }
         work.wake(Topic::Cancels);
         work.commit().await?;
-        Ok(silent.len())
+        Ok(Some(silent.len() as u64))
     }
 }

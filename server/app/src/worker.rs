@@ -41,7 +41,8 @@ impl Listening {
     /// The database answered just now; returns for how long it has done so without a break.
     fn look(&mut self, now: Timestamp) -> Duration {
         let since = match self.0 {
-            Some((since, last)) if (now - last).to_std().is_ok_and(|pause| pause <= BREAK) => since,
+            // Two who look at the same time may come in the other order.
+            Some((since, last)) if (now - last).abs().to_std().is_ok_and(|pause| pause <= BREAK) => since,
             _ => now, // also where the clock went back
         };
         self.0 = Some((since, now));
@@ -164,9 +165,8 @@ impl App {
         let silent = tx.silent_workers(LEASE).await?;
         let oldest = tx.longest_silent_since().await?;
         let now = tx.now();
-        let listened = self.listening.lock().unwrap_or_else(PoisonError::into_inner).look(now);
         drop(tx);
-        if listened < LEASE {
+        if self.listened(now) < LEASE {
             return Ok(None);
         }
         for worker in &silent {
@@ -176,15 +176,22 @@ impl App {
         Ok(if silent.is_empty() { oldest.map(|at| LEASE.saturating_sub(age(at))) } else { None })
     }
 
+    /// For how long this process has listened to workers without a break; the database answered just now.
+    pub(crate) fn listened(&self, now: Timestamp) -> Duration {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner).look(now)
+    }
+
     async fn release_worker(&self, worker: &WorkerId) -> Result<()> {
         let mut work = self.work().await?;
         if !work.tx.hold_silent(worker, LEASE).await? {
             return Ok(()); // it is back
         }
+        // Should it be heard again in that session, nobody may confirm what it holds: it has to say so in a new one.
+        work.tx.end_session(worker).await?;
         let tasks = work.tx.tasks_of_worker(worker).await?;
         tracing::warn!(%worker, tasks = tasks.len(), "worker is silent; its tasks are given to others");
         release(&mut work, tasks).await?;
-        work.wake(Topic::Cancels);
+        work.wake(Topic::Workers);
         work.commit().await
     }
 }

@@ -112,6 +112,8 @@ impl Fleet {
         for (worker, session) in open {
             match rows.iter().find(|row| row.worker == worker) {
                 None => self.end(&worker, &session, Some(removed(&worker))),
+                // It was silent for too long, and lost its tasks: it comes back, and learns which.
+                Some(row) if row.session.is_empty() => self.end(&worker, &session, None),
                 Some(row) if row.session != session => self.end(&worker, &session, Some(replaced())),
                 Some(row) => self.drain(&worker, &session, row.drained),
             }

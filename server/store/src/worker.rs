@@ -146,6 +146,13 @@ impl WorkerRows for SeaTx {
         self.hold("last_heard_at <= $2", worker, self.time(lease::begin(self.now, unheard_for))).await
     }
 
+    async fn end_session(&mut self, worker: &WorkerId) -> Result<()> {
+        let no = self.no();
+        let sql = format!("update workers set session = '', connected = {no} where id = $1");
+        self.run(&sql, [worker.0.as_str().into()]).await?;
+        Ok(())
+    }
+
     async fn workers_heard(&mut self, sessions: &[Heard]) -> Result<Vec<WorkerId>> {
         if sessions.is_empty() {
             return Ok(Vec::new());

@@ -23,7 +23,7 @@ pub struct Heard {
 pub struct SessionRow {
     /// The worker.
     pub worker: WorkerId,
-    /// Its newest session.
+    /// Its newest session; empty: it ended because the worker was silent for too long.
     pub session: String,
     /// It is given nothing new, by request.
     pub drained: bool,
@@ -41,6 +41,9 @@ pub trait WorkerRows: Send {
 
     /// Whether this worker was not heard for this long; if so, it stays unheard until the transaction ends.
     async fn hold_silent(&mut self, worker: &WorkerId, unheard_for: Duration) -> Result<bool>;
+
+    /// Ends the worker's session, whichever it is: nothing is given to it, and nothing said in it counts, until there is a new one.
+    async fn end_session(&mut self, worker: &WorkerId) -> Result<()>;
 
     /// Notes that these workers were heard, each if this is still its session. Returns those.
     async fn workers_heard(&mut self, sessions: &[Heard]) -> Result<Vec<WorkerId>>;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use sprout_app::ports::Heard;
 use sprout_domain::{pool::PoolState, workflow::StepKind};
 use sprout_test_support::{database::TestDatabase, on_each_database};
+use tokio::time::{Instant, sleep};
 
-use crate::world::{World, key, well};
+use crate::world::{PATIENCE, World, key, well};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -14,6 +16,8 @@ on_each_database!(
     what_is_given_out_while_the_worker_comes_back_is_not_lost,
     a_worker_goes_on_with_what_it_runs_and_the_rest_is_given_out_again,
     a_cancelled_task_of_a_worker_that_never_answers_ends_with_the_worker,
+    who_lost_its_tasks_is_not_told_that_it_was_heard,
+    after_an_outage_silence_of_steps_proves_nothing,
 );
 
 async fn nothing_is_given_to_a_session_that_was_replaced(db: TestDatabase) -> anyhow::Result<()> {
@@ -69,5 +73,53 @@ async fn a_cancelled_task_of_a_worker_that_never_answers_ends_with_the_worker(db
     assert!(other.finish(key(&claimed[0]), well(StepKind::Stop)).await?);
     other.work().await?;
     assert_eq!(world.pool(pool).await?.pool.state, PoolState::Ended);
+    Ok(())
+}
+
+/// Its server was stopped, and goes on when another one has given its tasks away: whatever it says in that session must not renew its lease.
+async fn who_lost_its_tasks_is_not_told_that_it_was_heard(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("w", &[]).await?;
+    world.request(1, HOUR).await?;
+    let lost = worker.claim().await?.remove(0);
+    let heard = [Heard { worker: worker.id.clone(), session: worker.session.clone(), ago: Duration::ZERO }];
+    assert_eq!(world.app.note(&heard, &[]).await?, std::slice::from_ref(&worker.id));
+    let end = Instant::now() + PATIENCE;
+    while !world.app.current_tasks(&[key(&lost)]).await?.is_empty() {
+        assert!(Instant::now() < end, "it was never silent for too long");
+        world.app.release_silent().await?;
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert!(world.app.note(&heard, &[]).await?.is_empty(), "what it runs is someone else's");
+    assert!(!world.app.worker(&worker.id).await?.connected);
+    assert!(worker.claim().await?.is_empty(), "nothing is given to that session");
+    let back = world.worker("w", &[key(&lost)]).await?;
+    let again = back.claim().await?;
+    assert_eq!((again.len(), again[0].task.epoch), (1, 2));
+    Ok(())
+}
+
+/// Nobody could write down what a healthy step said.
+async fn after_an_outage_silence_of_steps_proves_nothing(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("w", &[]).await?;
+    world.app.ping(&"lab".into(), 1).await?;
+    let ping = worker.claim().await?.remove(0);
+    world.app.stop_stalled().await?;
+    sleep(StepKind::Ping.policy().progress_limit + Duration::from_millis(500)).await;
+    let next = world.app.stop_stalled().await?;
+    assert!(world.app.tasks_to_cancel(std::slice::from_ref(&worker.id)).await?.is_empty(), "it may be about to speak");
+    assert!(next.is_some_and(|next| !next.is_zero()), "and it is looked at again, but not all the time: {next:?}");
+    assert!(worker.finish(key(&ping), well(StepKind::Ping)).await?);
+
+    world.app.ping(&"lab".into(), 1).await?;
+    let silent = worker.claim().await?.remove(0);
+    let end = Instant::now() + PATIENCE;
+    while world.app.tasks_to_cancel(std::slice::from_ref(&worker.id)).await?.is_empty() {
+        assert!(Instant::now() < end, "a step that says nothing goes on for ever");
+        world.app.stop_stalled().await?;
+        sleep(Duration::from_millis(500)).await;
+    }
+    assert!(world.app.task(silent.task.id).await?.stalled);
     Ok(())
 }
