@@ -44,7 +44,7 @@ impl App {
 
     async fn try_finish(&self, worker: &WorkerId, key: TaskKey, outcome: Outcome) -> Result<bool> {
         let mut work = self.work().await?;
-        let Some(mut task) = current_task(&mut work, worker, key).await? else { return Ok(false) };
+        let Some(mut task) = current_task(&mut work, worker, key).await? else { return refused(work).await };
         let outcome = as_counted(&task, outcome);
         if ends_deployment(&task, &outcome) {
             // The pool may fail with it, and all others of the pool are killed then: their tasks are locked first, in the same order by
@@ -54,7 +54,7 @@ impl App {
             lock_siblings(&mut work, &task).await?;
             task = match current_task(&mut work, worker, key).await? {
                 Some(task) => task,
-                None => return Ok(false),
+                None => return refused(work).await,
             };
         }
         match appliance_of(&task) {
@@ -133,6 +133,11 @@ impl App {
 async fn current_task(work: &mut Work, worker: &WorkerId, key: TaskKey) -> Result<Option<Task>> {
     let task = work.tx.lock_tasks(&[key.id]).await?.pop();
     Ok(task.filter(|task| is_current(task, worker, key)))
+}
+
+/// The result does not count. A transaction that is merely dropped keeps its locks for a moment, and whoever looks for tasks then passes this one.
+async fn refused(work: Work) -> Result<bool> {
+    work.commit().await.map(|()| false)
 }
 
 /// This is the current assignment of the task.

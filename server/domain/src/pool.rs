@@ -133,6 +133,11 @@ impl PoolRequest {
         if self.count > MAX_COUNT {
             return Err(Error::invalid("count", format!("a pool has at most {MAX_COUNT} appliances; ask for fewer")));
         }
+        for (field, text) in [("request_id", &self.request_id), ("description", &self.description)] {
+            if text.contains('\0') {
+                return Err(Error::invalid(field, format!("the {field} contains a NUL character; leave it out")));
+            }
+        }
         if self.description.len() > 1024 {
             return Err(Error::invalid("description", "a description has at most 1024 bytes; shorten it"));
         }

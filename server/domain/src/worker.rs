@@ -105,8 +105,8 @@ impl WorkerHello {
         if !word(&self.id.0, 64) || self.id.0.contains('/') {
             return Err(Error::invalid("worker_id", "a worker id has 1 to 64 characters: letters, digits, and ._-"));
         }
-        if self.version.len() > 64 {
-            return Err(Error::invalid("version", "a worker's version has at most 64 bytes"));
+        if self.version.len() > 64 || self.version.contains('\0') {
+            return Err(Error::invalid("version", "a worker's version has at most 64 bytes, none of them NUL"));
         }
         if self.drivers.len() > MAX_DRIVERS || self.drivers.iter().any(|driver| !word(driver, 64)) {
             let sentence =
@@ -118,7 +118,8 @@ impl WorkerHello {
             let sentence = format!("a worker has 1 to {MAX_SLOTS} slots; set `slots` in its configuration");
             return Err(Error::invalid("slots", sentence));
         }
-        let fits = |(key, value): (&String, &String)| word(key, 64) && value.len() <= 256 && !value.contains('\n');
+        let fits =
+            |(key, value): (&String, &String)| word(key, 64) && value.len() <= 256 && !value.contains(['\n', '\0']);
         if self.labels.len() > MAX_LABELS || !self.labels.iter().all(fits) {
             let sentence = format!(
                 "a worker has at most {MAX_LABELS} labels, each with a key of up to 64 letters, digits, and ._-/ and a value of up to 256 bytes in one line"

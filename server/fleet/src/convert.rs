@@ -140,6 +140,11 @@ fn access(provider: ProviderSpec) -> ProviderAccess {
     ProviderAccess { key: provider.key.0, settings: Some(settings) }
 }
 
+/// Text as the database takes it: what a provider says may be anything, and must not keep the result that it is a part of from being written down.
+fn text(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
 /// What a worker reports. A result that makes no sense is a failure of the step, not of the session.
 pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
     let nonsense = |what: &str| StepError {
@@ -151,13 +156,14 @@ pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
             Some(Output::Empty(_)) => Ok(StepOutput::Empty),
             Some(Output::Observed(seen)) => observed(seen).ok_or_else(|| nonsense("an endpoint that cannot be")),
             Some(Output::CheckProvider(seen)) => {
-                Ok(StepOutput::Provider { version: seen.version, templates: seen.templates })
+                let templates = seen.templates.into_iter().map(text).collect();
+                Ok(StepOutput::Provider { version: text(seen.version), templates })
             }
             None => Err(nonsense("an output this server does not know")),
         },
         Some(done::Result::Error(error)) => {
             let reason = reason(error.reason());
-            Err(StepError { reason, message: error.message })
+            Err(StepError { reason, message: text(error.message) })
         }
         None => Err(nonsense("the end of a step without its result")),
     }
@@ -174,10 +180,11 @@ fn observed(seen: pb::ObservedOutput) -> Option<StepOutput> {
     };
     let endpoint = |e: appliance_pb::Endpoint| {
         let port = u16::try_from(e.port).ok()?;
-        Some(Endpoint { name: e.name, host: e.host, port, url: e.url })
+        Some(Endpoint { name: text(e.name), host: text(e.host), port, url: e.url.map(text) })
     };
     let endpoints = seen.endpoints.into_iter().map(endpoint).collect::<Option<_>>()?;
-    Some(StepOutput::Observed { provider_ref: seen.provider_ref, power, address: seen.address, endpoints })
+    let (provider_ref, address) = (text(seen.provider_ref), seen.address.map(text));
+    Some(StepOutput::Observed { provider_ref, power, address, endpoints })
 }
 
 fn reason(reason: pb::StepErrorReason) -> StepErrorReason {

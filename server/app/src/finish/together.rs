@@ -8,7 +8,7 @@ use sprout_domain::{
     appliance::{Appliance, ApplianceState},
     event::EventKind,
     pool::Pool,
-    workflow::{StepKind, StepOutput, Subject, Task, TaskState},
+    workflow::{StepError, StepErrorReason, StepKind, StepOutput, Subject, Task, TaskState},
 };
 
 use super::{Finished, effect, is_current, next_step};
@@ -42,10 +42,30 @@ impl App {
                 self.finish_task(worker, *key, outcome.clone())
             };
             for (index, done) in some.iter().zip(join_all(some.iter().map(finish)).await) {
-                accepted[*index] = Some(done?);
+                accepted[*index] = Some(match done {
+                    Err(error) if error.reason != Reason::DatabaseUnavailable => {
+                        self.give_up_on(&results[*index], &error).await?
+                    }
+                    done => done?,
+                });
             }
         }
         Ok(accepted.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// A result that the database does not take, whenever it is tried, must not keep others waiting: its step has failed. If not even that can be
+    /// written down, the step is taken from its worker in time, as one that says nothing.
+    async fn give_up_on(&self, (worker, key, _): &Finished, error: &Error) -> Result<bool> {
+        tracing::error!(task = %key.id, %worker, %error, "a result could not be written down; its step counts as failed");
+        let message = "its result could not be written down; see the log of the server".to_owned();
+        let failed = StepError { reason: StepErrorReason::ProviderError, message };
+        match self.finish_task(worker, *key, Err(failed)).await {
+            Err(error) if error.reason != Reason::DatabaseUnavailable => {
+                tracing::error!(task = %key.id, %worker, %error, "nor could that it failed");
+                Ok(false)
+            }
+            done => done,
+        }
     }
 
     /// Writes down the results that can be together. None: this one has to be written down by itself.
@@ -74,8 +94,8 @@ impl App {
         }
         if !done.is_empty() {
             succeeded(&mut work, &done).await?;
-            work.commit().await?;
         }
+        work.commit().await?; // also where all were refused: a dropped transaction keeps its locks for a moment
         Ok(accepted)
     }
 }

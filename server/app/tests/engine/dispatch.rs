@@ -8,7 +8,7 @@ use sprout_domain::{
     appliance::ApplianceState,
     pool::PoolState,
     worker::Slots,
-    workflow::{Lane, StepErrorReason, StepKind, TaskState},
+    workflow::{Lane, StepError, StepErrorReason, StepKind, TaskState},
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 
@@ -24,6 +24,7 @@ on_each_database!(
     a_stopped_task_is_tried_again_as_a_failed_try,
     a_step_that_does_not_answer_is_taken_from_its_worker,
     what_cannot_be_stopped_or_retried_says_so,
+    a_result_that_cannot_be_written_down_keeps_no_other_waiting,
 );
 
 async fn tasks_are_spread_over_all_workers_in_one_claim(db: TestDatabase) -> anyhow::Result<()> {
@@ -165,6 +166,9 @@ async fn a_step_that_does_not_answer_is_taken_from_its_worker(db: TestDatabase) 
     assert!(wait > Duration::from_secs(8) && wait <= LEASE, "it has its time to answer: {wait:?}");
     assert_eq!(world.app.current_tasks(&[key(&claimed[0]), key(&claimed[1])]).await?.len(), 2);
     tokio::time::sleep(wait).await;
+    // The second was told a moment later than the first.
+    let wait = world.app.stop_stalled().await?.unwrap_or_default();
+    tokio::time::sleep(wait.min(Duration::from_secs(1))).await;
     world.app.stop_stalled().await?;
     assert!(world.app.current_tasks(&[key(&claimed[0]), key(&claimed[1])]).await?.is_empty());
     assert!(!worker.finish(key(&claimed[0]), well(StepKind::Clone)).await?, "late");
@@ -187,5 +191,24 @@ async fn what_cannot_be_stopped_or_retried_says_so(db: TestDatabase) -> anyhow::
     assert_eq!(world.app.cancel_task(given.task.id).await.unwrap_err().reason, Reason::TaskNotRunning);
     let unknown = sprout_domain::TaskId(999_999);
     assert_eq!(world.app.cancel_task(unknown).await.unwrap_err().reason, Reason::TaskNotFound);
+    Ok(())
+}
+
+/// PostgreSQL takes no NUL in a text.
+async fn a_result_that_cannot_be_written_down_keeps_no_other_waiting(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("w", &[]).await?;
+    world.request(3, HOUR).await?;
+    let claimed = worker.claim().await?;
+    let bad = StepError { reason: StepErrorReason::ProviderError, message: "what the provider says:\0".to_owned() };
+    let outcomes = [well(StepKind::Clone), Err(bad), badly(StepErrorReason::ProviderError)];
+    let results: Vec<Finished> =
+        claimed.iter().zip(outcomes).map(|(given, outcome)| (worker.id.clone(), key(given), outcome)).collect();
+    assert_eq!(world.app.finish_tasks(&results).await?, [true; 3]);
+    let mut states = Vec::new();
+    for given in &claimed {
+        states.push(world.app.task(given.task.id).await?.state);
+    }
+    assert_eq!(states, [TaskState::Done, TaskState::Retrying, TaskState::Retrying]);
     Ok(())
 }
