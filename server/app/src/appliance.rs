@@ -14,7 +14,7 @@ use crate::{
     kill::kill_appliances,
     name,
     ports::{ApplianceBy, ApplianceFilter, NewAppliance, NewWorkflow, Page, Topic, Tx},
-    work::Work,
+    work::{Work, repeated},
 };
 
 impl App {
@@ -32,6 +32,10 @@ impl App {
 
     /// Begins to kill an appliance; returns it as it is then, and the workflow that does it if it is not gone.
     pub async fn kill_appliance(&self, caller: &User, id: ApplianceId) -> Result<(Appliance, Option<WorkflowId>)> {
+        repeated(|| self.try_kill_appliance(caller, id)).await
+    }
+
+    async fn try_kill_appliance(&self, caller: &User, id: ApplianceId) -> Result<(Appliance, Option<WorkflowId>)> {
         let by = ApplianceBy::Id(id);
         let mut work = self.work().await?;
         visible(work.tx.as_mut(), caller, &by).await?;

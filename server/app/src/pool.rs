@@ -17,7 +17,7 @@ use crate::{
     App,
     kill::{kill_appliances, settle_pools},
     ports::{EventFilter, Page, PoolChange, PoolFilter, Topic, Tx},
-    work::Work,
+    work::{Work, repeated},
 };
 
 /// A pool with its appliances (not those already gone).
@@ -101,6 +101,10 @@ impl App {
 
     /// Ends a pool and kills its appliances; nothing happens if that has been done.
     pub async fn kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
+        repeated(|| self.try_kill_pool(caller, id)).await
+    }
+
+    async fn try_kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
         let mut work = self.work().await?;
         let pool = owned(work.tx.as_mut(), caller, id).await?;
         if !pool.state.is_final() {

@@ -17,7 +17,7 @@ use crate::{
     App, PoolView,
     appliance::{For, deploy},
     ports::{Grant, NewPool, TemplateFilter, Topic},
-    work::Work,
+    work::{Work, tried},
 };
 
 /// Requests that share a transaction at most. More would only make the first of them wait longer.
@@ -69,11 +69,10 @@ impl App {
     async fn serve_alone(&self, asked: &Asked) -> Result<RequestedPool> {
         let only =
             |answers: Vec<_>| answers.into_iter().next().ok_or_else(|| Error::internal("no answer to a request"));
-        match self.serve_together(std::slice::from_ref(asked)).await {
+        let serve = || tried(|| self.serve_together(std::slice::from_ref(asked)));
+        match serve().await {
             // The same request raced with itself on another server and won there: it is found now.
-            Err(error) if error.reason == Reason::RequestIdReused => {
-                only(self.serve_together(std::slice::from_ref(asked)).await?)?
-            }
+            Err(error) if error.reason == Reason::RequestIdReused => only(serve().await?)?,
             answers => only(answers?)?,
         }
     }

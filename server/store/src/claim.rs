@@ -147,7 +147,9 @@ impl SeaTx {
                 format!(
                     "select * from (select lane, priority, turn, id, provider, step from tasks
                                     where {FIRST_CLONE} and provider = {key} and due_at <= {now}
-                                    order by priority, turn, id limit {slots}) as head"
+                                    order by priority, turn, id limit {slots}{}) as head",
+                    // One that is about to be killed is not waited for, with everything else locked that is given out here.
+                    self.locked_skipping(),
                 )
             })
             .collect();

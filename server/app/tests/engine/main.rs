@@ -10,6 +10,7 @@ mod lease;
 mod pool;
 mod request;
 mod task;
+mod together;
 mod worker;
 mod workflow;
 mod world;

@@ -11,7 +11,11 @@ use sprout_domain::{
     worker::Slots,
     workflow::{StepKind, Subject, Task, WorkflowKind},
 };
-use sprout_test_support::{database::TestDatabase, on_each_database};
+use sprout_test_support::{
+    database::{Kind, TestDatabase},
+    on_each_database,
+};
+use tokio::time::timeout;
 
 use crate::{
     workers::connect,
@@ -28,6 +32,7 @@ on_each_database!(
     each_task_goes_to_one_worker,
     limits_hold_however_many_ask,
     who_asks_meanwhile_gets_the_rest,
+    nobody_waits_for_what_is_about_to_be_killed,
 );
 
 /// Asks for tasks and, as the use case does, moves the appliances of clones on.
@@ -255,5 +260,28 @@ async fn who_asks_meanwhile_gets_the_rest(db: TestDatabase) -> anyhow::Result<()
     assert!(meanwhile.is_err(), "slots were counted while others were being given out");
     first.commit().await?;
     assert_eq!(subjects(&second.await?), [3, 4].map(|n| subject(&made[n])).iter().collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Who kills has locked one task, and is about to lock another that is being given out: neither waits for the other.
+async fn nobody_waits_for_what_is_about_to_be_killed(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    connect(&mut tx, "w", "s").await?;
+    let made = world.appliances(&mut tx, 2, ApplianceState::Requested).await?;
+    tx.insert_workflows(vec![workflow(WorkflowKind::Deploy, &made[0]), workflow(WorkflowKind::Kill, &made[1])]).await?;
+    tx.commit().await?;
+    if world.db.kind() == Kind::Sqlite {
+        return Ok(()); // writers follow one another
+    }
+    let mut killer = world.write().await?;
+    killer.live_workflows(&[subject(&made[0])]).await?;
+    let mut tx = world.write().await?;
+    let given = timeout(Duration::from_secs(5), dispatch(&mut tx, "w", &["p1"], 9)).await??;
+    assert_eq!(subjects(&given), [&subject(&made[1])]);
+    tx.commit().await?;
+    killer.commit().await?;
+    let mut tx = world.write().await?;
+    assert_eq!(subjects(&dispatch(&mut tx, "w", &["p1"], 9).await?), [&subject(&made[0])]);
     Ok(())
 }
