@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
 
 mod appliances;
-mod catalogue;
 mod cancel;
+mod catalogue;
 mod claims;
 mod events;
 mod grants;
