@@ -185,7 +185,7 @@ mod tests {
         let validity = certificate.validity();
         assert_eq!(validity.not_before.timestamp(), 1_800_000_000 - 3600);
         assert_eq!(validity.not_after.timestamp(), 1_800_000_000 + 90 * 86_400);
-        assert_eq!(certificate.public_key().subject_public_key.data, *key.public_key_raw());
+        assert_eq!(*certificate.public_key().subject_public_key.data, *key.public_key_raw());
     }
 
     #[test]

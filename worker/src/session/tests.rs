@@ -65,7 +65,7 @@ impl WorkerService for Service {
         &self,
         request: Request<RenewCertificateRequest>,
     ) -> Result<Response<RenewCertificateResponse>, Status> {
-        self.joins.renew(request.into_inner()).map(Response::new)
+        Ok(Response::new(self.joins.renew(request.into_inner())))
     }
 
     async fn create_join_token(

@@ -183,17 +183,17 @@ async fn join_tokens_are_made_within_limits(database: TestDatabase) -> anyhow::R
 
 /// The same API over TLS.
 async fn over_tls(served: &Served) -> anyhow::Result<impl AsyncFn(Option<Identity>) -> anyhow::Result<Channel>> {
-    let server = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    let pem = server.cert.pem();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let pem = certified.cert.pem();
     let tls = ServerTlsConfig::new()
-        .identity(Identity::from_pem(&pem, server.signing_key.serialize_pem()))
+        .identity(Identity::from_pem(&pem, certified.signing_key.serialize_pem()))
         .client_ca_root(Certificate::from_pem(served.app.authority_certificate().await?))
         .client_auth_optional(true);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     let api = sprout_api::api(served.app.clone(), Greeter, VERSION).await?;
-    let mut server = Server::builder().tls_config(tls)?;
-    tokio::spawn(server.add_routes(api.routes).serve_with_incoming(TcpListenerStream::new(listener)));
+    let mut transport = Server::builder().tls_config(tls)?;
+    tokio::spawn(transport.add_routes(api.routes).serve_with_incoming(TcpListenerStream::new(listener)));
     Ok(async move |identity: Option<Identity>| {
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&pem));
         let tls = identity.into_iter().fold(tls, ClientTlsConfig::identity);
@@ -250,7 +250,7 @@ async fn over_tls_a_session_needs_the_certificate_of_its_worker(database: TestDa
 
 async fn all_servers_are_one_authority(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
-    let server = async || {
+    let another = async || {
         let ports = Ports {
             store: served.database.store(),
             bus: std::sync::Arc::new(LocalBus::default()),
@@ -259,7 +259,7 @@ async fn all_servers_are_one_authority(database: TestDatabase) -> anyhow::Result
         let app = App::new(ports, Catalogue::default()).await?;
         app.authority_certificate().await
     };
-    let certificates = futures::future::try_join_all([server(), server(), server(), server()]).await?;
+    let certificates = futures::future::try_join_all([another(), another(), another(), another()]).await?;
     assert!(certificates.iter().all(|certificate| *certificate == certificates[0]));
     Ok(())
 }
