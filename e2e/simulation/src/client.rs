@@ -68,7 +68,7 @@ where
 pub(crate) async fn day(ground: Arc<Ground>, told: Arc<Told>, user: User, number: u32, requests: u32) {
     let (world, user) = (ground.world.clone(), &user);
     for nth in 0..requests {
-        sleep(world.some_time(0..8_000)).await;
+        sleep(world.some_time(0..4_000)).await;
         let request = PoolRequest {
             request_id: format!("{number}-{nth}"),
             group: world.choose(&["cold", "warm"]).unwrap_or("cold").into(),
@@ -76,13 +76,13 @@ pub(crate) async fn day(ground: Arc<Ground>, told: Arc<Told>, user: User, number
             version: None,
             date: None,
             provider: None,
-            lease: Some(if world.once_in(2) { Duration::from_secs(3600) } else { world.some_time(5_000..90_000) }),
+            lease: Some(if world.once_in(2) { Duration::from_secs(3600) } else { world.some_time(3_000..30_000) }),
             description: String::new(),
             memory_mib: None,
             cpus: None,
         };
         let Some(pool) = ask(&ground, &told, user, &request).await else { continue };
-        sleep(world.some_time(0..20_000)).await;
+        sleep(world.some_time(0..8_000)).await;
         match world.number(0..4) {
             0 => {
                 let killed = call(&ground, |app| async move { app.kill_pool(user, pool).await }).await;

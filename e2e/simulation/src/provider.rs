@@ -235,9 +235,9 @@ impl Provider {
                 power: PowerState::Off,
                 shown_at: if world.stormy() { now + world.some_time(0..1_500) } else { now },
                 address_at: None,
-                vanishes_at: world.mishap(30).then(|| now + world.some_time(500..60_000)),
+                vanishes_at: (world.breaks() && world.mishap(10)).then(|| now + world.some_time(500..30_000)),
                 gone_at: None,
-                boots: !world.mishap(120),
+                boots: !(world.breaks() && world.mishap(20)),
             };
             state.count("clone", &name);
             state.machines.insert(name, machine);

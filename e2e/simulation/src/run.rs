@@ -146,7 +146,7 @@ async fn live(outside: &Runtime, opened: &Opened, plan: &Plan) -> Result<Report>
         for number in 0..world.number(1..5) {
             people.spawn(client::day(ground.clone(), told.clone(), user.clone(), number, world.number(1..4)));
         }
-        let time = world.some_time(10_000..60_000);
+        let time = world.some_time(6_000..25_000);
         storm::blow(&ground, &everyone, &providers, time).await;
         if timeout(DAY, people.join_all()).await.is_err() {
             world.violation("a request was never answered".to_owned());
@@ -196,7 +196,7 @@ async fn quiet(ground: &Ground) -> Result<()> {
             }
             return Ok(());
         }
-        sleep(Duration::from_millis(2_500)).await;
+        sleep(Duration::from_millis(500)).await;
     }
 }
 

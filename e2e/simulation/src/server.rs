@@ -85,7 +85,7 @@ impl Ground {
             let life = Life::new(name);
             self.live(&life).await;
             life.end();
-            let pause = if self.world.stormy() { self.world.some_time(10..9_000) } else { Duration::from_millis(500) };
+            let pause = if self.world.stormy() { self.world.some_time(10..4_000) } else { Duration::from_millis(500) };
             self.world.note(name, format_args!("is dead for {pause:?}"));
             sleep(pause).await;
         }

@@ -16,7 +16,7 @@ pub(crate) async fn blow(ground: &Arc<Ground>, workers: &Workers, providers: &Pr
     let end = Instant::now() + time;
     world.storm(true);
     while Instant::now() < end {
-        sleep(world.some_time(100..6_000)).await;
+        sleep(world.some_time(100..3_000)).await;
         match world.number(0..10) {
             0..=2 => ground.network.disturb(world),
             3 => {
@@ -27,7 +27,7 @@ pub(crate) async fn blow(ground: &Arc<Ground>, workers: &Workers, providers: &Pr
             }
             4 => {
                 if let Some((life, _)) = workers.some(ground) {
-                    let time = world.some_time(500..25_000);
+                    let time = world.some_time(500..18_000);
                     world.note(life.name(), format_args!("is frozen for {time:?}"));
                     life.freeze(time);
                 }
@@ -48,7 +48,7 @@ pub(crate) async fn blow(ground: &Arc<Ground>, workers: &Workers, providers: &Pr
             }
             7 => {
                 if let Some((life, _)) = ground.some_server() {
-                    let time = world.some_time(200..15_000);
+                    let time = world.some_time(200..8_000);
                     world.note(life.name(), format_args!("is frozen for {time:?}"));
                     life.freeze(time);
                 }
@@ -56,7 +56,7 @@ pub(crate) async fn blow(ground: &Arc<Ground>, workers: &Workers, providers: &Pr
             8 => {
                 let providers: Vec<_> = providers.values().cloned().collect();
                 if let Some(provider) = world.choose(&providers) {
-                    provider.goes_away(world.some_time(500..20_000));
+                    provider.goes_away(world.some_time(500..8_000));
                 }
             }
             _ => {}

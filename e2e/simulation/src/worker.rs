@@ -96,7 +96,7 @@ pub(crate) async fn keep_worker(
         }
         life.end();
         running.abort();
-        let pause = if world.stormy() { world.some_time(10..15_000) } else { Duration::from_millis(500) };
+        let pause = if world.stormy() { world.some_time(10..6_000) } else { Duration::from_millis(500) };
         sleep(pause).await;
     }
 }

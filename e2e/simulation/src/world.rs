@@ -25,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 /// Lines of the trace that are kept for people; all of them count for its hash.
 const TAIL: usize = 400;
 
+/// One in so many worlds has machines that break.
+const BREAKING: u32 = 25;
+
 /// Work beside the simulation is asked this often whether it goes on, in real time.
 const AGAIN: Duration = Duration::from_micros(200);
 
@@ -43,6 +46,8 @@ pub(crate) struct World {
     chance: Mutex<fastrand::Rng>,
     trace: Mutex<Trace>,
     stormy: AtomicBool,
+    /// Machines break in it: what waits for them waits long, so that few worlds are of this kind.
+    breaks: bool,
     commits: AtomicU64,
     violations: Mutex<BTreeSet<String>>,
     /// The run time whose time is real, in which databases work.
@@ -65,9 +70,11 @@ impl fmt::Debug for World {
 impl World {
     /// A world in fine weather that begins now, in a run time whose time stands still.
     pub(crate) fn new(seed: u64, outside: Handle, whole_trace: bool) -> Arc<Self> {
+        let mut chance = fastrand::Rng::with_seed(seed);
         Arc::new(Self {
             begun: Instant::now(),
-            chance: Mutex::new(fastrand::Rng::with_seed(seed)),
+            breaks: chance.u32(0..BREAKING) == 0,
+            chance: Mutex::new(chance),
             trace: Mutex::default(),
             stormy: AtomicBool::new(false),
             commits: AtomicU64::new(0),
@@ -97,6 +104,11 @@ impl World {
     /// Whether things go wrong now.
     pub(crate) fn stormy(&self) -> bool {
         self.stormy.load(Ordering::Relaxed)
+    }
+
+    /// Whether machines may vanish, or never boot.
+    pub(crate) fn breaks(&self) -> bool {
+        self.breaks
     }
 
     /// In a storm, true once in `times`.
