@@ -6,8 +6,18 @@
 
 use sprout_proto::task::{CloneStep, StepOutput};
 
-use super::{StepContext, done, invalid, look::Seen, named};
+use tokio::time::{Duration, Instant};
+
+use super::{
+    StepContext, done, invalid,
+    look::{Seen, Subject},
+    named,
+    poll::{LOOKS, Pauses},
+};
 use crate::driver::{CloneSpec, Reason, Result};
+
+/// What has a name on a provider is shown there within this time.
+const SHOWN_WITHIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(ctx: &StepContext, step: &CloneStep) -> Result<StepOutput> {
     let subject = named(step.appliance.as_ref())?;
@@ -37,7 +47,7 @@ pub(super) async fn run(ctx: &StepContext, step: &CloneStep) -> Result<StepOutpu
             Ok(done())
         }
         Err(error) if matches!(error.reason, Reason::Unreachable | Reason::NameTaken | Reason::ProviderError) => {
-            match subject.look(ctx).await {
+            match look_for(subject, ctx, error.reason == Reason::NameTaken).await {
                 Ok(Seen::Ours(_)) => {
                     ctx.info(format!("cloning ended with \"{error}\", but {} is there", subject.name));
                     Ok(done())
@@ -47,5 +57,20 @@ pub(super) async fn run(ctx: &StepContext, step: &CloneStep) -> Result<StepOutpu
             }
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Looks what is there. Where the name is taken something is, or is about to be shown: so it is looked for again, for a while.
+async fn look_for(subject: Subject<'_>, ctx: &StepContext, taken: bool) -> Result<Seen> {
+    let begun = Instant::now();
+    let mut pauses = Pauses::up_to(LOOKS);
+    loop {
+        let seen = subject.look(ctx).await;
+        let undecided =
+            matches!(&seen, Ok(Seen::Absent)) || matches!(&seen, Err(error) if error.reason == Reason::Unreachable);
+        if !(taken && undecided) || begun.elapsed() >= SHOWN_WITHIN {
+            return seen;
+        }
+        pauses.wait().await;
     }
 }

@@ -189,6 +189,19 @@ async fn a_name_taken_between_look_and_clone_is_judged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clone_that_took_the_name_and_is_shown_late_is_found() {
+    let bench = bench();
+    bench.driver.put(ours(PowerState::Off));
+    bench.driver.script("find", vec![Fault::Lies; 12]);
+    bench.run(&clone_step()).await.unwrap();
+    assert_eq!((bench.driver.count("create"), bench.driver.count("find")), (1, 13));
+    bench.driver.script("find", vec![Fault::Lies; 1_000]);
+    let start = Instant::now();
+    assert_eq!(bench.reason(&clone_step()).await, Reason::NameTaken, "what is never shown is not waited for");
+    assert!((30..35).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn presence_is_waited_for() {
     let bench = bench();
     let step = present_step();
