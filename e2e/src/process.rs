@@ -57,7 +57,9 @@ pub async fn run(command: &mut Command, input: &str) -> Result<Output> {
 /// Ports that stay free while those who listen there are down: not of those that outgoing connections are given (32768 and up, ip(7)), among
 /// them those that look for that very server. Tests that run at the same time begin to look at different places.
 pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
-    let start = u16::try_from(std::process::id().wrapping_mul(16) % 10_000)?;
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let calls = CALLS.fetch_add(1, Ordering::Relaxed);
+    let start = u16::try_from(std::process::id().wrapping_add(calls).wrapping_mul(16) % 10_000)?;
     let candidates = (0..10_000).map(|n| 20_000 + (start + n) % 10_000);
     let free: Vec<_> = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect();
     ensure!(free.len() == count, "no ports are free between 20000 and 30000");
