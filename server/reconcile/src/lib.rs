@@ -58,10 +58,8 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     let prune = prune::Prune { app: app.clone(), keep: options.keep_results };
     let every: Vec<Box<dyn Job>> = vec![Box::new(check), Box::new(prune)];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);
-    let scheduler = match options.ticks {
-        true => Some(jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?),
-        false => None,
-    };
+    let scheduler =
+        if options.ticks { Some(jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?) } else { None };
 
     let mut running = JoinSet::new();
     let everywhere: [Box<dyn Activity>; 4] = [
