@@ -3,7 +3,10 @@
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use sprout_client::{Connection, Settings, proto::{user::LoginRequest, worker::JoinRequest}};
+use sprout_client::{
+    Connection, Settings,
+    proto::{user::LoginRequest, worker::JoinRequest},
+};
 use sprout_e2e::{DatabaseKind, binary};
 use sprout_test_support::database::EmptyDatabase;
 use tokio::process::Command;

@@ -43,7 +43,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that only tests and measurements use; they may import anything, and nothing may import them.
-const TEST_ONLY: &[&str] = &["sprout-test-support", "sprout-e2e", "sprout-simulation", "sprout-chaos", "sprout-benches"];
+const TEST_ONLY: &[&str] =
+    &["sprout-test-support", "sprout-e2e", "sprout-simulation", "sprout-chaos", "sprout-benches"];
 
 /// Crates of others, and the only ones of ours that may import them.
 const ONLY_IN: &[(&str, &[&str])] = &[

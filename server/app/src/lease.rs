@@ -13,6 +13,7 @@ use crate::{
     kill::{kill_appliances, lock},
     pool::{owned, view},
     ports::{ApplianceBy, Topic},
+    work::repeated,
 };
 
 /// Leases that end in one transaction; more follow at once in the next.
@@ -21,6 +22,10 @@ const BATCH: u64 = 200;
 impl App {
     /// Lets the leases of a ready pool end this long from now.
     pub async fn extend_pool(&self, caller: &User, id: PoolId, asked: Duration) -> Result<PoolView> {
+        repeated(|| self.try_extend_pool(caller, id, asked)).await
+    }
+
+    async fn try_extend_pool(&self, caller: &User, id: PoolId, asked: Duration) -> Result<PoolView> {
         let mut work = self.work().await?;
         owned(work.tx.as_mut(), caller, id).await?;
         let pool = work.tx.lock_pool(id).await?.ok_or_else(|| Error::internal("a pool vanished"))?;
@@ -48,6 +53,10 @@ impl App {
 
     /// Lets the lease of one leased appliance end this long from now.
     pub async fn extend_appliance(&self, caller: &User, id: ApplianceId, asked: Duration) -> Result<Appliance> {
+        repeated(|| self.try_extend_appliance(caller, id, asked)).await
+    }
+
+    async fn try_extend_appliance(&self, caller: &User, id: ApplianceId, asked: Duration) -> Result<Appliance> {
         let by = ApplianceBy::Id(id);
         let mut work = self.work().await?;
         visible(work.tx.as_mut(), caller, &by).await?;
@@ -73,12 +82,21 @@ impl App {
 
     /// Kills what is past its lease. Returns how long until the next lease ends, if any does; zero if there is more to do now.
     pub async fn expire_leases(&self) -> Result<Option<Duration>> {
+        let mut tx = self.ports.store.read().await?;
+        let (now, next) = (tx.now(), tx.next_expiry().await?);
+        drop(tx);
+        match next.map(|at| (at - now).to_std()) {
+            None => return Ok(None),
+            Some(Ok(left)) if !left.is_zero() => return Ok(Some(left)),
+            Some(_) => {}
+        }
+        repeated(|| self.expire()).await?;
+        Ok(Some(Duration::ZERO))
+    }
+
+    async fn expire(&self) -> Result<()> {
         let mut work = self.work().await?;
         let expired = work.tx.expired(BATCH).await?;
-        if expired.is_empty() {
-            let (now, next) = (work.tx.now(), work.tx.next_expiry().await?);
-            return Ok(next.map(|at| (at - now).to_std().unwrap_or_default()));
-        }
         // Someone may have extended it since the look: what counts is the lease as it is once nobody else can change it.
         let now = work.tx.now();
         let mut appliances = lock(&mut work, &expired).await?;
@@ -88,7 +106,6 @@ impl App {
             work.emit_appliance(EventKind::LeaseExpired, appliance, format!("the lease of {} ended", appliance.name));
         }
         kill_appliances(&mut work, &expired, "its lease ended").await?;
-        work.commit().await?;
-        Ok(Some(Duration::ZERO))
+        work.commit().await
     }
 }

@@ -1,6 +1,10 @@
 //! Workers: sessions opening and closing, and what becomes of their tasks.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+    time::Duration,
+};
 
 use sprout_domain::{
     Error, Reason, Result, Timestamp, WorkerId,
@@ -174,6 +178,33 @@ impl App {
         }
         let age = |at: Timestamp| (now - at).to_std().unwrap_or_default();
         Ok(if silent.is_empty() { oldest.map(|at| LEASE.saturating_sub(age(at))) } else { None })
+    }
+
+    /// How many tasks each worker runs, as the database believes.
+    pub async fn running_counts(&self) -> Result<BTreeMap<WorkerId, usize>> {
+        Ok(self.workers().await?.into_iter().map(|worker| (worker.id, worker.running_count as usize)).collect())
+    }
+
+    /// Takes from a worker what it was given more than `LEASE` ago in this session and does not hold: the commit that gave it out went through, and
+    /// whoever was to pass it on was never told so.
+    pub async fn release_unheld(&self, worker: &WorkerId, session: &str, held: &BTreeSet<TaskKey>) -> Result<()> {
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            if work.tx.hold_sessions(&[(worker.clone(), session.to_owned())]).await?.is_empty() {
+                return Ok(());
+            }
+            let now = work.tx.now();
+            let old = |task: &Task| task.started_at.is_some_and(|at| (now - at).to_std().is_ok_and(|age| age > LEASE));
+            let mut lost = work.tx.tasks_of_worker(worker).await?;
+            lost.retain(|task| old(task) && !held.contains(&TaskKey { id: task.id, epoch: task.epoch }));
+            if lost.is_empty() {
+                return Ok(());
+            }
+            tracing::warn!(%worker, tasks = lost.len(), "tasks were given out that the worker was never told of; they are given out again");
+            release(&mut work, lost).await?;
+            work.commit().await
+        })
+        .await
     }
 
     /// For how long this process has listened to workers without a break; the database answered just now.

@@ -24,7 +24,7 @@ pub struct Room {
     pub provisioning_count: u32,
     /// Appliances allowed; none: no limit.
     pub appliance_limit: Option<u32>,
-    /// Appliances wanted or there.
+    /// Appliances wanted or there; counted only where there is a limit.
     pub appliance_count: u32,
 }
 

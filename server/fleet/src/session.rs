@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _};
-use sprout_app::{LEASE, TaskKey, ports::WorkerHello};
+use sprout_app::{
+    LEASE, TaskKey,
+    ports::{Topic, WorkerHello},
+};
 use sprout_domain::{Error, Reason, Result, WorkerId, worker::Slots, workflow::Lane};
 use sprout_proto::{
     task as task_pb,
@@ -81,6 +84,8 @@ impl Fleet {
         if let Some(older) = self.sessions().insert(worker.clone(), session) {
             let _ = older.outgoing.try_send(Err(refusal::status(replaced()))); // who does not read does not learn why
         }
+        // What was cancelled while nobody could tell the worker is told now.
+        self.app.bus().publish(&[Topic::Cancels]);
         self.room.notify_one();
         Ok((id, answers, ended))
     }

@@ -1,6 +1,6 @@
 //! Tells workers what others decided: which steps are to stop, what is no longer theirs, and whether they are given anything.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use sprout_app::{TaskKey, ports::Topic};
 use sprout_domain::{Error, Reason, Result, WorkerId};
@@ -30,6 +30,7 @@ impl Fleet {
                 _ = sweep.tick() => {
                     self.look_at_tasks(true).await;
                     self.look_at_workers().await;
+                    self.look_for_unheld().await;
                 }
             }
         }
@@ -78,7 +79,7 @@ impl Fleet {
             return Ok(());
         }
         let keys: Vec<_> = held.iter().map(|(key, _)| *key).collect();
-        let current: std::collections::BTreeSet<_> = self.app.current_tasks(&keys).await?.into_iter().collect();
+        let current: BTreeSet<_> = self.app.current_tasks(&keys).await?.into_iter().collect();
         let mut revoked = false;
         for (key, worker) in held.into_iter().filter(|held| !current.contains(held)) {
             let mut sessions = self.sessions();
@@ -95,6 +96,25 @@ impl Fleet {
             self.room.notify_one();
         }
         Ok(())
+    }
+
+    /// Gives out again what the database believes to be with workers here, and no session knows of.
+    async fn look_for_unheld(&self) {
+        let counts = match timeout(LIMIT, self.app.running_counts()).await {
+            Ok(Ok(counts)) => counts,
+            Ok(Err(error)) => return tracing::warn!(%error, "looking for tasks that nobody holds failed"),
+            Err(_) => return tracing::warn!("looking for tasks that nobody holds took too long"),
+        };
+        for (worker, count) in counts {
+            let session = self
+                .sessions()
+                .get(&worker)
+                .map(|open| (open.id.clone(), open.running.keys().copied().collect::<BTreeSet<_>>()));
+            let Some((session, held)) = session.filter(|(_, held)| held.len() < count) else { continue };
+            if let Err(error) = self.app.release_unheld(&worker, &session, &held).await {
+                tracing::warn!(%worker, %error, "tasks that nobody holds could not be given out again");
+            }
+        }
     }
 
     /// Ends sessions of workers that were removed or have a newer one, and tells the others whether they are drained.

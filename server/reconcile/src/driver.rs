@@ -24,6 +24,8 @@ pub(crate) struct Loop {
     pub(crate) period: Duration,
     /// What wakes it earlier.
     pub(crate) topic: Option<Topic>,
+    /// The shortest pause: nudges that come in it count as one.
+    pub(crate) rest: Duration,
 }
 
 /// Something to do again and again.
@@ -71,7 +73,7 @@ pub(crate) async fn run_leading(
 }
 
 async fn forever(activity: &mut dyn Activity, bus: &dyn Bus) {
-    let Loop { name, period, topic } = activity.when();
+    let Loop { name, period, topic, rest } = activity.when();
     let mut nudges = topic.map(|topic| bus.subscribe(topic));
     let mut failures = Failures { name, message: None, backoff: BACKOFF };
     loop {
@@ -86,7 +88,8 @@ async fn forever(activity: &mut dyn Activity, bus: &dyn Bus) {
             (Err(pause), _) => sleep(pause).await,
             (Ok(next), None) => sleep(next.unwrap_or(period).clamp(SHORTEST, period)).await,
             (Ok(next), Some(nudges)) => {
-                let pause = next.unwrap_or(period).clamp(SHORTEST, period);
+                sleep(rest).await;
+                let pause = next.unwrap_or(period).saturating_sub(rest).clamp(SHORTEST, period);
                 if let Ok(Err(_)) = timeout(pause, nudges.changed()).await {
                     sleep(pause).await; // the bus is gone: the period is left
                 }

@@ -95,7 +95,7 @@ impl Jobs {
 #[async_trait]
 impl Activity for Jobs {
     fn when(&self) -> Loop {
-        Loop { name: "jobs", period: Duration::from_secs(30), topic: Some(Topic::Jobs) }
+        Loop { name: "jobs", period: Duration::from_secs(30), topic: Some(Topic::Jobs), rest: Duration::ZERO }
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {

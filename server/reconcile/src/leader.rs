@@ -43,7 +43,7 @@ impl Lead {
 #[async_trait]
 impl Activity for Lead {
     fn when(&self) -> Loop {
-        Loop { name: "leadership", period: LEADERSHIP_RENEWAL, topic: Some(Topic::Leadership) }
+        Loop { name: "leadership", period: LEADERSHIP_RENEWAL, topic: Some(Topic::Leadership), rest: Duration::ZERO }
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {

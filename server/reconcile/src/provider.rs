@@ -47,7 +47,7 @@ impl CheckNew {
 #[async_trait]
 impl Activity for CheckNew {
     fn when(&self) -> Loop {
-        Loop { name: "new-providers", period: Duration::from_secs(60), topic: None }
+        Loop { name: "new-providers", period: Duration::from_secs(60), topic: None, rest: Duration::ZERO }
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {

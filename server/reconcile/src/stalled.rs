@@ -15,7 +15,12 @@ pub(crate) struct StopStalled(pub(crate) Arc<App>);
 #[async_trait]
 impl Activity for StopStalled {
     fn when(&self) -> Loop {
-        Loop { name: "stalled-steps", period: Duration::from_secs(5), topic: Some(Topic::Cancels) }
+        Loop {
+            name: "stalled-steps",
+            period: Duration::from_secs(5),
+            topic: Some(Topic::Cancels),
+            rest: Duration::ZERO,
+        }
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {

@@ -15,7 +15,7 @@ pub(crate) struct ReleaseSilent(pub(crate) Arc<App>);
 #[async_trait]
 impl Activity for ReleaseSilent {
     fn when(&self) -> Loop {
-        Loop { name: "silent-workers", period: Duration::from_secs(1), topic: None }
+        Loop { name: "silent-workers", period: Duration::from_secs(1), topic: None, rest: Duration::ZERO }
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {

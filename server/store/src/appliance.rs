@@ -21,6 +21,11 @@ use crate::{
 /// Leases that still end, in words that the partial index has too.
 const LEASED: &str = "leased_until is not null and state not in ('killing', 'failed', 'gone')";
 
+/// Warm ones that can be granted, in words that the partial index has too.
+const GRANTABLE: &str = "state = 'ready' and pool_id is null and memory_mib is null and cpus is null";
+/// How much further it is looked where others have locked what is at the head: as many as other servers may take at once.
+const DEEPER: u64 = 256;
+
 fn appliance(row: Model, endpoints: Vec<Endpoint>) -> Result<Appliance> {
     Ok(Appliance {
         id: ApplianceId(row.id),
@@ -214,19 +219,42 @@ impl ApplianceRows for SeaTx {
         if templates.is_empty() || count == 0 {
             return Ok(Vec::new());
         }
-        // With one template, as usual, the index gives the order and the cost does not depend on how many are warm.
-        let (of_template, list) = match templates {
-            [template] => ("= $2".to_owned(), template.0.into()),
-            _ => (self.among(2), self.numbers(templates.iter().map(|id| id.0))),
-        };
-        let sql = format!(
-            "select id from appliances
-             where state = 'ready' and pool_id is null and memory_mib is null and cpus is null and template_id {of_template}
-             order by ready_at, id limit $1{lock}",
-            lock = self.locked_skipping(),
-        );
-        let rows: Vec<IdRow> = self.rows(&sql, [limit(count).into(), list]).await?;
-        Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect())
+        if let [template] = templates {
+            // As usual: the index gives the order, and the cost does not depend on how many are warm.
+            let sql = format!(
+                "select id from appliances where {GRANTABLE} and template_id = $2 order by ready_at, id limit $1{}",
+                self.locked_skipping()
+            );
+            let rows: Vec<IdRow> = self.rows(&sql, [limit(count).into(), template.0.into()]).await?;
+            return Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect());
+        }
+        // With several, the heads of each. Others may have locked some of them: then it is looked further.
+        let mut depth = count;
+        loop {
+            let mut values = vec![limit(count).into(), limit(depth).into()];
+            let heads: Vec<String> = templates
+                .iter()
+                .map(|template| {
+                    values.push(template.0.into());
+                    format!(
+                        "select id from (select id from appliances where {GRANTABLE} and template_id = ${}
+                                         order by ready_at, id limit $2) head",
+                        values.len()
+                    )
+                })
+                .collect();
+            let sql = format!(
+                "select id from appliances where {GRANTABLE} and id in ({}) order by ready_at, id limit $1{}",
+                heads.join(" union all "),
+                self.locked_skipping()
+            );
+            let rows: Vec<IdRow> = self.rows(&sql, values).await?;
+            let enough = rows.len() as u64 >= count;
+            if enough || depth >= count.saturating_add(DEEPER) {
+                return Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect());
+            }
+            depth = count.saturating_add(DEEPER);
+        }
     }
 
     async fn grant(&mut self, grants: &[Grant]) -> Result<Vec<Appliance>> {

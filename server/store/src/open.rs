@@ -164,9 +164,9 @@ impl SeaStore {
         } else {
             // In a task of its own, which nobody can give up: sqlx does not know that a transaction has begun until it was told so, and would
             // hand the connection to someone else with the transaction still open.
-            let begin = tokio::spawn(begin);
-            let begun = async { begin.await.map_err(|error| DbErr::Custom(error.to_string()))? };
-            while_it_answers(self.pulse.as_ref(), bounded(None, self.deadline, begun)).await?
+            let task = tokio::spawn(begin);
+            let opened = async { task.await.map_err(|error| DbErr::Custom(error.to_string()))? };
+            while_it_answers(self.pulse.as_ref(), bounded(None, self.deadline, opened)).await?
         };
         let tx = SeaTx::begun(transaction, self.deadline, self.simulation.clone(), self.pulse.clone());
         Ok(Box::new(tx.await?))

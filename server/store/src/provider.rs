@@ -20,7 +20,6 @@ use crate::{
 /// A provider with counts of what is on it.
 struct Loaded {
     provider: Model,
-    requested: i64,
     provisioning: i64,
     there: i64,
     templates: i64,
@@ -30,7 +29,6 @@ impl FromQueryResult for Loaded {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         Ok(Self {
             provider: Model::from_query_result(row, prefix)?,
-            requested: row.try_get(prefix, "requested")?,
             provisioning: row.try_get(prefix, "provisioning")?,
             there: row.try_get(prefix, "there")?,
             templates: row.try_get(prefix, "templates")?,
@@ -39,19 +37,17 @@ impl FromQueryResult for Loaded {
 }
 
 impl SeaTx {
-    async fn loaded(&self, condition: &str, values: Vec<Value>) -> Result<Vec<Loaded>> {
-        let sql = format!(
-            "select p.*, coalesce(a.requested, 0) as requested, coalesce(a.provisioning, 0) as provisioning,
+    async fn loaded(&self) -> Result<Vec<Loaded>> {
+        let sql = "select p.*, coalesce(a.provisioning, 0) as provisioning,
                     coalesce(a.there, 0) as there, coalesce(t.ready, 0) as templates
              from providers p
-             left join (select provider, count(*) as there, count(*) filter (where state = 'requested') as requested,
+             left join (select provider, count(*) as there,
                                count(*) filter (where state in ('cloning', 'starting', 'preparing')) as provisioning
                         from appliances where state <> 'gone' group by provider) a on a.provider = p.key
              left join (select provider, count(*) as ready from templates where state = 'ready' group by provider) t
                     on t.provider = p.key
-             where {condition} order by p.key"
-        );
-        self.rows(&sql, values).await
+             order by p.key";
+        self.rows(sql, []).await
     }
 }
 
@@ -82,9 +78,9 @@ impl ProviderRows for SeaTx {
     }
 
     async fn providers(&mut self) -> Result<Vec<Provider>> {
-        let rows = self.loaded("true", Vec::new()).await?;
+        let rows = self.loaded().await?;
         rows.into_iter()
-            .map(|Loaded { provider, requested: _, provisioning, there, templates }| {
+            .map(|Loaded { provider, provisioning, there, templates }| {
                 Ok(Provider {
                     key: ProviderKey(provider.key),
                     name: provider.name,
@@ -106,17 +102,35 @@ impl ProviderRows for SeaTx {
     }
 
     async fn room(&mut self, keys: &[ProviderKey]) -> Result<BTreeMap<ProviderKey, Room>> {
-        let condition = format!("p.key {}", self.among(1));
-        let rows = self.loaded(&condition, vec![self.texts(keys.iter().map(|key| &*key.0))]).await?;
+        #[derive(FromQueryResult)]
+        struct Row {
+            key: String,
+            provisioning_limit: i64,
+            provisioning: i64,
+            appliance_limit: Option<i64>,
+            there: i64,
+        }
+        // What is there is counted only where there is a limit to it.
+        let sql = format!(
+            "select p.key, p.provisioning_limit, p.appliance_limit,
+                    (select count(*) from appliances a where a.provider = p.key and a.state = 'requested')
+                        + (select count(*) from appliances a where a.provider = p.key
+                               and a.state in ('cloning', 'starting', 'preparing')) as provisioning,
+                    case when p.appliance_limit is null then 0
+                         else (select count(*) from appliances a where a.provider = p.key and a.state <> 'gone') end as there
+             from providers p where p.key {}",
+            self.among(1)
+        );
+        let rows: Vec<Row> = self.rows(&sql, [self.texts(keys.iter().map(|key| &*key.0))]).await?;
         rows.into_iter()
-            .map(|Loaded { provider, requested, provisioning, there, templates: _ }| {
+            .map(|row| {
                 let room = Room {
-                    provisioning_limit: count(provider.provisioning_limit)?,
-                    provisioning_count: count(requested + provisioning)?,
-                    appliance_limit: optional_count(provider.appliance_limit)?,
-                    appliance_count: count(there)?,
+                    provisioning_limit: count(row.provisioning_limit)?,
+                    provisioning_count: count(row.provisioning)?,
+                    appliance_limit: optional_count(row.appliance_limit)?,
+                    appliance_count: count(row.there)?,
                 };
-                Ok((ProviderKey(provider.key), room))
+                Ok((ProviderKey(row.key), room))
             })
             .collect()
     }

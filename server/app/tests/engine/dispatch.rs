@@ -25,6 +25,7 @@ on_each_database!(
     a_step_that_does_not_answer_is_taken_from_its_worker,
     what_cannot_be_stopped_or_retried_says_so,
     a_result_that_cannot_be_written_down_keeps_no_other_waiting,
+    what_a_worker_was_never_told_of_is_given_out_again,
 );
 
 async fn tasks_are_spread_over_all_workers_in_one_claim(db: TestDatabase) -> anyhow::Result<()> {
@@ -210,5 +211,24 @@ async fn a_result_that_cannot_be_written_down_keeps_no_other_waiting(db: TestDat
         states.push(world.app.task(given.task.id).await?.state);
     }
     assert_eq!(states, [TaskState::Done, TaskState::Retrying, TaskState::Retrying]);
+    Ok(())
+}
+
+/// The commit that gave it out went through, and its server was told that it did not.
+async fn what_a_worker_was_never_told_of_is_given_out_again(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("w", &[]).await?;
+    world.request(2, HOUR).await?;
+    let given = worker.claim().await?;
+    let held = [key(&given[0])].into();
+    world.app.release_unheld(&worker.id, &worker.session, &held).await?;
+    assert!(worker.claim().await?.is_empty(), "it may be on its way");
+    tokio::time::sleep(LEASE + Duration::from_millis(200)).await;
+    world.app.release_unheld(&worker.id, "another session", &held).await?;
+    assert!(worker.claim().await?.is_empty(), "that session knows nothing of it");
+    assert_eq!(world.app.running_counts().await?.get(&worker.id), Some(&2));
+    world.app.release_unheld(&worker.id, &worker.session, &held).await?;
+    let again = worker.claim().await?;
+    assert_eq!((again.len(), again[0].task.id, again[0].task.epoch), (1, given[1].task.id, 2));
     Ok(())
 }

@@ -86,7 +86,8 @@ async fn a_pool_killed_while_its_deployments_fail_ends(db: TestDatabase) -> anyh
         finished?;
         worker.work().await?;
         let view = world.pool(pool).await?;
-        assert_eq!((view.pool.state, view.appliances.len()), (PoolState::Ended, 0));
+        // Whether it is killed first, or has failed too often first.
+        assert!(view.pool.state.is_final() && view.appliances.is_empty(), "{:?}", view.pool.state);
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ struct Planned {
 #[async_trait]
 impl Activity for Planned {
     fn when(&self) -> Loop {
-        Loop { name: "test", period: Duration::from_secs(30), topic: Some(Topic::Warm) }
+        Loop { name: "test", period: Duration::from_secs(30), topic: Some(Topic::Warm), rest: Duration::ZERO }
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {

@@ -66,8 +66,11 @@ async fn room_and_load(db: TestDatabase) -> anyhow::Result<()> {
     let load = tx.providers().await?[0].load;
     assert_eq!(load, ProviderLoad { provisioning_count: 3, appliance_count: 12, template_count: 1 });
     let room = tx.room(&keys(&["p1", "unknown"])).await?;
-    let expected = Room { provisioning_limit: 2, provisioning_count: 4, appliance_limit: None, appliance_count: 12 };
-    assert_eq!(room.into_iter().collect::<Vec<_>>(), [("p1".into(), expected)]);
+    let mut expected = Room { provisioning_limit: 2, provisioning_count: 4, appliance_limit: None, appliance_count: 0 };
+    assert_eq!(room.into_iter().collect::<Vec<_>>(), [("p1".into(), expected)], "what has no limit is not counted");
+    tx.sync_providers(&[provider("p1", 2, Some(20))]).await?;
+    (expected.appliance_limit, expected.appliance_count) = (Some(20), 12);
+    assert_eq!(tx.room(&keys(&["p1"])).await?.into_iter().collect::<Vec<_>>(), [("p1".into(), expected)]);
     Ok(())
 }
 

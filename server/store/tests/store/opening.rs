@@ -32,7 +32,7 @@ async fn a_database_without_schema_is_refused(db: TestDatabase) -> anyhow::Resul
     let empty = empty(&db).await?;
     assert!(refusal(&empty.options()).await.message.contains("run: sprout-server migrate"));
     let report = migrate(&empty.options()).await?;
-    assert_eq!(report.applied.len(), 12);
+    assert!(report.applied.len() > 12, "{:?}", report.applied);
     assert!(report.applied.is_sorted());
     assert!(pending(&empty.options()).await?.is_empty());
     assert!(migrate(&empty.options()).await?.applied.is_empty());
@@ -72,7 +72,8 @@ async fn migrating_twice_at_once_is_migrating_once(db: TestDatabase) -> anyhow::
     let empty = empty(&db).await?;
     let options = empty.options();
     let (one, two) = tokio::join!(migrate(&options), migrate(&options));
-    assert_eq!(one?.applied.len() + two?.applied.len(), 12);
+    let (one, two) = (one?.applied, two?.applied);
+    assert!(one.is_empty() != two.is_empty(), "{one:?}, {two:?}");
     SeaStore::open(&options).await?.close().await;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! PostgreSQL behind a proxy that the test can stop, cut and open again: calls fail soon, and work again soon.
 
+use anyhow::Context as _;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -83,7 +84,7 @@ async fn survives(store: &Arc<SeaStore>, line: &watch::Sender<Line>, outage: Lin
         tokio::spawn(async move { commits(&store).await })
     });
     for call in callers.collect::<Vec<_>>() {
-        let error = timeout(Duration::from_secs(5), call).await??.expect_err("there was no database");
+        let error = timeout(Duration::from_secs(5), call).await??.err().context("there was a database")?;
         assert_eq!(error.reason, Reason::DatabaseUnavailable, "{error}");
     }
     assert!(under_way.commit().await.is_err());

@@ -70,7 +70,7 @@ impl World {
         Ok(tx.insert_pools(vec![self.new_pool(request_id)]).await?.remove(0))
     }
 
-    /// Grants what is warm, as a request does.
+    /// Grants what is warm, as a request does; returns it in the order in which it was taken.
     pub(crate) async fn grant(
         tx: &mut Box<dyn Tx>,
         pool: PoolId,
@@ -79,7 +79,9 @@ impl World {
     ) -> Result<Vec<Appliance>> {
         let warm = tx.take_warm(templates, count).await?;
         let grants: Vec<_> = warm.iter().map(|id| Grant { appliance: *id, pool, leased_until: None }).collect();
-        tx.grant(&grants).await
+        let mut granted = tx.grant(&grants).await?;
+        granted.sort_by_key(|appliance| warm.iter().position(|id| *id == appliance.id));
+        Ok(granted)
     }
 
     pub(crate) fn new_appliance(&self, name: &str) -> NewAppliance {
