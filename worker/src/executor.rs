@@ -54,8 +54,6 @@ struct Inner {
 #[derive(Default)]
 struct Tasks {
     running: BTreeMap<u64, Running>,
-    /// All is done and said: nothing more is taken in, not even to be handed back.
-    closed: bool,
 }
 
 struct Running {
@@ -85,14 +83,6 @@ impl Executor {
             return;
         };
         let mut tasks = self.tasks();
-        if tasks.closed {
-            tracing::info!(
-                task.task_id,
-                task.epoch,
-                "assigned too late; the server will notice that this worker has left"
-            );
-            return;
-        }
         let before = match tasks.running.get(&task.task_id) {
             Some(known) if known.task.epoch >= task.epoch => {
                 tracing::debug!(task.task_id, task.epoch, "assigned again; it runs already");
@@ -209,13 +199,12 @@ impl Executor {
         self.0.level.subscribe()
     }
 
-    /// Ends when it leaves and nothing runs any more. Nothing is taken in after that.
+    /// Ends when it leaves and nothing runs any more. What is assigned after that is handed back for as long as the server listens.
     pub(crate) async fn left(&self) {
         let (mut level, mut busy) = (self.0.level.subscribe(), self.0.busy.subscribe());
         // Waiting could only fail if this executor were gone, which holds the other ends.
         let _ = level.wait_for(|level| *level > Leave::Stay).await;
         let _ = busy.wait_for(|busy| *busy == 0).await;
-        self.tasks().closed = true;
     }
 
     async fn run(&self, assign: &Assign, hold: Hold, stopped: watch::Receiver<Option<Stop>>) -> Result<StepOutput> {

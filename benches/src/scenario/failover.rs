@@ -42,6 +42,8 @@ pub(crate) async fn run(services: &Services, report: &mut Report) -> Result<()> 
         samples.add(began.elapsed());
     }
     report.add(Row::new("failover", "kill -9 of a worker → its step runs on another").samples(&samples))?;
+    // It would wait for its clone.
+    installation.kill_worker(&victim).await?;
     installation.stop().await?;
     sim.stop().await
 }
