@@ -215,7 +215,11 @@ async fn finishing_hands_waits_back_and_ends_actions() {
     assert_eq!(bench.result().await, (task(2, 1), None));
     left.await;
     bench.assign(4, check());
-    assert!(!bench.executor.held().contains(&task(4, 1)), "nothing at all once it has left");
+    assert_eq!(
+        bench.result().await,
+        (task(4, 1), Some(StepErrorReason::Cancelled)),
+        "for as long as the server listens"
+    );
 }
 
 #[tokio::test(start_paused = true)]
