@@ -10,8 +10,8 @@ test: ## everything: lint, unit, both databases, both drivers, crashes
 chaos: ## kills, freezes and cuts off processes under load, then checks the promises; MINUTES=5 SEED=random
 	@MINUTES=$(MINUTES) SEED=$(SEED) scripts/chaos.sh
 
-simulate: ## seeded simulation on both databases; SEEDS=FROM..TO chooses the days
-	@PATH="$$PATH:$$HOME/.cargo/bin" SPROUT_SIMULATION_SEEDS=$(or $(SEEDS),0..1000) cargo nextest run --locked -p sprout-simulation -E 'test(=sqlite) + test(=postgres)' --no-capture
+simulate: ## thousands of seeded days on both databases; SEEDS=FROM..TO chooses them, SEED=N tells one
+	@SEEDS=$(SEEDS) SEED=$(SEED) scripts/simulate.sh
 
 lint: ## formatting, clippy, protos, scripts
 	@scripts/install.sh build lint && scripts/lint.sh
