@@ -21,6 +21,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use crate::world::World;
 
@@ -38,6 +39,8 @@ pub(crate) struct Served {
     pub(crate) repeated: u64,
     /// Pools that were requested, with the last that was seen of each.
     pub(crate) pools: BTreeMap<u64, PoolState>,
+    /// Requests that were refused because the provider was away.
+    pub(crate) refused: u64,
     /// Pools that got ready.
     pub(crate) ready: u64,
     /// What was wrong.
@@ -110,7 +113,10 @@ struct User {
 impl User {
     async fn work(mut self) -> Result<()> {
         while !*self.over.borrow() {
-            let pool = self.request().await?;
+            let Some(pool) = self.request().await? else {
+                self.pause(200, 1_000).await;
+                continue;
+            };
             let pool = self.until_settled(pool).await?;
             if pool.state() == PoolState::Ready {
                 self.note(|served| served.ready += 1);
@@ -121,7 +127,8 @@ impl User {
         Ok(())
     }
 
-    async fn request(&mut self) -> Result<Pool> {
+    /// `None`: it was refused, and told why.
+    async fn request(&mut self) -> Result<Option<Pool>> {
         let lease = self.random.i64(8..60);
         let request = RequestPoolRequest {
             request_id: uuid::Uuid::new_v4().to_string(),
@@ -130,13 +137,21 @@ impl User {
             lease: Some(prost_types::Duration { seconds: lease, nanos: 0 }),
             ..RequestPoolRequest::default()
         };
-        let answer = self
-            .call(async |client| client.pools().request_pool(request.clone()).await)
-            .await?
-            .context("a request was refused")?;
+        let answer = self.call(async |client| client.pools().request_pool(request.clone()).await).await?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            // While the provider is away nothing can be promised. Anything else is a mistake.
+            Err(refusal)
+                if refusal.get_error_details().error_info().is_some_and(|i| i.reason == "PROVIDER_NOT_USABLE") =>
+            {
+                self.note(|served| served.refused += 1);
+                return Ok(None);
+            }
+            Err(refusal) => anyhow::bail!("a request was refused: {refusal}"),
+        };
         let pool = answer.into_inner().pool.context("no pool")?;
         self.seen(&pool);
-        Ok(pool)
+        Ok(Some(pool))
     }
 
     async fn until_settled(&mut self, mut pool: Pool) -> Result<Pool> {
@@ -170,29 +185,32 @@ impl User {
         if self.random.f64() < 0.3 {
             let lease = Some(prost_types::Duration { seconds: 20, nanos: 0 });
             // Refused where the lease has ended meanwhile.
-            self.call(async |client| client.pools().extend_pool(ExtendPoolRequest { id, lease }).await).await?;
+            drop(self.call(async |client| client.pools().extend_pool(ExtendPoolRequest { id, lease }).await).await?);
         }
         if self.random.f64() < 0.7 {
-            self.call(async |client| client.pools().kill_pool(KillPoolRequest { id }).await).await?;
+            drop(self.call(async |client| client.pools().kill_pool(KillPoolRequest { id }).await).await?);
         }
         Ok(())
     }
 
-    /// Calls one server or the other until one answers; `None`: it refused.
-    async fn call<T>(&mut self, call: impl AsyncFn(&Connection) -> Result<T, Status>) -> Result<Option<T>> {
+    /// Calls one server or the other until one answers, or refuses.
+    async fn call<T>(
+        &mut self,
+        call: impl AsyncFn(&Connection) -> Result<T, Status>,
+    ) -> Result<std::result::Result<T, Status>> {
         let mut server = self.random.usize(..);
         for _ in 0..10_000 {
             let client = &self.clients[server % self.clients.len()];
             match timeout(PATIENCE, call(client)).await {
                 Ok(Ok(answer)) => {
                     self.note(|served| served.calls += 1);
-                    return Ok(Some(answer));
+                    return Ok(Ok(answer));
                 }
                 Ok(Err(status))
                     if matches!(status.code(), Code::FailedPrecondition | Code::NotFound | Code::InvalidArgument) =>
                 {
                     self.note(|served| served.calls += 1);
-                    return Ok(None);
+                    return Ok(Err(status));
                 }
                 Ok(Err(status)) if may_pass(&status) => self.note(|served| served.repeated += 1),
                 Ok(Err(status)) => {
