@@ -20,6 +20,12 @@ mod m20261122_000014_jobs;
 mod m20261122_000015_job_runs;
 mod m20261122_000016_join_tokens;
 mod m20261122_000017_authority;
+mod m20261122_000018_user_groups;
+mod m20261122_000019_audit_records;
+mod m20261122_000020_shepherds;
+mod m20261122_000021_usage_days;
+mod m20261122_000022_machines;
+mod m20261122_000023_cleanup_rules;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -49,6 +55,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000015_job_runs::Migration),
             Box::new(m20261122_000016_join_tokens::Migration),
             Box::new(m20261122_000017_authority::Migration),
+            Box::new(m20261122_000018_user_groups::Migration),
+            Box::new(m20261122_000019_audit_records::Migration),
+            Box::new(m20261122_000020_shepherds::Migration),
+            Box::new(m20261122_000021_usage_days::Migration),
+            Box::new(m20261122_000022_machines::Migration),
+            Box::new(m20261122_000023_cleanup_rules::Migration),
         ]
     }
 }

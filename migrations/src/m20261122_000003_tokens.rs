@@ -7,6 +7,9 @@ crate::change::change! {
              hash text not null unique,
              user_id bigint references users (id),
              worker text,
+             name text not null default '',
+             scope text not null default 'full' check (scope in ('read', 'use', 'full')),
+             used_at {time},
              created_at {time} not null,
              expires_at {time},
              check ((user_id is null) <> (worker is null))

@@ -1,4 +1,4 @@
-//! Providers as last configured, and what the last check found. How to reach them is never stored.
+//! Providers as last configured, what staff switched, and what was found by checking and using them. How to reach them is never stored.
 
 crate::change::change! {
     up: [
@@ -11,7 +11,19 @@ crate::change::change! {
              status text not null,
              checked_at {time},
              provisioning_limit bigint not null,
-             appliance_limit bigint
+             appliance_limit bigint,
+             switched_off boolean not null default false,
+             hidden boolean not null default false,
+             circuit text not null default 'closed' check (circuit in ('closed', 'open', 'half_open')),
+             circuit_failures bigint not null default 0,
+             circuit_openings bigint not null default 0,
+             circuit_reason text not null default '',
+             circuit_next_try_at {time},
+             memory_total_mib bigint,
+             memory_limit_mib bigint,
+             cpu_total bigint,
+             cpu_limit bigint,
+             refreshed_at {time}
          )",
     ],
     down: ["drop table providers"],

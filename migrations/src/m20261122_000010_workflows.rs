@@ -8,6 +8,8 @@ crate::change::change! {
              kind text not null,
              appliance_id bigint references appliances (id),
              provider text references providers (key),
+             template_id bigint references templates (id),
+             machine text,
              owner_id bigint references users (id),
              lane smallint not null check (lane between 0 and 5),
              priority smallint not null,

@@ -17,6 +17,16 @@ pub mod sprout {
             tonic::include_proto!("sprout.appliance.v1");
         }
     }
+    pub mod audit {
+        pub mod v1 {
+            tonic::include_proto!("sprout.audit.v1");
+        }
+    }
+    pub mod cleanup {
+        pub mod v1 {
+            tonic::include_proto!("sprout.cleanup.v1");
+        }
+    }
     pub mod event {
         pub mod v1 {
             tonic::include_proto!("sprout.event.v1");
@@ -27,6 +37,11 @@ pub mod sprout {
             tonic::include_proto!("sprout.group.v1");
         }
     }
+    pub mod job {
+        pub mod v1 {
+            tonic::include_proto!("sprout.job.v1");
+        }
+    }
     pub mod pool {
         pub mod v1 {
             tonic::include_proto!("sprout.pool.v1");
@@ -35,6 +50,11 @@ pub mod sprout {
     pub mod provider {
         pub mod v1 {
             tonic::include_proto!("sprout.provider.v1");
+        }
+    }
+    pub mod shepherd {
+        pub mod v1 {
+            tonic::include_proto!("sprout.shepherd.v1");
         }
     }
     pub mod sim {
@@ -50,6 +70,11 @@ pub mod sprout {
     pub mod template {
         pub mod v1 {
             tonic::include_proto!("sprout.template.v1");
+        }
+    }
+    pub mod usage {
+        pub mod v1 {
+            tonic::include_proto!("sprout.usage.v1");
         }
     }
     pub mod user {
@@ -70,8 +95,9 @@ pub mod sprout {
 }
 
 pub use sprout::{
-    appliance::v1 as appliance, event::v1 as event, group::v1 as group, pool::v1 as pool, provider::v1 as provider,
-    sim::v1 as sim, task::v1 as task, template::v1 as template, user::v1 as user, worker::v1 as worker,
+    appliance::v1 as appliance, audit::v1 as audit, cleanup::v1 as cleanup, event::v1 as event, group::v1 as group,
+    job::v1 as job, pool::v1 as pool, provider::v1 as provider, shepherd::v1 as shepherd, sim::v1 as sim,
+    task::v1 as task, template::v1 as template, usage::v1 as usage, user::v1 as user, worker::v1 as worker,
     workflow::v1 as workflow,
 };
 

@@ -62,6 +62,6 @@ async fn list(client: Connection) -> Result<()> {
 /// Leases end half a day from now.
 pub(super) async fn extend(client: Connection, id: u64) -> Result<()> {
     let lease = Some(Lease { seconds: 12 * 3600, nanos: 0 });
-    client.pools().extend_pool(ExtendPoolRequest { id, lease }).await?;
+    client.pools().extend_pool(ExtendPoolRequest { id, lease, never_expire: false }).await?;
     Ok(())
 }

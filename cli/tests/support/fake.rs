@@ -12,7 +12,7 @@ use prost_types::{Duration, Timestamp};
 use sprout_client::proto::{
     appliance::{Appliance, ApplianceState, Endpoint, PowerState},
     event::{
-        Event, EventKind, WatchRequest, WatchResponse,
+        self, Event, EventKind, WatchRequest, WatchResponse,
         event_service_server::{EventService, EventServiceServer},
     },
     pool::{
@@ -37,6 +37,11 @@ use tonic::{Code, Request, Response, Status, transport::Server};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 type Answer<T> = Result<Response<T>, Status>;
+/// What these tests do not ask for.
+fn unfaked() -> Status {
+    Status::unimplemented("the fake has no answer to this")
+}
+
 type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Remembers what it was asked.
@@ -218,6 +223,34 @@ impl PoolService for Fake {
         self.kills.lock().unwrap().push(id);
         Ok(Response::new(pool::KillPoolResponse { pool: Some(found(id, PoolState::Ending)?) }))
     }
+
+    async fn explain_pool(&self, _: Request<pool::ExplainPoolRequest>) -> Answer<pool::ExplainPoolResponse> {
+        Err(unfaked())
+    }
+
+    async fn keep_pool_alive(&self, _: Request<pool::KeepPoolAliveRequest>) -> Answer<pool::KeepPoolAliveResponse> {
+        Err(unfaked())
+    }
+
+    async fn describe_pool(&self, _: Request<pool::DescribePoolRequest>) -> Answer<pool::DescribePoolResponse> {
+        Err(unfaked())
+    }
+
+    async fn clone_pool(&self, _: Request<pool::ClonePoolRequest>) -> Answer<pool::ClonePoolResponse> {
+        Err(unfaked())
+    }
+
+    async fn merge_pools(&self, _: Request<pool::MergePoolsRequest>) -> Answer<pool::MergePoolsResponse> {
+        Err(unfaked())
+    }
+
+    async fn transfer_pool(&self, _: Request<pool::TransferPoolRequest>) -> Answer<pool::TransferPoolResponse> {
+        Err(unfaked())
+    }
+
+    async fn kill_pools(&self, _: Request<pool::KillPoolsRequest>) -> Answer<pool::KillPoolsResponse> {
+        Err(unfaked())
+    }
 }
 
 #[tonic::async_trait]
@@ -260,6 +293,21 @@ impl ProviderService for Fake {
     ) -> Answer<provider::CheckProvidersResponse> {
         Ok(Response::new(provider::CheckProvidersResponse { workflow: Some(fleet::checks(2)) }))
     }
+
+    async fn update_provider(
+        &self,
+        _: Request<provider::UpdateProviderRequest>,
+    ) -> Answer<provider::UpdateProviderResponse> {
+        Err(unfaked())
+    }
+
+    async fn close_circuit(&self, _: Request<provider::CloseCircuitRequest>) -> Answer<provider::CloseCircuitResponse> {
+        Err(unfaked())
+    }
+
+    async fn list_machines(&self, _: Request<provider::ListMachinesRequest>) -> Answer<provider::ListMachinesResponse> {
+        Err(unfaked())
+    }
 }
 
 #[tonic::async_trait]
@@ -280,6 +328,10 @@ impl EventService for Fake {
         let said = said.map(|event| Ok(WatchResponse { sequence: event.as_ref().map_or(4, |e| e.sequence), event }));
         Ok(Response::new(Box::pin(tokio_stream::iter(said).chain(tokio_stream::pending()))))
     }
+
+    async fn list_events(&self, _: Request<event::ListEventsRequest>) -> Answer<event::ListEventsResponse> {
+        Err(unfaked())
+    }
 }
 
 fn docker(key: &str) -> Provider {
@@ -299,7 +351,13 @@ fn docker(key: &str) -> Provider {
 }
 
 fn alice() -> User {
-    User { id: 1, name: "alice".into(), role: user::Role::User.into(), created_at: Some(at(1_700_000_000)) }
+    User {
+        id: 1,
+        name: "alice".into(),
+        role: user::Role::User.into(),
+        created_at: Some(at(1_700_000_000)),
+        ..User::default()
+    }
 }
 
 #[tonic::async_trait]
@@ -318,6 +376,7 @@ impl UserService for Fake {
                 user: Some(alice()),
                 expires_at: None,
                 server_version: "0.1.0".into(),
+                ..user::WhoAmIResponse::default()
             })),
             _ => Err(Status::unauthenticated("the token is not valid")),
         }
@@ -329,7 +388,39 @@ impl UserService for Fake {
 
     async fn create_user(&self, request: Request<user::CreateUserRequest>) -> Answer<user::CreateUserResponse> {
         let request = request.into_inner();
-        let user = User { id: 2, name: request.name, role: request.role, created_at: None };
+        let user = User { id: 2, name: request.name, role: request.role, ..User::default() };
         Ok(Response::new(user::CreateUserResponse { user: Some(user) }))
+    }
+
+    async fn change_password(&self, _: Request<user::ChangePasswordRequest>) -> Answer<user::ChangePasswordResponse> {
+        Err(unfaked())
+    }
+
+    async fn create_token(&self, _: Request<user::CreateTokenRequest>) -> Answer<user::CreateTokenResponse> {
+        Err(unfaked())
+    }
+
+    async fn list_tokens(&self, _: Request<user::ListTokensRequest>) -> Answer<user::ListTokensResponse> {
+        Err(unfaked())
+    }
+
+    async fn revoke_token(&self, _: Request<user::RevokeTokenRequest>) -> Answer<user::RevokeTokenResponse> {
+        Err(unfaked())
+    }
+
+    async fn list_users(&self, _: Request<user::ListUsersRequest>) -> Answer<user::ListUsersResponse> {
+        Err(unfaked())
+    }
+
+    async fn get_user(&self, _: Request<user::GetUserRequest>) -> Answer<user::GetUserResponse> {
+        Err(unfaked())
+    }
+
+    async fn update_user(&self, _: Request<user::UpdateUserRequest>) -> Answer<user::UpdateUserResponse> {
+        Err(unfaked())
+    }
+
+    async fn set_quota(&self, _: Request<user::SetQuotaRequest>) -> Answer<user::SetQuotaResponse> {
+        Err(unfaked())
     }
 }

@@ -5,10 +5,13 @@ use std::{fs, net::IpAddr, path::PathBuf, time::Duration};
 use http::Uri;
 use sprout_conf::Secret;
 use sprout_proto::{
-    appliance::appliance_service_client::ApplianceServiceClient, event::event_service_client::EventServiceClient,
-    group::group_service_client::GroupServiceClient, pool::pool_service_client::PoolServiceClient,
-    provider::provider_service_client::ProviderServiceClient, task::task_service_client::TaskServiceClient,
-    template::template_service_client::TemplateServiceClient, user::user_service_client::UserServiceClient,
+    appliance::appliance_service_client::ApplianceServiceClient, audit::audit_service_client::AuditServiceClient,
+    cleanup::cleanup_service_client::CleanupServiceClient, event::event_service_client::EventServiceClient,
+    group::group_service_client::GroupServiceClient, job::job_service_client::JobServiceClient,
+    pool::pool_service_client::PoolServiceClient, provider::provider_service_client::ProviderServiceClient,
+    shepherd::shepherd_service_client::ShepherdServiceClient, task::task_service_client::TaskServiceClient,
+    template::template_service_client::TemplateServiceClient, usage::usage_service_client::UsageServiceClient,
+    user::user_group_service_client::UserGroupServiceClient, user::user_service_client::UserServiceClient,
     worker::worker_service_client::WorkerServiceClient, workflow::workflow_service_client::WorkflowServiceClient,
 };
 use tonic::{
@@ -137,12 +140,18 @@ macro_rules! services {
 
 services! {
     appliances: ApplianceServiceClient, "appliances";
+    audit: AuditServiceClient, "the audit log";
+    cleanup: CleanupServiceClient, "clean-up rules";
     events: EventServiceClient, "the event log";
     groups: GroupServiceClient, "groups";
+    jobs: JobServiceClient, "jobs";
     pools: PoolServiceClient, "pools";
     providers: ProviderServiceClient, "providers";
+    shepherds: ShepherdServiceClient, "shepherds";
     tasks: TaskServiceClient, "tasks";
     templates: TemplateServiceClient, "templates";
+    usage: UsageServiceClient, "usage";
+    user_groups: UserGroupServiceClient, "user groups";
     users: UserServiceClient, "users and the caller's token";
     workers: WorkerServiceClient, "workers";
     workflows: WorkflowServiceClient, "workflows";

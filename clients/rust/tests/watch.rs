@@ -9,7 +9,7 @@ use std::{
 use sprout_client::{
     Code, Connection, Settings, Watch, Watched,
     proto::event::{
-        Event, WatchRequest, WatchResponse,
+        Event, ListEventsRequest, ListEventsResponse, WatchRequest, WatchResponse,
         event_service_server::{EventService, EventServiceServer},
     },
 };
@@ -38,6 +38,10 @@ impl EventService for Breaking {
             _ => messages.push(Err(Status::permission_denied("no more"))),
         }
         Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
+    }
+
+    async fn list_events(&self, _: Request<ListEventsRequest>) -> Result<Response<ListEventsResponse>, Status> {
+        Err(Status::unimplemented("this one only breaks"))
     }
 }
 

@@ -185,7 +185,12 @@ impl User {
         if self.random.f64() < 0.3 {
             let lease = Some(prost_types::Duration { seconds: 20, nanos: 0 });
             // Refused where the lease has ended meanwhile.
-            drop(self.call(async |client| client.pools().extend_pool(ExtendPoolRequest { id, lease }).await).await?);
+            drop(
+                self.call(async |client| {
+                    client.pools().extend_pool(ExtendPoolRequest { id, lease, never_expire: false }).await
+                })
+                .await?,
+            );
         }
         if self.random.f64() < 0.7 {
             drop(self.call(async |client| client.pools().kill_pool(KillPoolRequest { id }).await).await?);

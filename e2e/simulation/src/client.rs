@@ -69,18 +69,10 @@ pub(crate) async fn day(ground: Arc<Ground>, told: Arc<Told>, user: User, number
     let (world, user) = (ground.world.clone(), &user);
     for nth in 0..requests {
         sleep(world.some_time(0..4_000)).await;
-        let request = PoolRequest {
-            request_id: format!("{number}-{nth}"),
-            group: world.choose(&["cold", "warm"]).unwrap_or("cold").into(),
-            count: if world.once_in(20) { 0 } else { world.number(1..4) },
-            version: None,
-            date: None,
-            provider: None,
-            lease: Some(if world.once_in(2) { Duration::from_secs(3600) } else { world.some_time(3_000..30_000) }),
-            description: String::new(),
-            memory_mib: None,
-            cpus: None,
-        };
+        let group = world.choose(&["cold", "warm"]).unwrap_or("cold");
+        let count = if world.once_in(20) { 0 } else { world.number(1..4) };
+        let lease = if world.once_in(2) { Duration::from_secs(3600) } else { world.some_time(3_000..30_000) };
+        let request = PoolRequest { lease: Some(lease), ..PoolRequest::new(format!("{number}-{nth}"), group, count) };
         let Some(pool) = ask(&ground, &told, user, &request).await else { continue };
         sleep(world.some_time(0..8_000)).await;
         match world.number(0..4) {
@@ -132,18 +124,8 @@ async fn ask(ground: &Ground, told: &Told, user: &User, request: &PoolRequest) -
 
 /// The shortest day: one pool of one, watched until it is ready or has failed, then killed. Returns the state it came to.
 pub(crate) async fn simple_day(ground: &Ground, told: &Told, user: &User, limit: Duration) -> Option<String> {
-    let request = PoolRequest {
-        request_id: "simple".to_owned(),
-        group: "cold".into(),
-        count: 1,
-        version: None,
-        date: None,
-        provider: None,
-        lease: Some(Duration::from_secs(7200)),
-        description: String::new(),
-        memory_mib: None,
-        cpus: None,
-    };
+    let lease = Some(Duration::from_secs(7200));
+    let request = PoolRequest { lease, ..PoolRequest::new("simple", "cold", 1) };
     let pool = ask(ground, told, user, &request).await?;
     let settled = async {
         loop {

@@ -12,7 +12,7 @@ use crate::{
     convert::{Wire, duration, id},
     drain::Draining,
     page::PageRequest,
-    status::status,
+    status::{status, unbuilt},
     stream::{BoxStream, streaming},
 };
 
@@ -84,5 +84,105 @@ impl ApplianceService for ApplianceApi {
         let id = ApplianceId(id("id", request.id).map_err(status)?);
         let lines = appliance_log::watch(self.app.clone(), caller, id, request.follow).await.map_err(status)?;
         Ok(streaming(lines, self.draining.clone()))
+    }
+
+    async fn start_appliance(
+        &self,
+        _: Request<proto::StartApplianceRequest>,
+    ) -> Result<Response<proto::StartApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn stop_appliance(
+        &self,
+        _: Request<proto::StopApplianceRequest>,
+    ) -> Result<Response<proto::StopApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn suspend_appliance(
+        &self,
+        _: Request<proto::SuspendApplianceRequest>,
+    ) -> Result<Response<proto::SuspendApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn resume_appliance(
+        &self,
+        _: Request<proto::ResumeApplianceRequest>,
+    ) -> Result<Response<proto::ResumeApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn reboot_appliance(
+        &self,
+        _: Request<proto::RebootApplianceRequest>,
+    ) -> Result<Response<proto::RebootApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn rename_appliance(
+        &self,
+        _: Request<proto::RenameApplianceRequest>,
+    ) -> Result<Response<proto::RenameApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn describe_appliance(
+        &self,
+        _: Request<proto::DescribeApplianceRequest>,
+    ) -> Result<Response<proto::DescribeApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn hold_appliance(
+        &self,
+        _: Request<proto::HoldApplianceRequest>,
+    ) -> Result<Response<proto::HoldApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn unhold_appliance(
+        &self,
+        _: Request<proto::UnholdApplianceRequest>,
+    ) -> Result<Response<proto::UnholdApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn reset_appliance(
+        &self,
+        _: Request<proto::ResetApplianceRequest>,
+    ) -> Result<Response<proto::ResetApplianceResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn attach_disk(
+        &self,
+        _: Request<proto::AttachDiskRequest>,
+    ) -> Result<Response<proto::AttachDiskResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn detach_disk(
+        &self,
+        _: Request<proto::DetachDiskRequest>,
+    ) -> Result<Response<proto::DetachDiskResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn get_console(
+        &self,
+        _: Request<proto::GetConsoleRequest>,
+    ) -> Result<Response<proto::GetConsoleResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    type WatchApplianceStream = BoxStream<proto::WatchApplianceResponse>;
+
+    async fn watch_appliance(
+        &self,
+        _: Request<proto::WatchApplianceRequest>,
+    ) -> Result<Response<Self::WatchApplianceStream>, Status> {
+        Err(unbuilt())
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         event::{Watch, sequence},
     },
     drain::Draining,
-    status::status,
+    status::{status, unbuilt},
     stream::{BoxStream, streaming},
 };
 
@@ -37,5 +37,12 @@ impl EventService for EventApi {
             stream::try_unfold(events, |mut events| async { Ok(Some((Wire(events.next().await?).into(), events))) });
         let sent = stream::once(async { Ok(start) }).chain(later.map_err(status));
         Ok(streaming(sent, self.draining.clone()))
+    }
+
+    async fn list_events(
+        &self,
+        _: Request<proto::ListEventsRequest>,
+    ) -> Result<Response<proto::ListEventsResponse>, Status> {
+        Err(unbuilt())
     }
 }

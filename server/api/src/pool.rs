@@ -13,7 +13,7 @@ use crate::{
     convert::{Wire, duration, id},
     drain::Draining,
     page::PageRequest,
-    status::status,
+    status::{status, unbuilt},
     stream::{BoxStream, streaming},
 };
 
@@ -97,6 +97,55 @@ impl PoolService for PoolApi {
         let id = PoolId(id("id", request.into_inner().id).map_err(status)?);
         let view = self.app.kill_pool(&caller, id).await.map_err(status)?;
         Ok(Response::new(proto::KillPoolResponse { pool: Some(Wire(view).into()) }))
+    }
+
+    async fn explain_pool(
+        &self,
+        _: Request<proto::ExplainPoolRequest>,
+    ) -> Result<Response<proto::ExplainPoolResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn keep_pool_alive(
+        &self,
+        _: Request<proto::KeepPoolAliveRequest>,
+    ) -> Result<Response<proto::KeepPoolAliveResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn describe_pool(
+        &self,
+        _: Request<proto::DescribePoolRequest>,
+    ) -> Result<Response<proto::DescribePoolResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn clone_pool(
+        &self,
+        _: Request<proto::ClonePoolRequest>,
+    ) -> Result<Response<proto::ClonePoolResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn merge_pools(
+        &self,
+        _: Request<proto::MergePoolsRequest>,
+    ) -> Result<Response<proto::MergePoolsResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn transfer_pool(
+        &self,
+        _: Request<proto::TransferPoolRequest>,
+    ) -> Result<Response<proto::TransferPoolResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn kill_pools(
+        &self,
+        _: Request<proto::KillPoolsRequest>,
+    ) -> Result<Response<proto::KillPoolsResponse>, Status> {
+        Err(unbuilt())
     }
 }
 

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     convert::{Wire, text},
-    status::status,
+    status::{status, unbuilt},
 };
 
 /// Serves providers.
@@ -51,5 +51,26 @@ impl ProviderService for ProviderApi {
     ) -> Result<Response<proto::CheckProvidersResponse>, Status> {
         let workflow = self.app.check_providers().await.map_err(status)?;
         Ok(Response::new(proto::CheckProvidersResponse { workflow: Some(Wire(workflow).into()) }))
+    }
+
+    async fn update_provider(
+        &self,
+        _: Request<proto::UpdateProviderRequest>,
+    ) -> Result<Response<proto::UpdateProviderResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn close_circuit(
+        &self,
+        _: Request<proto::CloseCircuitRequest>,
+    ) -> Result<Response<proto::CloseCircuitResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn list_machines(
+        &self,
+        _: Request<proto::ListMachinesRequest>,
+    ) -> Result<Response<proto::ListMachinesResponse>, Status> {
+        Err(unbuilt())
     }
 }

@@ -4,26 +4,35 @@ use std::sync::Arc;
 
 use sprout_app::App;
 use sprout_proto::{
-    appliance::appliance_service_server as appliance, event::event_service_server as event,
-    group::group_service_server as group, pool::pool_service_server as pool,
-    provider::provider_service_server as provider, task::task_service_server as task,
-    template::template_service_server as template, user::user_service_server as user,
-    worker::worker_service_server as worker, workflow::workflow_service_server as workflow,
+    appliance::appliance_service_server as appliance, audit::audit_service_server as audit,
+    cleanup::cleanup_service_server as cleanup, event::event_service_server as event,
+    group::group_service_server as group, job::job_service_server as job, pool::pool_service_server as pool,
+    provider::provider_service_server as provider, shepherd::shepherd_service_server as shepherd,
+    task::task_service_server as task, template::template_service_server as template,
+    usage::usage_service_server as usage, user::user_group_service_server as user_group,
+    user::user_service_server as user, worker::worker_service_server as worker,
+    workflow::workflow_service_server as workflow,
 };
 use tonic::service::Routes;
 use tower::layer::layer_fn;
 
 use crate::{
     appliance::ApplianceApi,
+    audit::AuditApi,
+    cleanup::CleanupApi,
     drain::Drain,
     event::EventApi,
     gate::Gate,
     group::GroupApi,
+    job::JobApi,
     pool::PoolApi,
     provider::ProviderApi,
+    shepherd::ShepherdApi,
     task::TaskApi,
     template::TemplateApi,
+    usage::UsageApi,
     user::UserApi,
+    user_group::UserGroupApi,
     worker::{SessionHandler, WorkerApi},
     workflow::WorkflowApi,
 };
@@ -33,16 +42,22 @@ pub(crate) const MAX_REQUEST: usize = 4 << 20;
 /// Bytes of one message from a worker.
 const MAX_SAID: usize = 1 << 20;
 
-const SERVICES: [&str; 11] = [
+const SERVICES: [&str; 17] = [
     "", // the server as a whole
     appliance::SERVICE_NAME,
+    audit::SERVICE_NAME,
+    cleanup::SERVICE_NAME,
     event::SERVICE_NAME,
     group::SERVICE_NAME,
+    job::SERVICE_NAME,
     pool::SERVICE_NAME,
     provider::SERVICE_NAME,
+    shepherd::SERVICE_NAME,
     task::SERVICE_NAME,
     template::SERVICE_NAME,
+    usage::SERVICE_NAME,
     user::SERVICE_NAME,
+    user_group::SERVICE_NAME,
     worker::SERVICE_NAME,
     workflow::SERVICE_NAME,
 ];
@@ -101,6 +116,12 @@ pub async fn api(
         .add_service(
             workflow::WorkflowServiceServer::new(WorkflowApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
+        .add_service(audit::AuditServiceServer::new(AuditApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(cleanup::CleanupServiceServer::new(CleanupApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(job::JobServiceServer::new(JobApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(shepherd::ShepherdServiceServer::new(ShepherdApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(usage::UsageServiceServer::new(UsageApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(user_group::UserGroupServiceServer::new(UserGroupApi).max_decoding_message_size(MAX_REQUEST))
         .add_service(
             worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_SAID),
         );

@@ -10,7 +10,11 @@ use sprout_domain::{
 use sprout_proto::template::{self as proto, template_service_server::TemplateService};
 use tonic::{Request, Response, Status, async_trait};
 
-use crate::{convert::Wire, page::PageRequest, status::status};
+use crate::{
+    convert::Wire,
+    page::PageRequest,
+    status::{status, unbuilt},
+};
 
 /// Serves templates.
 pub(crate) struct TemplateApi {
@@ -34,6 +38,27 @@ impl TemplateService for TemplateApi {
         let next_page_token = page.cut(&mut templates, |template| template.id.0);
         let templates = templates.into_iter().map(|template| Wire(template).into()).collect();
         Ok(Response::new(proto::ListTemplatesResponse { templates, next_page_token }))
+    }
+
+    async fn get_template(
+        &self,
+        _: Request<proto::GetTemplateRequest>,
+    ) -> Result<Response<proto::GetTemplateResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn release_template(
+        &self,
+        _: Request<proto::ReleaseTemplateRequest>,
+    ) -> Result<Response<proto::ReleaseTemplateResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn delete_template(
+        &self,
+        _: Request<proto::DeleteTemplateRequest>,
+    ) -> Result<Response<proto::DeleteTemplateResponse>, Status> {
+        Err(unbuilt())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         Wire,
         user::{Credentials, Me, NewUser},
     },
-    status::status,
+    status::{status, unbuilt},
 };
 
 /// Serves users.
@@ -52,5 +52,55 @@ impl UserService for UserApi {
         let NewUser { name, password, role } = Wire(request.into_inner()).try_into().map_err(status)?;
         let user = self.app.create_user(&name, password, role).await.map_err(status)?;
         Ok(Response::new(proto::CreateUserResponse { user: Some(Wire(user).into()) }))
+    }
+
+    async fn change_password(
+        &self,
+        _: Request<proto::ChangePasswordRequest>,
+    ) -> Result<Response<proto::ChangePasswordResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn create_token(
+        &self,
+        _: Request<proto::CreateTokenRequest>,
+    ) -> Result<Response<proto::CreateTokenResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn list_tokens(
+        &self,
+        _: Request<proto::ListTokensRequest>,
+    ) -> Result<Response<proto::ListTokensResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn revoke_token(
+        &self,
+        _: Request<proto::RevokeTokenRequest>,
+    ) -> Result<Response<proto::RevokeTokenResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn list_users(
+        &self,
+        _: Request<proto::ListUsersRequest>,
+    ) -> Result<Response<proto::ListUsersResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn get_user(&self, _: Request<proto::GetUserRequest>) -> Result<Response<proto::GetUserResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn update_user(
+        &self,
+        _: Request<proto::UpdateUserRequest>,
+    ) -> Result<Response<proto::UpdateUserResponse>, Status> {
+        Err(unbuilt())
+    }
+
+    async fn set_quota(&self, _: Request<proto::SetQuotaRequest>) -> Result<Response<proto::SetQuotaResponse>, Status> {
+        Err(unbuilt())
     }
 }

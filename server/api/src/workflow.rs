@@ -10,7 +10,8 @@ use tonic::{Request, Response, Status, async_trait};
 use crate::{
     convert::{Wire, id, text},
     page::PageRequest,
-    status::status,
+    status::{status, unbuilt},
+    stream::BoxStream,
 };
 
 /// Serves workflows.
@@ -57,5 +58,14 @@ impl WorkflowService for WorkflowApi {
         let provider = text("provider", request.provider).map_err(status)?.as_str().into();
         let workflow = self.app.ping(&provider, request.count.max(1)).await.map_err(status)?;
         Ok(Response::new(proto::PingResponse { workflow: Some(Wire(workflow).into()) }))
+    }
+
+    type WatchWorkflowStream = BoxStream<proto::WatchWorkflowResponse>;
+
+    async fn watch_workflow(
+        &self,
+        _: Request<proto::WatchWorkflowRequest>,
+    ) -> Result<Response<Self::WatchWorkflowStream>, Status> {
+        Err(unbuilt())
     }
 }

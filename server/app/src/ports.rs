@@ -19,9 +19,9 @@ use sprout_domain::{
     event::{Event, NewEvent},
     group::Endpoint,
     placement::Room,
-    pool::{Pool, PoolState},
+    pool::{Pool, PoolState, Priority},
     provider::{Provider, ProviderSpec},
-    template::{BuildDate, Template},
+    template::{BuildDate, Template, TemplateType},
     user::{Role, User},
     version::Version,
 };
@@ -112,6 +112,22 @@ pub struct NewPool {
     pub memory_mib: Option<u32>,
     /// As in [`Pool`].
     pub cpus: Option<u32>,
+    /// As in [`Pool`].
+    pub provider_type: Option<String>,
+    /// As in [`Pool`].
+    pub template_type: Option<TemplateType>,
+    /// As in [`Pool`].
+    pub unconfigured: bool,
+    /// As in [`Pool`].
+    pub priority: Priority,
+    /// As in [`Pool`].
+    pub waiting_count: u32,
+    /// As in [`Pool`].
+    pub keep_alive: Option<Duration>,
+    /// As in [`Pool`].
+    pub alive_until: Option<Timestamp>,
+    /// As in [`Pool`].
+    pub wait_until: Option<Timestamp>,
     /// Its first state. Ready sets `fulfilled_at`, ended `ended_at`, to the transaction's now.
     pub state: PoolState,
 }

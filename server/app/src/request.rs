@@ -8,7 +8,7 @@ use sprout_domain::{
     appliance::Appliance,
     event::{EventKind, NewEvent},
     lease, placement,
-    pool::{Pool, PoolEvent, PoolRequest, PoolState},
+    pool::{Pool, PoolEvent, PoolRequest, PoolState, Priority},
     template::{BuildDate, Template},
     user::User,
 };
@@ -179,6 +179,14 @@ async fn plan(
             description: request.description.clone(),
             memory_mib: request.memory_mib,
             cpus: request.cpus,
+            provider_type: request.provider_type.clone(),
+            template_type: request.template_type,
+            unconfigured: request.unconfigured,
+            priority: request.priority.unwrap_or(Priority::Interactive),
+            waiting_count: 0,
+            keep_alive: request.keep_alive,
+            alive_until: None,
+            wait_until: None,
             state: PoolState::Waiting,
         };
         plans.push(Plan { index, new, templates, granted: Vec::new() });

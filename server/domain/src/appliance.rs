@@ -10,7 +10,9 @@
 use std::fmt;
 
 use crate::{
-    ApplianceId, GroupName, PoolId, ProviderKey, TemplateId, Timestamp, group::Endpoint, template::BuildDate,
+    ApplianceId, GroupName, PoolId, ProviderKey, TemplateId, Timestamp, UserGroupId,
+    group::Endpoint,
+    template::{BuildDate, TemplateType},
     version::Version,
 };
 
@@ -210,6 +212,28 @@ pub struct Appliance {
     pub leased_at: Option<Timestamp>,
     /// When its lease ends; none: not leased, or never ends.
     pub leased_until: Option<Timestamp>,
+    /// When it last proved ready.
+    pub proven_at: Option<Timestamp>,
+    /// Until when it is held.
+    pub held_until: Option<Timestamp>,
+    /// Why it is held; empty if it is not.
+    pub hold_reason: String,
+    /// Free text of its owner.
+    pub description: String,
+    /// Cloned from an unconfigured template: ready means on.
+    pub unconfigured: bool,
+    /// Type of its template.
+    pub template_type: TemplateType,
+    /// The name it is being given, reserved on its provider.
+    pub new_name: Option<String>,
+    /// Size of the disk attached to it, in MiB.
+    pub disk_mib: Option<u64>,
+    /// Size of the disk it is to have.
+    pub wanted_disk_mib: Option<u64>,
+    /// The user group it is kept warm for.
+    pub user_group_id: Option<UserGroupId>,
+    /// Since when it is missing on its provider.
+    pub missing_since: Option<Timestamp>,
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ number_ids! {
     TemplateId,
     /// A user.
     UserId,
+    /// A user group.
+    UserGroupId,
     /// A workflow.
     WorkflowId,
     /// A task.

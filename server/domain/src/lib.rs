@@ -22,7 +22,9 @@ pub mod workflow;
 
 pub use catalogue::Catalogue;
 pub use error::{Error, Reason, Result};
-pub use ids::{ApplianceId, GroupName, PoolId, ProviderKey, TaskId, TemplateId, UserId, WorkerId, WorkflowId};
+pub use ids::{
+    ApplianceId, GroupName, PoolId, ProviderKey, TaskId, TemplateId, UserGroupId, UserId, WorkerId, WorkflowId,
+};
 pub use secret::Secret;
 
 /// A moment, by the database's clock unless said otherwise.

@@ -72,7 +72,10 @@ pub fn place<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{TemplateId, Timestamp, template::TemplateState};
+    use crate::{
+        TemplateId, Timestamp,
+        template::{TemplateState, TemplateType},
+    };
 
     fn template(provider: &str, version: &str, date: &str) -> Template {
         Template {
@@ -84,6 +87,13 @@ mod tests {
             date: date.parse().unwrap(),
             state: TemplateState::Ready,
             found_at: Timestamp::UNIX_EPOCH,
+            template_type: TemplateType::VirtualMachine,
+            unconfigured: false,
+            failure_count: 0,
+            quarantine_reason: String::new(),
+            specimen_id: None,
+            next_try_at: None,
+            suggested_for_deletion: false,
         }
     }
 

@@ -9,7 +9,9 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    Error, GroupName, PoolId, ProviderKey, Result, Timestamp, UserId, appliance::ApplianceState, template::BuildDate,
+    Error, GroupName, PoolId, ProviderKey, Result, Timestamp, UserId,
+    appliance::ApplianceState,
+    template::{BuildDate, TemplateType},
     version::Version,
 };
 
@@ -96,6 +98,18 @@ pub fn failures_tolerated(count: u32) -> u32 {
     3 + count / 10
 }
 
+/// How long a pool waits for what it wants if its request does not say.
+pub const WAIT_LIMIT: Duration = Duration::from_secs(3_600);
+
+/// Who goes first where requests wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Somebody waits in front of a screen.
+    Interactive,
+    /// After those.
+    Batch,
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolRequest {
@@ -119,9 +133,43 @@ pub struct PoolRequest {
     pub memory_mib: Option<u32>,
     /// CPU override.
     pub cpus: Option<u32>,
+    /// Only providers of this type.
+    pub provider_type: Option<String>,
+    /// Only templates of this type.
+    pub template_type: Option<TemplateType>,
+    /// Of unconfigured templates instead of preconfigured ones.
+    pub unconfigured: bool,
+    /// Who goes first; none: as the caller's role says.
+    pub priority: Option<Priority>,
+    /// While it waits it is dropped unless its client said within this time that it still waits.
+    pub keep_alive: Option<Duration>,
+    /// It fails if it is not fulfilled after this time; none: [`WAIT_LIMIT`].
+    pub wait_limit: Option<Duration>,
 }
 
 impl PoolRequest {
+    /// A request without wishes beyond these.
+    pub fn new(request_id: impl Into<String>, group: impl Into<GroupName>, count: u32) -> Self {
+        Self {
+            request_id: request_id.into(),
+            group: group.into(),
+            count,
+            version: None,
+            date: None,
+            provider: None,
+            lease: None,
+            description: String::new(),
+            memory_mib: None,
+            cpus: None,
+            provider_type: None,
+            template_type: None,
+            unconfigured: false,
+            priority: None,
+            keep_alive: None,
+            wait_limit: None,
+        }
+    }
+
     /// Checks all that can be checked without looking anything up.
     pub fn check(&self) -> Result<()> {
         if self.request_id.is_empty() || self.request_id.len() > 64 {
@@ -152,8 +200,28 @@ impl PoolRequest {
 
     /// Everything that makes two requests different, but the request id; for telling a repeated request from a reused id.
     pub fn fingerprint(&self) -> String {
-        let Self { request_id: _, group, count, version, date, provider, lease, description, memory_mib, cpus } = self;
-        format!("{group:?} {count} {version:?} {date:?} {provider:?} {lease:?} {description:?} {memory_mib:?} {cpus:?}")
+        let Self {
+            request_id: _,
+            group,
+            count,
+            version,
+            date,
+            provider,
+            lease,
+            description,
+            memory_mib,
+            cpus,
+            provider_type,
+            template_type,
+            unconfigured,
+            priority,
+            keep_alive,
+            wait_limit,
+        } = self;
+        format!(
+            "{group:?} {count} {version:?} {date:?} {provider:?} {lease:?} {description:?} {memory_mib:?} {cpus:?} {provider_type:?} \
+             {template_type:?} {unconfigured} {priority:?} {keep_alive:?} {wait_limit:?}"
+        )
     }
 }
 
@@ -200,6 +268,24 @@ pub struct Pool {
     pub fulfilled_at: Option<Timestamp>,
     /// When it ended or failed.
     pub ended_at: Option<Timestamp>,
+    /// Only providers of this type.
+    pub provider_type: Option<String>,
+    /// Only templates of this type.
+    pub template_type: Option<TemplateType>,
+    /// Of unconfigured templates instead of preconfigured ones.
+    pub unconfigured: bool,
+    /// Who goes first.
+    pub priority: Priority,
+    /// Wanted appliances for which there was no slot yet.
+    pub waiting_count: u32,
+    /// Where a deployment of it failed last.
+    pub avoided_provider: Option<ProviderKey>,
+    /// How long it stays without a sign of its client, while it waits.
+    pub keep_alive: Option<Duration>,
+    /// When it is dropped without a sign of its client, while it waits.
+    pub alive_until: Option<Timestamp>,
+    /// When it fails unless it is fulfilled.
+    pub wait_until: Option<Timestamp>,
 }
 
 /// Mean progress of `count` wanted appliances in percent; those not created yet count as 0, an empty pool as done.

@@ -100,6 +100,53 @@ pub struct Provider {
     pub appliance_limit: Option<u32>,
     /// What is there now.
     pub load: ProviderLoad,
+    /// Staff switched it off: not used for new appliances.
+    pub switched_off: bool,
+    /// Nobody but staff sees it, and it is not used for new appliances.
+    pub hidden: bool,
+    /// Whether deployments go there at all.
+    pub circuit: Circuit,
+    /// Memory: all there is, what appliances take, what they may take; in MiB.
+    pub memory: Capacity,
+    /// CPUs, likewise.
+    pub cpus: Capacity,
+}
+
+/// Whether deployments go to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Circuit {
+    /// Whether they do.
+    pub state: CircuitState,
+    /// Deployments that failed one after the other.
+    pub failures: u32,
+    /// How often it opened one time after the other.
+    pub openings: u32,
+    /// Why it is open; empty otherwise.
+    pub reason: String,
+    /// When a single deployment tries whether it works again, while it is open.
+    pub next_try_at: Option<Timestamp>,
+}
+
+/// States of a circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CircuitState {
+    /// Deployments go there.
+    Closed,
+    /// Too many failed one after the other: none do until the next try.
+    Open,
+    /// A single one tries.
+    HalfOpen,
+}
+
+/// How much there is of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capacity {
+    /// All there is, as the provider says.
+    pub total: Option<u64>,
+    /// What our appliances take.
+    pub used: u64,
+    /// What they may take, as configured.
+    pub limit: Option<u64>,
 }
 
 /// What is on a provider.

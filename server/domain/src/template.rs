@@ -1,6 +1,6 @@
 //! Templates: images on one provider.
 
-use crate::{GroupName, ProviderKey, TemplateId, Timestamp, version::Version};
+use crate::{ApplianceId, GroupName, ProviderKey, TemplateId, Timestamp, version::Version};
 
 /// The day a template was built.
 pub type BuildDate = chrono::NaiveDate;
@@ -10,8 +10,23 @@ pub type BuildDate = chrono::NaiveDate;
 pub enum TemplateState {
     /// Appliances can be cloned from it.
     Ready,
+    /// Failed too often; not used until it heals.
+    Quarantined,
+    /// No longer used; being deleted.
+    Retiring,
     /// No longer on the provider.
     Gone,
+}
+
+/// What is cloned from a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TemplateType {
+    /// A virtual machine.
+    VirtualMachine,
+    /// A container, or a pod.
+    Container,
+    /// A virtual machine that runs the product in a container.
+    DockerVm,
 }
 
 /// One image on one provider.
@@ -33,4 +48,18 @@ pub struct Template {
     pub state: TemplateState,
     /// When it was first found.
     pub found_at: Timestamp,
+    /// What is cloned from it.
+    pub template_type: TemplateType,
+    /// Its appliances need to be configured before they can be used; they count as ready when they are on.
+    pub unconfigured: bool,
+    /// Deployments of it that failed, since the last one that succeeded.
+    pub failure_count: u32,
+    /// Why it is quarantined; empty otherwise.
+    pub quarantine_reason: String,
+    /// The failed appliance that is kept for inspection, while it is quarantined.
+    pub specimen_id: Option<ApplianceId>,
+    /// When a single deployment tries whether it has healed, while it is quarantined.
+    pub next_try_at: Option<Timestamp>,
+    /// A newer one has made it superfluous.
+    pub suggested_for_deletion: bool,
 }

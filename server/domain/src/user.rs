@@ -7,6 +7,8 @@ use crate::{Error, Result, Secret, Timestamp, UserId, WorkerId};
 pub enum Role {
     /// Own pools and appliances.
     User,
+    /// As a user, but a program: its requests are batch unless they say otherwise.
+    Bot,
     /// Sees everything.
     Staff,
     /// Does everything.
@@ -24,6 +26,10 @@ pub struct User {
     pub role: Role,
     /// When it was created.
     pub created_at: Timestamp,
+    /// May not sign in, and no token of theirs works.
+    pub disabled: bool,
+    /// May override memory and CPUs of appliances.
+    pub can_override_hardware: bool,
 }
 
 /// Who is calling, proven by a token.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sea_orm::{FromQueryResult, Value};
 use sprout_app::ports::{ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, Grant, NewAppliance, Page};
 use sprout_domain::{
-    ApplianceId, Error, PoolId, ProviderKey, Result, TemplateId, Timestamp,
+    ApplianceId, Error, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId,
     appliance::{Appliance, ApplianceState},
     group::Endpoint,
     version::Version,
@@ -51,6 +51,17 @@ fn appliance(row: Model, endpoints: Vec<Endpoint>) -> Result<Appliance> {
         ready_at: row.ready_at,
         leased_at: row.leased_at,
         leased_until: row.leased_until,
+        proven_at: row.proven_at,
+        held_until: row.held_until,
+        hold_reason: row.hold_reason,
+        description: row.description,
+        unconfigured: row.unconfigured,
+        template_type: variant(&row.template_type)?,
+        new_name: row.new_name,
+        disk_mib: row.disk_mib.map(i64::unsigned_abs),
+        wanted_disk_mib: row.wanted_disk_mib.map(i64::unsigned_abs),
+        user_group_id: row.user_group_id.map(UserGroupId),
+        missing_since: row.missing_since,
     })
 }
 
@@ -146,10 +157,12 @@ impl ApplianceRows for SeaTx {
                 new.memory_mib.map(i64::from).into(),
                 new.cpus.map(i64::from).into(),
                 self.time(self.now),
+                template.unconfigured.into(),
+                template.template_type.name().into(),
             ]
         };
         let target = "appliances (name, state, power, provider, group_name, template_id, template, version, build_date, pool_id, \
-                      clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at)";
+                      clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at, unconfigured, template_type)";
         let rows = appliances.into_iter().map(row).collect();
         let mut inserted: Vec<Model> = self.insert_returning(target, rows, "returning *").await?;
         inserted.sort_by_key(|row| row.id); // numbers are given in the order of the values

@@ -8,7 +8,8 @@ use sprout_domain::{
     event::EventKind,
     job::JobRunState,
     pool::PoolState,
-    template::TemplateState,
+    provider::CircuitState,
+    template::{TemplateState, TemplateType},
     user::Role,
     workflow::{Lane, StepKind, TaskState, WorkflowKind, WorkflowState},
 };
@@ -59,8 +60,10 @@ names! {
         Waiting = "waiting", Provisioning = "provisioning", Ready = "ready", Ending = "ending", Ended = "ended",
         Failed = "failed",
     }
-    TemplateState { Ready = "ready", Gone = "gone" }
-    Role { User = "user", Staff = "staff", Superuser = "superuser" }
+    TemplateState { Ready = "ready", Quarantined = "quarantined", Retiring = "retiring", Gone = "gone" }
+    TemplateType { VirtualMachine = "virtual_machine", Container = "container", DockerVm = "docker_vm" }
+    CircuitState { Closed = "closed", Open = "open", HalfOpen = "half_open" }
+    Role { User = "user", Bot = "bot", Staff = "staff", Superuser = "superuser" }
     WorkflowKind {
         Deploy = "deploy", Kill = "kill", CheckProvider = "check_provider", CheckProviders = "check_providers",
         Ping = "ping", Pings = "pings",
@@ -139,6 +142,8 @@ mod tests {
         every_name_leads_back::<PowerState>();
         every_name_leads_back::<PoolState>();
         every_name_leads_back::<TemplateState>();
+        every_name_leads_back::<TemplateType>();
+        every_name_leads_back::<CircuitState>();
         every_name_leads_back::<Role>();
         every_name_leads_back::<WorkflowKind>();
         every_name_leads_back::<WorkflowState>();

@@ -7,7 +7,7 @@ use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::{NewPool, Page, PoolChange, PoolFilter, PoolRows};
 use sprout_domain::{
     Error, PoolId, ProviderKey, Reason, Result, UserId,
-    pool::{Pool, PoolState},
+    pool::{Pool, PoolState, Priority},
     version::Version,
 };
 
@@ -56,6 +56,15 @@ impl TryFrom<Row> for Pool {
             created_at: pool.created_at,
             fulfilled_at: pool.fulfilled_at,
             ended_at: pool.ended_at,
+            provider_type: pool.provider_type,
+            template_type: pool.template_type.as_deref().map(variant).transpose()?,
+            unconfigured: pool.unconfigured,
+            priority: if pool.priority == 0 { Priority::Interactive } else { Priority::Batch },
+            waiting_count: count(pool.waiting_count)?,
+            avoided_provider: pool.avoided_provider.map(ProviderKey),
+            keep_alive: pool.keep_alive_us.map(|us| Duration::from_micros(us.unsigned_abs())),
+            alive_until: pool.alive_until,
+            wait_until: pool.wait_until,
         })
     }
 }
@@ -96,10 +105,19 @@ impl PoolRows for SeaTx {
                 self.time(self.now),
                 self.optional_time(fulfilled_at(pool)),
                 self.optional_time(ended_at(pool)),
+                pool.provider_type.clone().into(),
+                pool.template_type.map(Named::name).into(),
+                pool.unconfigured.into(),
+                (pool.priority as i16).into(),
+                i64::from(pool.waiting_count).into(),
+                pool.keep_alive.map(microseconds).into(),
+                self.optional_time(pool.alive_until),
+                self.optional_time(pool.wait_until),
             ]
         };
         let target = "pools (request_id, fingerprint, owner_id, group_name, version, build_date, provider, count, lease_us, \
-                      description, memory_mib, cpus, state, status, failure_count, created_at, fulfilled_at, ended_at)";
+                      description, memory_mib, cpus, state, status, failure_count, created_at, fulfilled_at, ended_at, \
+                      provider_type, template_type, unconfigured, priority, waiting_count, keep_alive_us, alive_until, wait_until)";
         let rest = "on conflict (owner_id, request_id) do nothing returning id, owner_id, request_id";
         let inserted: Vec<Inserted> = self.insert_returning(target, pools.iter().map(row).collect(), rest).await?;
         let ids: BTreeMap<_, _> = inserted.into_iter().map(|row| ((row.owner_id, row.request_id), row.id)).collect();
@@ -130,6 +148,15 @@ impl PoolRows for SeaTx {
                 status: String::new(),
                 failure_count: 0,
                 created_at: self.now,
+                provider_type: pool.provider_type,
+                template_type: pool.template_type,
+                unconfigured: pool.unconfigured,
+                priority: pool.priority,
+                waiting_count: pool.waiting_count,
+                avoided_provider: None,
+                keep_alive: pool.keep_alive,
+                alive_until: pool.alive_until,
+                wait_until: pool.wait_until,
             })
         };
         pools.into_iter().map(made).collect()

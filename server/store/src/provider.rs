@@ -8,11 +8,11 @@ use sprout_app::ports::ProviderRows;
 use sprout_domain::{
     ProviderKey, Result,
     placement::Room,
-    provider::{Provider, ProviderLoad, ProviderSpec},
+    provider::{Capacity, Circuit, Provider, ProviderLoad, ProviderSpec},
 };
 
 use crate::{
-    convert::{count, optional_count},
+    convert::{count, optional_count, variant},
     entities::provider::Model,
     tx::SeaTx,
 };
@@ -91,6 +91,25 @@ impl ProviderRows for SeaTx {
                     checked_at: provider.checked_at,
                     provisioning_limit: count(provider.provisioning_limit)?,
                     appliance_limit: optional_count(provider.appliance_limit)?,
+                    switched_off: provider.switched_off,
+                    hidden: provider.hidden,
+                    circuit: Circuit {
+                        state: variant(&provider.circuit)?,
+                        failures: count(provider.circuit_failures)?,
+                        openings: count(provider.circuit_openings)?,
+                        reason: provider.circuit_reason,
+                        next_try_at: provider.circuit_next_try_at,
+                    },
+                    memory: Capacity {
+                        total: provider.memory_total_mib.map(i64::unsigned_abs),
+                        used: 0,
+                        limit: provider.memory_limit_mib.map(i64::unsigned_abs),
+                    },
+                    cpus: Capacity {
+                        total: provider.cpu_total.map(i64::unsigned_abs),
+                        used: 0,
+                        limit: provider.cpu_limit.map(i64::unsigned_abs),
+                    },
                     load: ProviderLoad {
                         provisioning_count: count(provisioning)?,
                         appliance_count: count(there)?,

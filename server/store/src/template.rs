@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sea_orm::Value;
 use sprout_app::ports::{FoundTemplate, TemplateFilter, TemplateRows};
-use sprout_domain::{Error, ProviderKey, Result, TemplateId, template::Template, version::Version};
+use sprout_domain::{ApplianceId, Error, ProviderKey, Result, TemplateId, template::Template, version::Version};
 
 use crate::{
-    convert::variant,
+    convert::{count, variant},
     entities::template::Model,
     tx::{Clauses, SeaTx},
 };
@@ -26,6 +26,13 @@ impl TryFrom<Model> for Template {
             date: row.build_date,
             state: variant(&row.state)?,
             found_at: row.found_at,
+            template_type: variant(&row.template_type)?,
+            unconfigured: row.unconfigured,
+            failure_count: count(row.failure_count)?,
+            quarantine_reason: row.quarantine_reason,
+            specimen_id: row.specimen_id.map(ApplianceId),
+            next_try_at: row.next_try_at,
+            suggested_for_deletion: row.suggested_for_deletion,
         })
     }
 }

@@ -43,6 +43,14 @@ async fn entities_are_the_schema(db: TestDatabase) -> anyhow::Result<()> {
     columns::<entities::job_run::Entity>(&mut entities);
     columns::<entities::join_token::Entity>(&mut entities);
     columns::<entities::authority::Entity>(&mut entities);
+    columns::<entities::user_group::Entity>(&mut entities);
+    columns::<entities::user_group_member::Entity>(&mut entities);
+    columns::<entities::user_group_provider::Entity>(&mut entities);
+    columns::<entities::audit_record::Entity>(&mut entities);
+    columns::<entities::shepherd::Entity>(&mut entities);
+    columns::<entities::usage_day::Entity>(&mut entities);
+    columns::<entities::machine::Entity>(&mut entities);
+    columns::<entities::cleanup_rule::Entity>(&mut entities);
     entities.sort();
 
     let (backend, sql) = match db.kind() {

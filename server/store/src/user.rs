@@ -15,8 +15,9 @@ use crate::{
 };
 
 fn user(row: Model) -> Result<(User, String)> {
-    let Model { id, name, password_hash, role, created_at } = row;
-    Ok((User { id: UserId(id), name, role: variant(&role)?, created_at }, password_hash))
+    let Model { id, name, password_hash, role, created_at, disabled, can_override_hardware, .. } = row;
+    let user = User { id: UserId(id), name, role: variant(&role)?, created_at, disabled, can_override_hardware };
+    Ok((user, password_hash))
 }
 
 /// A token with its user, or its worker.

@@ -17,6 +17,7 @@ pub(crate) async fn run(context: &Context<'_>, args: List) -> Result<(), Failure
             warm: args.warm,
             page_size,
             page_token,
+            ..ListAppliancesRequest::default()
         };
         let page = connection.appliances().list_appliances(request).await;
         let page = page.map_err(|status| connection.explain(status))?.into_inner();

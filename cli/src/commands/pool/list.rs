@@ -14,7 +14,13 @@ pub(crate) async fn run(context: &Context<'_>, args: List) -> Result<(), Failure
     let connection = context.connect()?;
     let states: Vec<i32> = args.state.iter().map(|state| to_proto(*state).into()).collect();
     let pools = page::all(context.out, args.limit, async |page_size, page_token| {
-        let request = ListPoolsRequest { states: states.clone(), owner: args.owner.clone(), page_size, page_token };
+        let request = ListPoolsRequest {
+            states: states.clone(),
+            owner: args.owner.clone(),
+            page_size,
+            page_token,
+            ..ListPoolsRequest::default()
+        };
         let page = connection.pools().list_pools(request).await.map_err(|status| connection.explain(status))?;
         let page = page.into_inner();
         Ok((page.pools, page.next_page_token))

@@ -30,6 +30,7 @@ pub(crate) async fn run(context: &Context<'_>, args: Wanted) -> Result<(), Failu
         description: args.description,
         memory_mib: args.memory_mib,
         cpus: args.cpus,
+        ..RequestPoolRequest::default()
     };
     let pool = tokio::select! {
         pool = send(context, &connection, &request) => pool?,

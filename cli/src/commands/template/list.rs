@@ -15,6 +15,7 @@ pub(crate) async fn run(context: &Context<'_>, args: Templates) -> Result<(), Fa
             include_gone: args.gone,
             page_size,
             page_token,
+            ..ListTemplatesRequest::default()
         };
         let page = connection.templates().list_templates(request).await;
         let page = page.map_err(|status| connection.explain(status))?.into_inner();

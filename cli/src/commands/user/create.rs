@@ -18,7 +18,12 @@ pub(crate) async fn run(context: &Context<'_>, args: CreateUser) -> Result<(), F
         Role::Staff => user::Role::Staff,
         Role::Superuser => user::Role::Superuser,
     };
-    let request = CreateUserRequest { name: args.name, password: password.expose().to_owned(), role: role.into() };
+    let request = CreateUserRequest {
+        name: args.name,
+        password: password.expose().to_owned(),
+        role: role.into(),
+        ..CreateUserRequest::default()
+    };
     let answer = connection.users().create_user(request).await.map_err(|status| connection.explain(status))?;
     context.out.card(&UserView::from(answer.into_inner().user.ok_or(Failure::Incomplete("user"))?))
 }

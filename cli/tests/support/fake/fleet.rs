@@ -11,7 +11,7 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::{Answer, Fake, Stream_, at};
+use super::{Answer, Fake, Stream_, at, unfaked};
 
 pub(super) fn is_staff<T>(request: &Request<T>) -> bool {
     request.metadata().get("authorization").is_some_and(|value| value == "Bearer staff")
@@ -336,5 +336,11 @@ impl WorkflowService for Fake {
         self.ask("ping", request.count);
         let workflow = Some(Workflow { id, ..pings(request.count, WorkflowState::Running) });
         Ok(Response::new(workflow::PingResponse { workflow }))
+    }
+
+    type WatchWorkflowStream = Stream_<workflow::WatchWorkflowResponse>;
+
+    async fn watch_workflow(&self, _: Request<workflow::WatchWorkflowRequest>) -> Answer<Self::WatchWorkflowStream> {
+        Err(unfaked())
     }
 }

@@ -8,7 +8,7 @@ use sprout_domain::{
 };
 use sprout_proto::appliance::{self as proto, get_appliance_request::By};
 
-use super::{Wire, id, moment, optional_id, optional_text, states, text};
+use super::{Wire, id, moment, optional_id, optional_text, states, template::template_type, text};
 
 impl TryFrom<Wire<proto::GetApplianceRequest>> for ApplianceBy {
     type Error = Error;
@@ -40,6 +40,7 @@ impl TryFrom<Wire<proto::ListAppliancesRequest>> for ApplianceFilter {
 
 impl From<Wire<Appliance>> for proto::Appliance {
     fn from(Wire(appliance): Wire<Appliance>) -> Self {
+        let url = appliance.endpoints.iter().find_map(|endpoint| endpoint.url.clone()).unwrap_or_default();
         Self {
             id: appliance.id.into(),
             name: appliance.name,
@@ -62,6 +63,20 @@ impl From<Wire<Appliance>> for proto::Appliance {
             leased_at: appliance.leased_at.map(moment),
             leased_until: appliance.leased_until.map(moment),
             progress_percent: appliance.state.progress_percent(),
+            description: appliance.description,
+            owner: None,
+            memory_mib: appliance.memory_mib,
+            cpus: appliance.cpus,
+            hold_reason: appliance.held_until.map(|_| appliance.hold_reason),
+            held_until: appliance.held_until.map(moment),
+            unconfigured: appliance.unconfigured,
+            template_type: template_type(Some(appliance.template_type)),
+            disk_mib: appliance.disk_mib,
+            proven_at: appliance.proven_at.map(moment),
+            user_group: None,
+            url,
+            provider_type: String::new(),
+            changed_at: None,
         }
     }
 }

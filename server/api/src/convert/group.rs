@@ -15,6 +15,8 @@ impl From<Wire<Group>> for proto::Group {
             warm_count: group.warm_count,
             endpoints: group.endpoints.into_iter().map(|endpoint| Wire(endpoint).into()).collect(),
             probes: group.probes.into_iter().map(|probe| Wire(probe).into()).collect(),
+            proof_limit: None,
+            reminders: Vec::new(),
         }
     }
 }

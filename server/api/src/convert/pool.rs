@@ -3,18 +3,24 @@
 use sprout_app::{PoolView, ports::PoolFilter};
 use sprout_domain::{
     Error,
-    pool::{PoolRequest, PoolState},
+    pool::{PoolRequest, PoolState, Priority},
     template::BuildDate,
     version::Version,
 };
 use sprout_proto::pool as proto;
 
-use super::{Wire, moment, optional_duration, optional_text, span, states, text};
+use super::{Wire, moment, optional_duration, optional_text, span, states, template::template_type, text};
 
 impl TryFrom<Wire<proto::RequestPoolRequest>> for PoolRequest {
     type Error = Error;
 
     fn try_from(Wire(request): Wire<proto::RequestPoolRequest>) -> Result<Self, Error> {
+        let template_type = Wire(request.template_type()).into();
+        let priority = match request.priority() {
+            proto::Priority::Unspecified => None,
+            proto::Priority::Interactive => Some(Priority::Interactive),
+            proto::Priority::Batch => Some(Priority::Batch),
+        };
         Ok(Self {
             request_id: request.request_id,
             group: text("group", request.group)?.as_str().into(),
@@ -26,6 +32,12 @@ impl TryFrom<Wire<proto::RequestPoolRequest>> for PoolRequest {
             description: request.description,
             memory_mib: request.memory_mib,
             cpus: request.cpus,
+            provider_type: optional_text("provider_type", request.provider_type)?,
+            template_type,
+            unconfigured: request.unconfigured,
+            priority,
+            keep_alive: optional_duration("keep_alive", request.keep_alive)?,
+            wait_limit: optional_duration("wait_limit", request.wait_limit)?,
         })
     }
 }
@@ -73,6 +85,20 @@ impl From<Wire<PoolView>> for proto::Pool {
             progress_percent,
             appliances: appliances.into_iter().map(|appliance| Wire(appliance).into()).collect(),
             ready_count,
+            waiting_count: pool.waiting_count,
+            position: None,
+            provider_type: pool.provider_type,
+            template_type: template_type(pool.template_type),
+            unconfigured: pool.unconfigured,
+            priority: match pool.priority {
+                Priority::Interactive => proto::Priority::Interactive,
+                Priority::Batch => proto::Priority::Batch,
+            }
+            .into(),
+            memory_mib: pool.memory_mib,
+            cpus: pool.cpus,
+            alive_until: pool.alive_until.map(moment),
+            wait_until: pool.wait_until.map(moment),
         }
     }
 }

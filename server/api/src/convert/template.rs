@@ -3,7 +3,7 @@
 use sprout_app::ports::TemplateFilter;
 use sprout_domain::{
     Error,
-    template::{Template, TemplateState},
+    template::{Template, TemplateState, TemplateType},
 };
 use sprout_proto::template as proto;
 
@@ -33,10 +33,41 @@ impl From<Wire<Template>> for proto::Template {
             date: super::build_date(template.date),
             state: match template.state {
                 TemplateState::Ready => proto::TemplateState::Ready,
+                TemplateState::Quarantined => proto::TemplateState::Quarantined,
+                TemplateState::Retiring => proto::TemplateState::Retiring,
                 TemplateState::Gone => proto::TemplateState::Gone,
             }
             .into(),
             found_at: Some(moment(template.found_at)),
+            r#type: template_type(Some(template.template_type)),
+            unconfigured: template.unconfigured,
+            failure_count: template.failure_count,
+            quarantine_reason: template.quarantine_reason,
+            specimen_id: template.specimen_id.map(Into::into),
+            next_try_at: template.next_try_at.map(moment),
+            suggested_for_deletion: template.suggested_for_deletion,
+        }
+    }
+}
+
+/// The number of a type; of any, if there is none.
+pub(super) fn template_type(template_type: Option<TemplateType>) -> i32 {
+    match template_type {
+        None => proto::TemplateType::Unspecified,
+        Some(TemplateType::VirtualMachine) => proto::TemplateType::VirtualMachine,
+        Some(TemplateType::Container) => proto::TemplateType::Container,
+        Some(TemplateType::DockerVm) => proto::TemplateType::DockerVm,
+    }
+    .into()
+}
+
+impl From<Wire<proto::TemplateType>> for Option<TemplateType> {
+    fn from(Wire(template_type): Wire<proto::TemplateType>) -> Self {
+        match template_type {
+            proto::TemplateType::Unspecified => None,
+            proto::TemplateType::VirtualMachine => Some(TemplateType::VirtualMachine),
+            proto::TemplateType::Container => Some(TemplateType::Container),
+            proto::TemplateType::DockerVm => Some(TemplateType::DockerVm),
         }
     }
 }

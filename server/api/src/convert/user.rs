@@ -45,6 +45,7 @@ impl TryFrom<Wire<proto::CreateUserRequest>> for NewUser {
                 return Err(Error::invalid("role", "say what the user may do: user, staff or superuser"));
             }
             proto::Role::User => Role::User,
+            proto::Role::Bot => Role::Bot,
             proto::Role::Staff => Role::Staff,
             proto::Role::Superuser => Role::Superuser,
         };
@@ -56,10 +57,19 @@ impl From<Wire<User>> for proto::User {
     fn from(Wire(user): Wire<User>) -> Self {
         let role = match user.role {
             Role::User => proto::Role::User,
+            Role::Bot => proto::Role::Bot,
             Role::Staff => proto::Role::Staff,
             Role::Superuser => proto::Role::Superuser,
         };
-        Self { id: user.id.into(), name: user.name, role: role.into(), created_at: Some(moment(user.created_at)) }
+        Self {
+            id: user.id.into(),
+            name: user.name,
+            role: role.into(),
+            created_at: Some(moment(user.created_at)),
+            disabled: user.disabled,
+            can_override_hardware: user.can_override_hardware,
+            user_groups: Vec::new(),
+        }
     }
 }
 
@@ -86,6 +96,7 @@ impl From<Wire<Me>> for proto::WhoAmIResponse {
             user: Some(Wire(me.user).into()),
             expires_at: me.expires_at.map(moment),
             server_version: me.server_version,
+            token: None,
         }
     }
 }

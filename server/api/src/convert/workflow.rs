@@ -63,13 +63,13 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
 impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
     fn from(Wire(kind): Wire<proto::WorkflowKind>) -> Self {
         match kind {
-            proto::WorkflowKind::Unspecified => None,
             proto::WorkflowKind::Deploy => Some(WorkflowKind::Deploy),
             proto::WorkflowKind::Kill => Some(WorkflowKind::Kill),
             proto::WorkflowKind::CheckProvider => Some(WorkflowKind::CheckProvider),
             proto::WorkflowKind::CheckProviders => Some(WorkflowKind::CheckProviders),
             proto::WorkflowKind::Ping => Some(WorkflowKind::Ping),
             proto::WorkflowKind::Pings => Some(WorkflowKind::Pings),
+            _ => None,
         }
     }
 }

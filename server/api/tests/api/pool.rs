@@ -28,7 +28,7 @@ async fn a_pool_from_request_to_kill(database: TestDatabase) -> anyhow::Result<(
     assert_eq!((pool.owner.as_str(), pool.version.as_str(), pool.state()), ("ann", "1.10", PoolState::Waiting));
     assert_eq!((pool.request_id, pool.lease, pool.description), (request.request_id, lease, "mine".to_owned()));
     assert_eq!((pool.appliances.len(), pool.ready_count, pool.progress_percent), (2, 0, 0));
-    let early = client.extend_pool(ExtendPoolRequest { id: pool.id, lease }).await;
+    let early = client.extend_pool(ExtendPoolRequest { id: pool.id, lease, ..Default::default() }).await;
     assert_refused(early, Code::FailedPrecondition, "WRONG_STATE", "lease starts when it is ready");
     // Nothing was asked of the provider yet, so the end is immediate; repeating it changes nothing.
     for _ in 0..2 {
@@ -132,7 +132,7 @@ async fn pools_of_others_do_not_exist(database: TestDatabase) -> anyhow::Result<
     let lease = Some(Duration { seconds: 60, nanos: 0 });
     for refused in [
         ben.get_pool(GetPoolRequest { id }).await.map(drop),
-        ben.extend_pool(ExtendPoolRequest { id, lease }).await.map(drop),
+        ben.extend_pool(ExtendPoolRequest { id, lease, ..Default::default() }).await.map(drop),
         ben.kill_pool(KillPoolRequest { id }).await.map(drop),
         ben.watch_pool(WatchPoolRequest { id }).await.map(drop),
         ben.get_pool(GetPoolRequest { id: 999_999 }).await.map(drop),

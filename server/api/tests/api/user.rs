@@ -91,6 +91,7 @@ async fn users_are_checked(database: TestDatabase) -> anyhow::Result<()> {
         name: name.to_owned(),
         password: password.to_owned(),
         role: role.into(),
+        ..Default::default()
     };
     let user = client.create_user(new("eve", PASSWORD, Role::Staff)).await?.into_inner().user.unwrap_or_default();
     assert_eq!((user.name.as_str(), user.role()), ("eve", Role::Staff));

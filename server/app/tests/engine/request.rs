@@ -81,16 +81,5 @@ async fn world_request(world: &World, n: u32) -> sprout_domain::Result<sprout_ap
 }
 
 fn wanted(id: &str, count: u32) -> PoolRequest {
-    PoolRequest {
-        request_id: id.to_owned(),
-        group: "app".into(),
-        count,
-        version: None,
-        date: None,
-        provider: None,
-        lease: Some(HOUR),
-        description: String::new(),
-        memory_mib: None,
-        cpus: None,
-    }
+    PoolRequest { lease: Some(HOUR), ..PoolRequest::new(id.to_owned(), "app", count) }
 }

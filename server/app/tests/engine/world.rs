@@ -73,18 +73,8 @@ impl World {
     }
 
     pub(crate) async fn request(&self, count: u32, lease: Duration) -> Result<PoolId> {
-        let request = PoolRequest {
-            request_id: format!("{:x}", fastrand::u64(..)),
-            group: "app".into(),
-            count,
-            version: None,
-            date: None,
-            provider: None,
-            lease: Some(lease),
-            description: String::new(),
-            memory_mib: None,
-            cpus: None,
-        };
+        let request =
+            PoolRequest { lease: Some(lease), ..PoolRequest::new(format!("{:x}", fastrand::u64(..)), "app", count) };
         Ok(self.app.request_pool(&self.user, request).await?.view.pool.id)
     }
 

@@ -31,6 +31,21 @@ pub struct Model {
     pub gone_at: Option<DateTimeUtc>,
     pub leased_at: Option<DateTimeUtc>,
     pub leased_until: Option<DateTimeUtc>,
+    pub held_until: Option<DateTimeUtc>,
+    pub hold_reason: String,
+    pub description: String,
+    pub unconfigured: bool,
+    pub template_type: String,
+    pub new_name: Option<String>,
+    pub disk_mib: Option<i64>,
+    pub wanted_disk_mib: Option<i64>,
+    pub user_group_id: Option<i64>,
+    pub missing_since: Option<DateTimeUtc>,
+    pub remind_at: Option<DateTimeUtc>,
+    pub room_memory_mib: i64,
+    pub room_cpus: i64,
+    pub accounted_until: Option<DateTimeUtc>,
+    pub changed_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

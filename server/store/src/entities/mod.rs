@@ -9,18 +9,26 @@
 
 pub(crate) mod appliance;
 pub(crate) mod appliance_endpoint;
+pub(crate) mod audit_record;
 pub(crate) mod authority;
+pub(crate) mod cleanup_rule;
 pub(crate) mod event;
 pub(crate) mod installation;
 pub(crate) mod job;
 pub(crate) mod job_run;
 pub(crate) mod join_token;
 pub(crate) mod leadership;
+pub(crate) mod machine;
 pub(crate) mod pool;
 pub(crate) mod provider;
+pub(crate) mod shepherd;
 pub(crate) mod task;
 pub(crate) mod template;
 pub(crate) mod token;
+pub(crate) mod usage_day;
 pub(crate) mod user;
+pub(crate) mod user_group;
+pub(crate) mod user_group_member;
+pub(crate) mod user_group_provider;
 pub(crate) mod worker;
 pub(crate) mod workflow;

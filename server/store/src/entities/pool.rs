@@ -25,6 +25,15 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub fulfilled_at: Option<DateTimeUtc>,
     pub ended_at: Option<DateTimeUtc>,
+    pub provider_type: Option<String>,
+    pub template_type: Option<String>,
+    pub unconfigured: bool,
+    pub priority: i16,
+    pub waiting_count: i64,
+    pub avoided_provider: Option<String>,
+    pub keep_alive_us: Option<i64>,
+    pub alive_until: Option<DateTimeUtc>,
+    pub wait_until: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

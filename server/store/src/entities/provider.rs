@@ -15,6 +15,18 @@ pub struct Model {
     pub checked_at: Option<DateTimeUtc>,
     pub provisioning_limit: i64,
     pub appliance_limit: Option<i64>,
+    pub switched_off: bool,
+    pub hidden: bool,
+    pub circuit: String,
+    pub circuit_failures: i64,
+    pub circuit_openings: i64,
+    pub circuit_reason: String,
+    pub circuit_next_try_at: Option<DateTimeUtc>,
+    pub memory_total_mib: Option<i64>,
+    pub memory_limit_mib: Option<i64>,
+    pub cpu_total: Option<i64>,
+    pub cpu_limit: Option<i64>,
+    pub refreshed_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

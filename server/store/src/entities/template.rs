@@ -14,6 +14,15 @@ pub struct Model {
     pub build_date: Date,
     pub state: String,
     pub found_at: DateTimeUtc,
+    #[sea_orm(column_name = "type")]
+    pub template_type: String,
+    pub unconfigured: bool,
+    pub failure_count: i64,
+    pub quarantine_reason: String,
+    pub specimen_id: Option<i64>,
+    pub next_try_at: Option<DateTimeUtc>,
+    pub suggested_for_deletion: bool,
+    pub quarantine_tries: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,12 @@ pub struct Model {
     pub password_hash: String,
     pub role: String,
     pub created_at: DateTimeUtc,
+    pub disabled: bool,
+    pub can_override_hardware: bool,
+    pub quota_appliances_per_pool: Option<i64>,
+    pub quota_pools: Option<i64>,
+    pub quota_appliances: Option<i64>,
+    pub weight: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -23,6 +23,8 @@ pub struct Model {
     pub error: String,
     pub created_at: DateTimeUtc,
     pub finished_at: Option<DateTimeUtc>,
+    pub template_id: Option<i64>,
+    pub machine: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -83,6 +83,7 @@ async fn every_field_changes(db: TestDatabase) -> anyhow::Result<()> {
         appliance.status = String::from("ready");
         appliance.status_changed_at = now;
         appliance.ready_at = Some(now); // the first time
+        appliance.proven_at = Some(tx.now()); // the last time
     }
     assert_eq!(after, expected);
     Ok(())

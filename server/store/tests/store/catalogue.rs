@@ -5,7 +5,7 @@ use sprout_app::ports::TemplateFilter;
 use sprout_domain::{
     appliance::ApplianceState,
     placement::Room,
-    provider::{Provider, ProviderLoad},
+    provider::{Capacity, Circuit, CircuitState, Provider, ProviderLoad},
     template::TemplateState,
     version::Version,
 };
@@ -42,6 +42,17 @@ async fn providers_follow_the_configuration(db: TestDatabase) -> anyhow::Result<
         provisioning_limit: 4,
         appliance_limit: None,
         load: ProviderLoad { provisioning_count: 0, appliance_count: 0, template_count: 1 },
+        switched_off: false,
+        hidden: false,
+        circuit: Circuit {
+            state: CircuitState::Closed,
+            failures: 0,
+            openings: 0,
+            reason: String::new(),
+            next_try_at: None,
+        },
+        memory: Capacity::default(),
+        cpus: Capacity::default(),
     };
     assert_eq!(all[1], expected);
     assert_eq!((&all[0].key, all[0].appliance_limit, all[0].working), (&"p0".into(), Some(3), false));

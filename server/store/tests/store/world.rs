@@ -9,7 +9,7 @@ use sprout_domain::{
     PoolId, ProviderKey, Result, TemplateId, WorkflowId,
     appliance::{Appliance, ApplianceState},
     dispatch::Server,
-    pool::{Pool, PoolState},
+    pool::{Pool, PoolState, Priority},
     provider::{ProviderSettings, ProviderSpec},
     template::{BuildDate, Template},
     user::{Role, User},
@@ -62,6 +62,14 @@ impl World {
             description: "für Ann's \"test\"".to_owned(),
             memory_mib: None,
             cpus: Some(4),
+            provider_type: None,
+            template_type: None,
+            unconfigured: false,
+            priority: Priority::Interactive,
+            waiting_count: 0,
+            keep_alive: None,
+            alive_until: None,
+            wait_until: None,
             state: PoolState::Waiting,
         }
     }
