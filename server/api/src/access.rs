@@ -1,4 +1,4 @@
-//! Who may call what: the one table. An rpc without a row is denied, so a new rpc cannot be open by accident.
+//! Who may call what, and what it does: the one table. An rpc without a row is denied, so a new rpc cannot be open by accident.
 
 /// Who may call an rpc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,42 +15,85 @@ pub enum Access {
     Worker,
 }
 
-/// The row of an rpc, by its path (`/package.Service/Method`); none: nobody may call it.
-pub fn access(path: &str) -> Option<Access> {
-    match path {
-        // Load balancers and probes have no token, and learn only that the server is up.
-        "/grpc.health.v1.Health/Check" | "/grpc.health.v1.Health/Watch"
-        // The protos are public, in the repository; clients explore them before they sign in.
-        | "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
-        | "/sprout.user.v1.UserService/Login"
-        // The join token is the proof; it is looked up before anything else is done.
-        | "/sprout.worker.v1.WorkerService/Join" => Some(Access::Anyone),
+/// What an rpc does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing.
+    Reads,
+    /// Says again and again that someone is there: for those who may change something, but nothing to be remembered.
+    Signals,
+    /// Changes the caller's own pools and appliances.
+    Works,
+    /// Changes anything else: accounts, tokens, what the service does.
+    Manages,
+}
 
-        "/sprout.pool.v1.PoolService/RequestPool"
-        | "/sprout.pool.v1.PoolService/GetPool"
+impl Effect {
+    /// Whether the call is an audit record.
+    pub fn is_recorded(self) -> bool {
+        matches!(self, Self::Works | Self::Manages)
+    }
+}
+
+/// What the table says of an rpc.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Who may call it.
+    pub access: Access,
+    /// What it does.
+    pub effect: Effect,
+}
+
+/// The row of an rpc, by its path (`/package.Service/Method`); none: nobody may call it.
+pub fn row(path: &str) -> Option<Row> {
+    let (access, effect) = match path {
+        // Load balancers and probes have no token, and learn only that the server is up.
+        "/grpc.health.v1.Health/Check"
+        | "/grpc.health.v1.Health/Watch"
+        // The protos are public, in the repository; clients explore them before they sign in.
+        | "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo" => (Access::Anyone, Effect::Reads),
+
+        "/sprout.user.v1.UserService/Login"
+        // The join token is the proof; it is looked up before anything else is done.
+        | "/sprout.worker.v1.WorkerService/Join" => (Access::Anyone, Effect::Manages),
+
+        "/sprout.pool.v1.PoolService/GetPool"
         | "/sprout.pool.v1.PoolService/ListPools"
         | "/sprout.pool.v1.PoolService/WatchPool"
-        | "/sprout.pool.v1.PoolService/ExtendPool"
-        | "/sprout.pool.v1.PoolService/KillPool"
+        | "/sprout.pool.v1.PoolService/ExplainPool"
         | "/sprout.appliance.v1.ApplianceService/GetAppliance"
         | "/sprout.appliance.v1.ApplianceService/ListAppliances"
-        | "/sprout.appliance.v1.ApplianceService/KillAppliance"
-        | "/sprout.appliance.v1.ApplianceService/ExtendAppliance"
+        | "/sprout.appliance.v1.ApplianceService/WatchAppliance"
         | "/sprout.appliance.v1.ApplianceService/WatchApplianceLogs"
         | "/sprout.provider.v1.ProviderService/ListProviders"
         | "/sprout.provider.v1.ProviderService/GetProvider"
         | "/sprout.template.v1.TemplateService/ListTemplates"
+        | "/sprout.template.v1.TemplateService/GetTemplate"
         | "/sprout.group.v1.GroupService/ListGroups"
         | "/sprout.group.v1.GroupService/GetGroup"
         | "/sprout.event.v1.EventService/Watch"
-        | "/sprout.pool.v1.PoolService/ExplainPool"
-        | "/sprout.pool.v1.PoolService/KeepPoolAlive"
+        | "/sprout.event.v1.EventService/ListEvents"
+        | "/sprout.workflow.v1.WorkflowService/WatchWorkflow"
+        | "/sprout.shepherd.v1.ShepherdService/ListShepherds"
+        | "/sprout.usage.v1.UsageService/QueryUsage"
+        | "/sprout.user.v1.UserGroupService/ListUserGroups"
+        | "/sprout.user.v1.UserGroupService/GetUserGroup"
+        | "/sprout.user.v1.UserService/WhoAmI"
+        | "/sprout.user.v1.UserService/GetUser"
+        | "/sprout.user.v1.UserService/ListTokens" => (Access::User, Effect::Reads),
+
+        "/sprout.pool.v1.PoolService/KeepPoolAlive" => (Access::User, Effect::Signals),
+
+        "/sprout.pool.v1.PoolService/RequestPool"
+        | "/sprout.pool.v1.PoolService/ExtendPool"
+        | "/sprout.pool.v1.PoolService/KillPool"
         | "/sprout.pool.v1.PoolService/DescribePool"
         | "/sprout.pool.v1.PoolService/ClonePool"
         | "/sprout.pool.v1.PoolService/MergePools"
         | "/sprout.pool.v1.PoolService/TransferPool"
         | "/sprout.pool.v1.PoolService/KillPools"
-        | "/sprout.appliance.v1.ApplianceService/WatchAppliance"
+        | "/sprout.appliance.v1.ApplianceService/KillAppliance"
+        | "/sprout.appliance.v1.ApplianceService/ExtendAppliance"
         | "/sprout.appliance.v1.ApplianceService/StartAppliance"
         | "/sprout.appliance.v1.ApplianceService/StopAppliance"
         | "/sprout.appliance.v1.ApplianceService/SuspendAppliance"
@@ -63,56 +106,48 @@ pub fn access(path: &str) -> Option<Access> {
         | "/sprout.appliance.v1.ApplianceService/ResetAppliance"
         | "/sprout.appliance.v1.ApplianceService/AttachDisk"
         | "/sprout.appliance.v1.ApplianceService/DetachDisk"
-        | "/sprout.appliance.v1.ApplianceService/GetConsole"
-        | "/sprout.event.v1.EventService/ListEvents"
-        | "/sprout.template.v1.TemplateService/GetTemplate"
-        | "/sprout.workflow.v1.WorkflowService/WatchWorkflow"
+        | "/sprout.appliance.v1.ApplianceService/GetConsole" => (Access::User, Effect::Works),
+
+        "/sprout.user.v1.UserService/Logout"
         | "/sprout.user.v1.UserService/ChangePassword"
         | "/sprout.user.v1.UserService/CreateToken"
-        | "/sprout.user.v1.UserService/ListTokens"
-        | "/sprout.user.v1.UserService/RevokeToken"
-        | "/sprout.user.v1.UserService/GetUser"
-        | "/sprout.user.v1.UserGroupService/ListUserGroups"
-        | "/sprout.user.v1.UserGroupService/GetUserGroup"
-        | "/sprout.shepherd.v1.ShepherdService/ListShepherds"
-        | "/sprout.usage.v1.UsageService/QueryUsage"
-        | "/sprout.user.v1.UserService/WhoAmI"
-        | "/sprout.user.v1.UserService/Logout" => Some(Access::User),
+        | "/sprout.user.v1.UserService/RevokeToken" => (Access::User, Effect::Manages),
 
-        "/sprout.provider.v1.ProviderService/CheckProvider"
-        | "/sprout.provider.v1.ProviderService/CheckProviders"
-        | "/sprout.provider.v1.ProviderService/UpdateProvider"
-        | "/sprout.provider.v1.ProviderService/CloseCircuit"
-        | "/sprout.provider.v1.ProviderService/ListMachines"
-        | "/sprout.template.v1.TemplateService/ReleaseTemplate"
-        | "/sprout.template.v1.TemplateService/DeleteTemplate"
+        "/sprout.audit.v1.AuditService/ListRecords"
         | "/sprout.user.v1.UserService/ListUsers"
-        | "/sprout.user.v1.UserService/SetQuota"
-        | "/sprout.audit.v1.AuditService/ListRecords"
-        | "/sprout.shepherd.v1.ShepherdService/SetShepherd"
+        | "/sprout.provider.v1.ProviderService/ListMachines"
         | "/sprout.shepherd.v1.ShepherdService/PlanShepherd"
         | "/sprout.job.v1.JobService/ListJobs"
-        | "/sprout.job.v1.JobService/RunJob"
-        | "/sprout.job.v1.JobService/PauseJob"
-        | "/sprout.job.v1.JobService/ResumeJob"
         | "/sprout.job.v1.JobService/ListJobRuns"
         | "/sprout.cleanup.v1.CleanupService/ListRules"
         | "/sprout.cleanup.v1.CleanupService/Plan"
         | "/sprout.task.v1.TaskService/ListTasks"
         | "/sprout.task.v1.TaskService/GetTask"
-        | "/sprout.task.v1.TaskService/CancelTask"
-        | "/sprout.task.v1.TaskService/RetryTask"
         | "/sprout.task.v1.TaskService/WatchTaskLogs"
         | "/sprout.worker.v1.WorkerService/ListWorkers"
         | "/sprout.worker.v1.WorkerService/GetWorker"
+        | "/sprout.workflow.v1.WorkflowService/ListWorkflows"
+        | "/sprout.workflow.v1.WorkflowService/GetWorkflow" => (Access::Staff, Effect::Reads),
+
+        "/sprout.provider.v1.ProviderService/CheckProvider"
+        | "/sprout.provider.v1.ProviderService/CheckProviders"
+        | "/sprout.provider.v1.ProviderService/UpdateProvider"
+        | "/sprout.provider.v1.ProviderService/CloseCircuit"
+        | "/sprout.template.v1.TemplateService/ReleaseTemplate"
+        | "/sprout.template.v1.TemplateService/DeleteTemplate"
+        | "/sprout.user.v1.UserService/SetQuota"
+        | "/sprout.shepherd.v1.ShepherdService/SetShepherd"
+        | "/sprout.job.v1.JobService/RunJob"
+        | "/sprout.job.v1.JobService/PauseJob"
+        | "/sprout.job.v1.JobService/ResumeJob"
+        | "/sprout.task.v1.TaskService/CancelTask"
+        | "/sprout.task.v1.TaskService/RetryTask"
         | "/sprout.worker.v1.WorkerService/DrainWorker"
         | "/sprout.worker.v1.WorkerService/UndrainWorker"
         | "/sprout.worker.v1.WorkerService/RemoveWorker"
         | "/sprout.worker.v1.WorkerService/CreateJoinToken"
-        | "/sprout.workflow.v1.WorkflowService/ListWorkflows"
-        | "/sprout.workflow.v1.WorkflowService/GetWorkflow"
         | "/sprout.workflow.v1.WorkflowService/CancelWorkflow"
-        | "/sprout.workflow.v1.WorkflowService/Ping" => Some(Access::Staff),
+        | "/sprout.workflow.v1.WorkflowService/Ping" => (Access::Staff, Effect::Manages),
 
         "/sprout.user.v1.UserService/CreateUser"
         | "/sprout.user.v1.UserService/UpdateUser"
@@ -120,11 +155,13 @@ pub fn access(path: &str) -> Option<Access> {
         | "/sprout.user.v1.UserGroupService/DeleteUserGroup"
         | "/sprout.user.v1.UserGroupService/UpdateUserGroup"
         | "/sprout.cleanup.v1.CleanupService/CreateRule"
-        | "/sprout.cleanup.v1.CleanupService/DeleteRule" => Some(Access::Superuser),
+        | "/sprout.cleanup.v1.CleanupService/DeleteRule" => (Access::Superuser, Effect::Manages),
 
-        "/sprout.worker.v1.WorkerService/Session"
-        | "/sprout.worker.v1.WorkerService/RenewCertificate" => Some(Access::Worker),
+        "/sprout.worker.v1.WorkerService/Session" => (Access::Worker, Effect::Signals),
 
-        _ => None,
-    }
+        "/sprout.worker.v1.WorkerService/RenewCertificate" => (Access::Worker, Effect::Manages),
+
+        _ => return None,
+    };
+    Some(Row { access, effect })
 }

@@ -19,7 +19,7 @@ use tower::Service;
 use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
-    access::access,
+    access::{Row, row},
     auth, deadline,
     status::{CallRefused, status},
 };
@@ -69,7 +69,7 @@ async fn pass<S, B, R>(app: &App, mut inner: S, mut request: Request<B>) -> Resu
 where
     S: Service<Request<B>, Response = Response<R>, Error = Infallible>,
 {
-    let access = access(request.uri().path()).ok_or(CallRefused::UnknownRpc)?;
+    let Row { access, .. } = row(request.uri().path()).ok_or(CallRefused::UnknownRpc)?;
     if let Some(caller) = auth::admit(app, access, request.headers(), request.extensions()).await.map_err(status)? {
         Span::current().record("caller", caller.name());
         request.extensions_mut().insert(caller);

@@ -30,7 +30,7 @@ mod worker;
 mod workflow;
 
 pub use self::{
-    access::{Access, access},
+    access::{Access, Effect, Row, row},
     drain::Drain,
     routes::{Api, api},
     worker::{SessionHandler, SessionRequests, SessionResponses},

@@ -2,7 +2,7 @@
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
-use sprout_api::{Access, access};
+use sprout_api::{Access, row};
 use sprout_domain::{Secret, WorkerId};
 use sprout_proto::{event::WatchRequest, worker::worker_service_client::WorkerServiceClient};
 use sprout_test_support::{database::TestDatabase, on_each_database};
@@ -92,7 +92,7 @@ async fn call<M: Message + Default + 'static>(
 
 #[test]
 fn every_rpc_has_a_row() {
-    let (paths, missing): (Vec<_>, Vec<_>) = paths().into_iter().partition(|path| access(path).is_some());
+    let (paths, missing): (Vec<_>, Vec<_>) = paths().into_iter().partition(|path| row(path).is_some());
     assert!(missing.is_empty(), "no row in server/api/src/access.rs for {missing:?}");
     assert!(paths.len() > 25, "only {} rpcs were found", paths.len());
 }
@@ -100,7 +100,7 @@ fn every_rpc_has_a_row() {
 async fn each_rpc_lets_in_whom_the_table_says(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
     for path in paths() {
-        let access = access(&path).ok_or_else(|| anyhow::anyhow!("{path} has no row"))?;
+        let access = row(&path).ok_or_else(|| anyhow::anyhow!("{path} has no row"))?.access;
         for who in Who::ALL {
             let connection = served.with_token(who.token(&served).await?);
             let answer = if path == WATCH {
