@@ -56,6 +56,7 @@ fn code(reason: Reason) -> Code {
         Reason::NoTemplate
         | Reason::ProviderNotUsable
         | Reason::WrongState
+        | Reason::PoolsDiffer
         | Reason::WorkflowNotCancellable
         | Reason::TaskNotRunning
         | Reason::TaskNotRetrying
@@ -68,6 +69,7 @@ fn code(reason: Reason) -> Code {
         | Reason::JoinTokenUsed
         | Reason::CertificateRequired => Code::Unauthenticated,
         Reason::NotAllowed => Code::PermissionDenied,
+        Reason::HoldLimit => Code::ResourceExhausted,
         Reason::WatchTooOld => Code::OutOfRange,
         Reason::DatabaseUnavailable | Reason::Conflict => Code::Unavailable,
         Reason::Internal => Code::Internal,

@@ -42,6 +42,10 @@ pub enum Reason {
     WrongState,
     /// The lease asked for is longer than the group allows.
     LeaseTooLong,
+    /// The two pools are not of one kind or one owner, and cannot become one; metadata `field` says in what they differ.
+    PoolsDiffer,
+    /// The user holds as many appliances as one may.
+    HoldLimit,
     /// No, or a bad, or an expired token.
     NotSignedIn,
     /// Name and password do not match.
@@ -91,6 +95,8 @@ impl Reason {
             Self::ProviderNotUsable => "PROVIDER_NOT_USABLE",
             Self::WrongState => "WRONG_STATE",
             Self::LeaseTooLong => "LEASE_TOO_LONG",
+            Self::PoolsDiffer => "POOLS_DIFFER",
+            Self::HoldLimit => "HOLD_LIMIT",
             Self::NotSignedIn => "NOT_SIGNED_IN",
             Self::WrongPassword => "WRONG_PASSWORD",
             Self::JoinTokenUnknown => "JOIN_TOKEN_UNKNOWN",

@@ -31,6 +31,60 @@ pub enum EventKind {
     WorkflowEnded,
     /// A token was made invalid.
     TokenRevoked,
+    /// A lease ends soon.
+    LeaseReminder,
+    /// Something of an appliance changed other than its state: name, description, hold, disk, pool.
+    ApplianceChanged,
+    /// Something of a pool changed other than its state: description, owner, appliances.
+    PoolChanged,
+    /// A provider's circuit opened or closed.
+    ProviderCircuit,
+    /// A provider was enabled, disabled, hidden or shown.
+    ProviderChanged,
+    /// A template's state changed.
+    TemplateState,
+    /// Something was left over on a provider, was seen again, or was deleted.
+    Leak,
+    /// What is kept warm was changed.
+    ShepherdChanged,
+    /// A user, user group, quota or token changed.
+    UserChanged,
+    /// A job ran.
+    JobRun,
+}
+
+impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; 23] = [
+        Self::PoolRequested,
+        Self::PoolState,
+        Self::PoolExtended,
+        Self::ApplianceCreated,
+        Self::ApplianceState,
+        Self::ApplianceGranted,
+        Self::LeaseExpired,
+        Self::StepStarted,
+        Self::StepDone,
+        Self::StepFailed,
+        Self::ProviderChecked,
+        Self::WorkflowEnded,
+        Self::TokenRevoked,
+        Self::LeaseReminder,
+        Self::ApplianceChanged,
+        Self::PoolChanged,
+        Self::ProviderCircuit,
+        Self::ProviderChanged,
+        Self::TemplateState,
+        Self::Leak,
+        Self::ShepherdChanged,
+        Self::UserChanged,
+        Self::JobRun,
+    ];
+
+    /// It is about how the service is run; users have no part in it.
+    pub fn is_for_staff(self) -> bool {
+        matches!(self, Self::TokenRevoked | Self::Leak | Self::UserChanged | Self::JobRun)
+    }
 }
 
 /// An event about to be written.

@@ -86,7 +86,10 @@ names! {
         ApplianceCreated = "appliance_created", ApplianceState = "appliance_state",
         ApplianceGranted = "appliance_granted", LeaseExpired = "lease_expired", StepStarted = "step_started",
         StepDone = "step_done", StepFailed = "step_failed", ProviderChecked = "provider_checked",
-        WorkflowEnded = "workflow_ended", TokenRevoked = "token_revoked",
+        WorkflowEnded = "workflow_ended", TokenRevoked = "token_revoked", LeaseReminder = "lease_reminder",
+        ApplianceChanged = "appliance_changed", PoolChanged = "pool_changed", ProviderCircuit = "provider_circuit",
+        ProviderChanged = "provider_changed", TemplateState = "template_state", Leak = "leak",
+        ShepherdChanged = "shepherd_changed", UserChanged = "user_changed", JobRun = "job_run",
     }
 }
 

@@ -74,6 +74,16 @@ impl From<Wire<EventKind>> for proto::EventKind {
             EventKind::ProviderChecked => Self::ProviderChecked,
             EventKind::WorkflowEnded => Self::WorkflowEnded,
             EventKind::TokenRevoked => Self::TokenRevoked,
+            EventKind::LeaseReminder => Self::LeaseReminder,
+            EventKind::ApplianceChanged => Self::ApplianceChanged,
+            EventKind::PoolChanged => Self::PoolChanged,
+            EventKind::ProviderCircuit => Self::ProviderCircuit,
+            EventKind::ProviderChanged => Self::ProviderChanged,
+            EventKind::TemplateState => Self::TemplateState,
+            EventKind::Leak => Self::Leak,
+            EventKind::ShepherdChanged => Self::ShepherdChanged,
+            EventKind::UserChanged => Self::UserChanged,
+            EventKind::JobRun => Self::JobRun,
         }
     }
 }
