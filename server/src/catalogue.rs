@@ -5,6 +5,7 @@ use sprout_domain::{
     Catalogue, GroupName, ProviderKey, Secret,
     group::{EndpointSpec, Group, Probe, ProbeCheck, TemplatePattern},
     provider::{ProviderSettings, ProviderSpec},
+    version::ReleaseNames,
 };
 
 /// The catalogue; what of it cannot be made is in `mistakes`.
@@ -24,6 +25,9 @@ pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
                 config.mistake_at(mistakes, &group.template_pattern, &path, message);
             }
         }
+    }
+    if let Some(names) = &config.server.release_names {
+        catalogue.release_names = ReleaseNames::new(names.iter().map(|(name, number)| (name, &number.value)));
     }
     catalogue.providers = config.providers.iter().map(|p| (ProviderKey(p.key.clone()), provider(p))).collect();
     catalogue

@@ -264,5 +264,6 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
     Ok(Catalogue {
         groups: [group("cold", 0)?, group("warm", if storm { 2 } else { 0 })?].into(),
         providers: keys.iter().map(provider).collect(),
+        ..Catalogue::default()
     })
 }

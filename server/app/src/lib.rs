@@ -31,7 +31,7 @@ mod workflow;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use sprout_domain::{Catalogue, Result};
+use sprout_domain::{Catalogue, Result, version::set_release_names};
 use tokio::sync::watch;
 
 pub use self::{
@@ -93,6 +93,7 @@ impl App {
         let specs: Vec<_> = catalogue.providers.values().cloned().collect();
         work.tx.sync_providers(&specs).await?;
         work.commit().await?;
+        set_release_names(catalogue.release_names.clone());
         *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
         Ok(())
     }

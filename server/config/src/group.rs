@@ -11,7 +11,7 @@ use crate::{Config, Mistakes, Time};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupConfig {
-    /// Regular expression for the whole name of a template, with the named part `version` and, if names have one, `date`.
+    /// Regular expression for the whole name of a template, with the named parts `version` and `date`, or one of them.
     pub template_pattern: Spanned<String>,
     /// Lease where a request names none; default 60m.
     #[serde(default = "default_lease")]

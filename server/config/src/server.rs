@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use serde_saphyr::Spanned;
 use sprout_conf::Secret;
 
 use crate::{Config, DatabaseConfig, GroupConfig, Mistakes, Time, TlsConfig};
@@ -39,6 +40,8 @@ pub struct ServerConfig {
     pub keep_results: Time,
     /// What the server logs: a level, or `tracing` directives; default `info`. `RUST_LOG` comes first.
     pub log: String,
+    /// What release names stand for in versions: numbers, or `newest`; default: those of the product this was made for, euwe to master.
+    pub release_names: Option<BTreeMap<String, Spanned<String>>>,
     /// Product lines.
     pub groups: BTreeMap<String, GroupConfig>,
 }
@@ -56,6 +59,7 @@ impl Default for ServerConfig {
             check_interval: Time::seconds(600),
             keep_results: Time::seconds(7 * 24 * 3600),
             log: "info".to_owned(),
+            release_names: None,
             groups: BTreeMap::new(),
         }
     }
@@ -106,6 +110,15 @@ impl ServerConfig {
         }
         if self.keep_results.0 < Duration::from_secs(60) {
             config.mistake(mistakes, "keep_results", "shorter than a minute, so nobody could read them; use 7d");
+        }
+        for (name, number) in self.release_names.iter().flatten() {
+            let is_number =
+                number.value.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
+            if !is_number && number.value != "newest" {
+                let message =
+                    format!("`{}` is not a version; write numbers such as '5.12' in quotes, or newest", number.value);
+                config.mistake_at(mistakes, number, &format!("release_names.{name}"), message);
+            }
         }
         for (name, group) in &self.groups {
             group.check(name, config, mistakes);

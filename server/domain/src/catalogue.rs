@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Error, GroupName, ProviderKey, Reason, Result, group::Group, provider::ProviderSpec};
+use crate::{
+    Error, GroupName, ProviderKey, Reason, Result, group::Group, provider::ProviderSpec, version::ReleaseNames,
+};
 
 /// Groups and providers as configured.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +13,8 @@ pub struct Catalogue {
     pub groups: BTreeMap<GroupName, Group>,
     /// Places that run appliances.
     pub providers: BTreeMap<ProviderKey, ProviderSpec>,
+    /// What release names in versions stand for.
+    pub release_names: ReleaseNames,
 }
 
 impl Catalogue {

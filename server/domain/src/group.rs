@@ -93,16 +93,16 @@ pub enum PatternError {
     /// It is not a regular expression.
     #[error("not a regular expression: {0}")]
     Syntax(String),
-    /// It names no version.
-    #[error("it needs a named part `(?<version>…)`")]
+    /// It names neither a version nor a date.
+    #[error("it needs a named part `(?<version>…)`, or `(?<date>…)` where builds have no version")]
     NoVersion,
 }
 
 impl TemplatePattern {
-    /// Takes a regular expression with the named part `version` and optionally `date` (`YYYYMMDD`). It must match the whole name.
+    /// Takes a regular expression with the named parts `version` and `date` (`YYYYMMDD`), or one of them. It must match the whole name.
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
         let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|e| PatternError::Syntax(e.to_string()))?;
-        if !regex.capture_names().flatten().any(|name| name == "version") {
+        if !regex.capture_names().flatten().any(|name| name == "version" || name == "date") {
             return Err(PatternError::NoVersion);
         }
         Ok(Self(regex))
@@ -114,14 +114,19 @@ impl TemplatePattern {
         whole.strip_prefix("^(?:").and_then(|s| s.strip_suffix(")$")).unwrap_or(whole)
     }
 
-    /// Version and date of a template of this name; `None` if it does not belong to the group. A name without a date counts as the oldest.
+    /// Version and date of a template of this name; `None` if it does not belong to the group. A name without a date counts as the oldest; one
+    /// without a version, as nightly builds have it, has a made-up one of its date.
     pub fn read(&self, template: &str) -> Option<(Version, BuildDate)> {
         let parts = self.0.captures(template)?;
         let date = match parts.name("date") {
-            Some(text) => NaiveDate::parse_from_str(text.as_str(), "%Y%m%d").ok()?,
-            None => BuildDate::default(),
+            Some(text) => Some(NaiveDate::parse_from_str(text.as_str(), "%Y%m%d").ok()?),
+            None => None,
         };
-        Some((Version::new(parts.name("version")?.as_str()), date))
+        let version = match parts.name("version") {
+            Some(text) => Version::new(text.as_str()),
+            None => Version::made_up(date?),
+        };
+        Some((version, date.unwrap_or_default()))
     }
 }
 
@@ -137,6 +142,15 @@ mod tests {
         for other in ["cfme-5.11.7.3", "xcfme-5.11.7.3-20200910", "cfme-5.11.7.3-20201399", "cfme-5.10.1-20200910"] {
             assert_eq!(pattern.read(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_nightly_build_has_a_version_of_its_date() {
+        let pattern = TemplatePattern::new(r"nightly-(?<date>\d{8})").unwrap();
+        let (version, date) = pattern.read("nightly-20200131").unwrap();
+        assert_eq!((version.as_str(), date.to_string().as_str()), ("...20200131", "2020-01-31"));
+        let either = TemplatePattern::new(r"miq(-(?<version>[0-9.]+))?(-(?<date>\d{8}))?").unwrap();
+        assert_eq!(either.read("miq"), None, "neither version nor date");
     }
 
     #[test]

@@ -1,10 +1,20 @@
 //! Versions of templates and their total order.
 //!
-//! Components are compared as numbers, missing ones count as zero; a suffix makes a version older than the same without:
+//! Components are compared as numbers, and where all are equal the version with more of them is newer; a suffix makes a version older than the same without:
 //! `nightly < pre < alpha < beta < rc < (other text) < none`, numbers in suffixes compare as numbers (`rc2 < rc10`).
+//! Release names stand for numbers (see [`ReleaseNames`]). Builds without a version have a made-up one, `...20200131`, which is newer than all
+//! numbered ones and older than what is the newest by name.
 //! Ties are broken by the text, so that the order is total and equal means the same text.
 
-use std::{cmp::Ordering, fmt};
+mod release;
+
+use std::{cmp::Ordering, fmt, sync::Arc};
+
+pub use self::release::{ReleaseNames, set_release_names};
+use crate::template::BuildDate;
+
+/// What made-up versions begin with.
+const MADE_UP: &str = "...";
 
 /// A version such as `5.11.0.1-rc2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,8 +31,20 @@ impl Version {
         &self.0
     }
 
+    /// The version of a build that has none, of this day.
+    pub fn made_up(date: BuildDate) -> Self {
+        Self(format!("{MADE_UP}{}", date.format("%Y%m%d")))
+    }
+
     fn parts(&self) -> (&str, &str) {
         self.0.split_once('-').unwrap_or((&self.0, ""))
+    }
+
+    /// The order without the last word of the text: equal are those that mean the same.
+    fn compare(&self, other: &Self, names: &ReleaseNames) -> Ordering {
+        let ((numbers, suffix), (other_numbers, other_suffix)) = (self.parts(), other.parts());
+        let release = |text| Release::new(text, names);
+        release(numbers).compare(&release(other_numbers)).then_with(|| compare_suffixes(suffix, other_suffix))
     }
 }
 
@@ -34,16 +56,52 @@ impl fmt::Display for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        let ((numbers, suffix), (other_numbers, other_suffix)) = (self.parts(), other.parts());
-        compare_numbers(numbers, other_numbers)
-            .then_with(|| compare_suffixes(suffix, other_suffix))
-            .then_with(|| self.0.cmp(&other.0))
+        if self.0 == other.0 {
+            return Ordering::Equal;
+        }
+        self.compare(other, &release::names()).then_with(|| self.0.cmp(&other.0))
     }
 }
 
 impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+/// What a version has before its suffix.
+enum Release<'a> {
+    /// Components, separated by dots.
+    Numbered(&'a str),
+    /// The same, that a name stands for.
+    Named(Arc<str>),
+    /// Newer than all others.
+    Newest,
+}
+
+impl<'a> Release<'a> {
+    fn new(text: &'a str, names: &ReleaseNames) -> Self {
+        match names.get(text) {
+            Some(Some(numbers)) => Self::Named(numbers),
+            Some(None) => Self::Newest,
+            // The dots of a made-up version are no components.
+            None => Self::Numbered(text.strip_prefix(MADE_UP).unwrap_or(text)),
+        }
+    }
+
+    fn numbers(&self) -> Option<&str> {
+        match self {
+            Self::Numbered(numbers) => Some(numbers),
+            Self::Named(numbers) => Some(numbers),
+            Self::Newest => None,
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self.numbers(), other.numbers()) {
+            (Some(numbers), Some(others)) => compare_numbers(numbers, others),
+            (numbers, others) => numbers.is_none().cmp(&others.is_none()),
+        }
     }
 }
 
@@ -59,8 +117,8 @@ fn compare_numbers(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.split('.'), b.split('.'));
     loop {
         let order = match (a.next(), b.next()) {
-            (None, None) => return Ordering::Equal,
-            (x, y) => compare_natural(x.unwrap_or("0"), y.unwrap_or("0")),
+            (Some(x), Some(y)) => compare_natural(x, y),
+            (x, y) => return x.is_some().cmp(&y.is_some()),
         };
         if order != Ordering::Equal {
             return order;
@@ -90,54 +148,4 @@ fn compare_suffixes(a: &str, b: &str) -> Ordering {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn orders_as_people_expect() {
-        let ascending = [
-            "5.6",
-            "5.8.0.1-alpha",
-            "5.8.0.1-beta1-nightly",
-            "5.8.0.1-beta1",
-            "5.8.0.1",
-            "5.9.0.4",
-            "5.9.0.22",
-            "5.9.9",
-            "5.10",
-            "5.10.0.1",
-            "5.11.0.1-nightly",
-            "5.11.0.1-pre",
-            "5.11.0.1-pre2",
-            "5.11.0.1-alpha1",
-            "5.11.0.1-beta1",
-            "5.11.0.1-beta2",
-            "5.11.0.1-rc1",
-            "5.11.0.1-rc2",
-            "5.11.0.1-rc10",
-            "5.11.0.1-rc10.2",
-            "5.11.0.1",
-            "5.11.0.2",
-            "5.11.99",
-        ];
-        for pair in ascending.windows(2) {
-            assert!(Version::new(pair[0]) < Version::new(pair[1]), "{} < {}", pair[0], pair[1]);
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn is_a_total_order(a in "[0-9a-c.-]{0,8}", b in "[0-9a-c.-]{0,8}", c in "[0-9a-c.-]{0,8}") {
-            let (a, b, c) = (Version::new(a), Version::new(b), Version::new(c));
-            assert_eq!(a.cmp(&b), b.cmp(&a).reverse());
-            if a <= b && b <= c {
-                assert!(a <= c, "{a} <= {b} <= {c}");
-            }
-        }
-
-        #[test]
-        fn accepts_any_text(a in "\\PC{0,12}", b in "\\PC{0,12}") {
-            let _ = Version::new(a).cmp(&Version::new(b));
-        }
-    }
-}
+mod tests;

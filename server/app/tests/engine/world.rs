@@ -209,5 +209,9 @@ fn catalogue() -> anyhow::Result<Catalogue> {
             cpus: 0,
         },
     };
-    Ok(Catalogue { groups: [(group.name.clone(), group)].into(), providers: [(provider.key.clone(), provider)].into() })
+    Ok(Catalogue {
+        groups: [(group.name.clone(), group)].into(),
+        providers: [(provider.key.clone(), provider)].into(),
+        ..Catalogue::default()
+    })
 }

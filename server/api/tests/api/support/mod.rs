@@ -217,6 +217,7 @@ fn catalogue() -> Catalogue {
     Catalogue {
         groups: ["app", "none"].into_iter().map(|name| (name.into(), group(name))).collect(),
         providers: ["lab", "broken"].into_iter().map(|key| (key.into(), provider(key))).collect(),
+        ..Catalogue::default()
     }
 }
 
