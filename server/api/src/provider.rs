@@ -7,6 +7,7 @@ use sprout_proto::provider::{self as proto, provider_service_server::ProviderSer
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
+    auth,
     convert::{Wire, text},
     status::{status, unbuilt},
 };
@@ -20,9 +21,10 @@ pub(crate) struct ProviderApi {
 impl ProviderService for ProviderApi {
     async fn list_providers(
         &self,
-        _: Request<proto::ListProvidersRequest>,
+        request: Request<proto::ListProvidersRequest>,
     ) -> Result<Response<proto::ListProvidersResponse>, Status> {
-        let providers = self.app.providers().await.map_err(status)?;
+        let caller = auth::user(request.extensions())?;
+        let providers = self.app.providers(&caller).await.map_err(status)?;
         let providers = providers.into_iter().map(|provider| Wire(provider).into()).collect();
         Ok(Response::new(proto::ListProvidersResponse { providers }))
     }
@@ -31,8 +33,9 @@ impl ProviderService for ProviderApi {
         &self,
         request: Request<proto::GetProviderRequest>,
     ) -> Result<Response<proto::GetProviderResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
         let key = text("key", request.into_inner().key).map_err(status)?;
-        let provider = self.app.provider(&key.as_str().into()).await.map_err(status)?;
+        let provider = self.app.provider(&caller, &key.as_str().into()).await.map_err(status)?;
         Ok(Response::new(proto::GetProviderResponse { provider: Some(Wire(provider).into()) }))
     }
 

@@ -49,10 +49,12 @@ fn code(reason: Reason) -> Code {
         | Reason::ApplianceNotFound
         | Reason::ProviderNotFound
         | Reason::GroupNotFound
+        | Reason::UserNotFound
+        | Reason::UserGroupNotFound
         | Reason::WorkerNotFound
         | Reason::WorkflowNotFound
         | Reason::TaskNotFound => Code::NotFound,
-        Reason::RequestIdReused | Reason::UserExists => Code::AlreadyExists,
+        Reason::RequestIdReused | Reason::UserExists | Reason::UserGroupExists => Code::AlreadyExists,
         Reason::NoTemplate
         | Reason::ProviderNotUsable
         | Reason::WrongState

@@ -11,6 +11,7 @@ use sprout_proto::template::{self as proto, template_service_server::TemplateSer
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
+    auth,
     convert::Wire,
     page::PageRequest,
     status::{status, unbuilt},
@@ -27,12 +28,13 @@ impl TemplateService for TemplateApi {
         &self,
         request: Request<proto::ListTemplatesRequest>,
     ) -> Result<Response<proto::ListTemplatesResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
         let request = request.into_inner();
         let page = PageRequest::read(request.page_size, &request.page_token).map_err(status)?;
         let filter: TemplateFilter = Wire(request).try_into().map_err(status)?;
         // The template a page ended with may be gone meanwhile, but keeps its place in the order.
         let all = TemplateFilter { with_gone: true, ..filter.clone() };
-        let found = self.app.templates(&all).await.map_err(status)?;
+        let found = self.app.templates(&caller, &all).await.map_err(status)?;
         let (mut templates, with_gone) = (after(found, page).map_err(status)?, filter.with_gone);
         templates.retain(|template| with_gone || template.state != TemplateState::Gone);
         let next_page_token = page.cut(&mut templates, |template| template.id.0);

@@ -69,7 +69,7 @@ impl Feed {
             };
             *sequence = last.sequence;
             for event in events {
-                if event.fact.kind == EventKind::TokenRevoked {
+                if matches!(event.fact.kind, EventKind::TokenRevoked | EventKind::UserChanged) {
                     self.tokens.revoked();
                 }
                 // No receiver is no error: nobody watches.

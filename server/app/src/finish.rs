@@ -28,6 +28,7 @@ use crate::{
     ports::{ApplianceBy, ApplianceChange, Ended, PoolChange, TaskChange, TemplateFilter, Topic},
     provider::provider_failed,
     task::{appliance_of, emit_step},
+    visibility::visible_to_owner,
     work::{Work, repeated},
     worker::unblock,
     workflow::end_workflows,
@@ -367,6 +368,7 @@ async fn replacement(work: &mut Work, pool: &Pool, broken: &Appliance, error: &S
         date: Some(pool.date),
         with_gone: false,
         usable_only: true,
+        visible: visible_to_owner(work.tx.as_mut(), pool.owner_id).await?,
     };
     let mut templates = work.tx.templates(&filter).await?;
     let hopeless = matches!(

@@ -24,6 +24,8 @@ mod task_list;
 mod template;
 mod token;
 mod user;
+mod user_group;
+mod visibility;
 mod warm;
 mod work;
 mod worker;
@@ -46,6 +48,7 @@ pub use self::{
     request::RequestedPool,
     task::{Assignment, Outcome, TaskKey},
     user::SignedIn,
+    user_group::UserGroupUpdate,
     worker::{LEASE, Reconnected},
 };
 use self::{ports::Ports, work::Work};

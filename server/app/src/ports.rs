@@ -7,6 +7,7 @@ mod job;
 mod join;
 mod task;
 mod task_list;
+mod user_group;
 mod worker;
 mod workflow;
 
@@ -14,7 +15,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sprout_domain::{
-    ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserId, WorkerId,
+    ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserId, Visible, WorkerId,
     appliance::{Appliance, ApplianceState, PowerState},
     event::{Event, NewEvent},
     group::Endpoint,
@@ -32,6 +33,7 @@ pub use self::{
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
+    user_group::{Sight, UserGroupChange, UserGroupRows},
     worker::{Heard, SessionRow, WorkerHello, WorkerRows},
     workflow::{Begun, Ended, LiveWorkflow, NewWorkflow, WorkflowFilter, WorkflowRows, WorkflowsToLock},
 };
@@ -63,6 +65,7 @@ pub trait Tx:
     + ProviderRows
     + TemplateRows
     + UserRows
+    + UserGroupRows
     + WorkerRows
     + EventRows
     + LeadershipRows
@@ -357,6 +360,8 @@ pub struct TemplateFilter {
     pub with_gone: bool,
     /// Only on providers that work and are not disabled.
     pub usable_only: bool,
+    /// Only on providers that someone sees.
+    pub visible: Visible,
 }
 
 /// Templates.

@@ -1,33 +1,48 @@
 //! Providers: reading them, and having them checked.
 
 use sprout_domain::{
-    Error, ProviderKey, Reason, Result, WorkflowId,
+    Error, ProviderKey, Reason, Result, Visible, WorkflowId,
     event::{EventKind, NewEvent},
     provider::Provider,
+    user::User,
     workflow::{Subject, Task, Workflow, WorkflowKind},
 };
 
 use crate::{
     App,
-    ports::{FoundTemplate, NewWorkflow, Topic},
+    ports::{FoundTemplate, NewWorkflow, Topic, Tx},
+    visibility::visible_to,
     work::{Work, repeated},
     workflow::begin_parent,
 };
 
 impl App {
     /// All providers, by key.
-    pub async fn providers(&self) -> Result<Vec<Provider>> {
-        let catalogue = self.catalogue();
-        let mut providers = self.ports.store.read().await?.providers().await?;
-        providers.retain(|provider| catalogue.providers.contains_key(&provider.key));
-        Ok(providers)
+    pub async fn all_providers(&self) -> Result<Vec<Provider>> {
+        self.seen_providers(self.ports.store.read().await?.as_mut(), &Visible::All).await
     }
 
-    /// One provider.
-    pub async fn provider(&self, key: &ProviderKey) -> Result<Provider> {
-        self.catalogue().provider(key)?;
-        let found = self.providers().await?.into_iter().find(|provider| provider.key == *key);
+    /// The providers the caller sees, by key.
+    pub async fn providers(&self, caller: &User) -> Result<Vec<Provider>> {
+        let mut tx = self.ports.store.read().await?;
+        let visible = visible_to(tx.as_mut(), caller).await?;
+        self.seen_providers(tx.as_mut(), &visible).await
+    }
+
+    /// One provider the caller sees.
+    pub async fn provider(&self, caller: &User, key: &ProviderKey) -> Result<Provider> {
+        let mut tx = self.ports.store.read().await?;
+        let visible = visible_to(tx.as_mut(), caller).await?;
+        self.catalogue().provider_seen(key, &visible)?;
+        let found = self.seen_providers(tx.as_mut(), &visible).await?.into_iter().find(|found| found.key == *key);
         found.ok_or_else(|| Error::new(Reason::ProviderNotFound, format!("there is no provider {key}")))
+    }
+
+    async fn seen_providers(&self, tx: &mut dyn Tx, visible: &Visible) -> Result<Vec<Provider>> {
+        let catalogue = self.catalogue();
+        let mut providers = tx.providers().await?;
+        providers.retain(|found| catalogue.providers.contains_key(&found.key) && visible.sees(&found.key));
+        Ok(providers)
     }
 
     /// Has a worker look at a provider. Returns the workflow that does: the one under way, if there is one.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 use sprout_domain::{
-    ApplianceId, Catalogue, Error, PoolId, Reason, Result, UserId,
+    ApplianceId, Catalogue, Error, PoolId, Reason, Result, UserId, Visible,
     appliance::Appliance,
     event::{EventKind, NewEvent},
     lease, placement,
@@ -17,6 +17,7 @@ use crate::{
     App, PoolView,
     appliance::{For, deploy},
     ports::{Grant, NewPool, TemplateFilter, Topic},
+    visibility::Sights,
     work::{Work, tried},
 };
 
@@ -142,20 +143,24 @@ async fn plan(
     answers: &mut [Option<Result<RequestedPool>>],
 ) -> Result<Vec<Plan>> {
     let mut plans: Vec<Plan> = Vec::new();
+    let fresh = asked.iter().zip(answers.iter()).filter(|(_, answer)| answer.is_none());
+    let sights = Sights::read(work.tx.as_mut(), fresh.map(|((caller, _), _)| caller)).await?;
+    let visible: Vec<Visible> = asked.iter().map(|(caller, _)| sights.of(caller)).collect();
     for (index, (caller, request)) in asked.iter().enumerate() {
         if answers[index].is_some() {
             continue;
         }
         let alike = |plan: &&Plan| {
             let (_, other) = &asked[plan.index];
-            (&other.group, &other.version, other.date, &other.provider)
-                == (&request.group, &request.version, request.date, &request.provider)
+            visible[plan.index] == visible[index]
+                && (&other.group, &other.version, other.date, &other.provider)
+                    == (&request.group, &request.version, request.date, &request.provider)
         };
         let lease = catalogue.group(&request.group).and_then(|group| lease::checked(request.lease, group));
         let templates = match (&lease, plans.iter().find(alike)) {
             (Err(error), _) => Err(error.clone()),
             (Ok(_), Some(plan)) => Ok(plan.templates.clone()),
-            (Ok(_), None) => usable_templates(work, catalogue, request).await,
+            (Ok(_), None) => usable_templates(work, catalogue, request, visible[index].clone()).await,
         };
         let made = match (lease, templates) {
             (Ok(lease), Ok(templates)) => templates.first().cloned().map(|first| (lease, templates, first)),
@@ -322,9 +327,14 @@ async fn deploy_missing(work: &mut Work, plans: &[Plan], pools: &[Pool]) -> Resu
 }
 
 /// The templates that can serve the request, all of one version and date; never none.
-async fn usable_templates(work: &mut Work, catalogue: &Catalogue, request: &PoolRequest) -> Result<Vec<Template>> {
+async fn usable_templates(
+    work: &mut Work,
+    catalogue: &Catalogue,
+    request: &PoolRequest,
+    visible: Visible,
+) -> Result<Vec<Template>> {
     if let Some(key) = &request.provider {
-        catalogue.provider(key)?;
+        catalogue.provider_seen(key, &visible)?;
     }
     let filter = TemplateFilter {
         group: Some(request.group.clone()),
@@ -333,6 +343,7 @@ async fn usable_templates(work: &mut Work, catalogue: &Catalogue, request: &Pool
         date: request.date,
         with_gone: false,
         usable_only: true,
+        visible,
     };
     let mut templates = work.tx.templates(&filter).await?;
     let Some((version, date)) = placement::resolve(&templates) else {
@@ -344,7 +355,12 @@ async fn usable_templates(work: &mut Work, catalogue: &Catalogue, request: &Pool
 
 /// Says what stands in the way: the provider asked for, all providers, or the templates.
 async fn why_no_template(work: &mut Work, request: &PoolRequest, filter: TemplateFilter) -> Result<Error> {
-    let providers = work.tx.providers().await?;
+    if filter.visible.is_nothing() {
+        let message = "you are in no user group with a provider; ask an administrator to put you into one";
+        return Ok(Error::new(Reason::NoTemplate, message));
+    }
+    let mut providers = work.tx.providers().await?;
+    providers.retain(|provider| filter.visible.sees(&provider.key));
     let concerned: Vec<_> =
         providers.iter().filter(|p| request.provider.as_ref().is_none_or(|key| *key == p.key)).collect();
     let down: Vec<_> = concerned.iter().filter(|p| p.disabled || !p.working).collect();

@@ -2,21 +2,23 @@
 
 use std::cmp::Reverse;
 
-use sprout_domain::{Result, template::Template};
+use sprout_domain::{Result, template::Template, user::User};
 
-use crate::{App, ports::TemplateFilter};
+use crate::{App, ports::TemplateFilter, visibility::visible_to};
 
 impl App {
-    /// The templates that match, newest version and date first.
-    pub async fn templates(&self, filter: &TemplateFilter) -> Result<Vec<Template>> {
+    /// The templates that match on providers the caller sees, newest version and date first.
+    pub async fn templates(&self, caller: &User, filter: &TemplateFilter) -> Result<Vec<Template>> {
         let catalogue = self.catalogue();
         if let Some(group) = &filter.group {
             catalogue.group(group)?;
         }
+        let mut tx = self.ports.store.read().await?;
+        let visible = visible_to(tx.as_mut(), caller).await?;
         if let Some(provider) = &filter.provider {
-            catalogue.provider(provider)?;
+            catalogue.provider_seen(provider, &visible)?;
         }
-        let mut templates = self.ports.store.read().await?.templates(filter).await?;
+        let mut templates = tx.templates(&TemplateFilter { visible, ..filter.clone() }).await?;
         templates
             .sort_by_cached_key(|t| (t.group.clone(), Reverse((t.version.clone(), t.date)), t.provider.clone(), t.id));
         Ok(templates)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Error, GroupName, ProviderKey, Reason, Result, group::Group, provider::ProviderSpec, version::ReleaseNames,
+    Error, GroupName, ProviderKey, Reason, Result, Visible, group::Group, provider::ProviderSpec, version::ReleaseNames,
 };
 
 /// Groups and providers as configured.
@@ -26,14 +26,21 @@ impl Catalogue {
         })
     }
 
-    /// The provider of this key.
+    /// The provider of this key, for those who see all.
     pub fn provider(&self, key: &ProviderKey) -> Result<&ProviderSpec> {
-        self.providers.get(key).ok_or_else(|| {
-            Error::new(
-                Reason::ProviderNotFound,
-                format!("there is no provider {key}; {}", known(self.providers.keys())),
-            )
-            .with("provider", &*key.0)
+        self.provider_seen(key, &Visible::All)
+    }
+
+    /// The provider of this key, for someone who sees these; what is not seen does not exist.
+    pub fn provider_seen(&self, key: &ProviderKey, visible: &Visible) -> Result<&ProviderSpec> {
+        self.providers.get(key).filter(|_| visible.sees(key)).ok_or_else(|| {
+            let known = if visible.is_nothing() {
+                "you are in no user group with a provider; ask an administrator to put you into one".to_owned()
+            } else {
+                known(self.providers.keys().filter(|key| visible.sees(key)))
+            };
+            Error::new(Reason::ProviderNotFound, format!("there is no provider {key}; {known}"))
+                .with("provider", &*key.0)
         })
     }
 }

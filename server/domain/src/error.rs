@@ -18,6 +18,10 @@ pub enum Reason {
     ProviderNotFound,
     /// There is no such group.
     GroupNotFound,
+    /// There is no such user, or none the caller may see.
+    UserNotFound,
+    /// There is no such user group, or none the caller may see.
+    UserGroupNotFound,
     /// There is no such worker, or it was removed.
     WorkerNotFound,
     /// There is no such workflow, or it was pruned.
@@ -34,6 +38,8 @@ pub enum Reason {
     RequestIdReused,
     /// A user of that name exists.
     UserExists,
+    /// A user group of that name exists.
+    UserGroupExists,
     /// No template fits the request, and none will without someone's doing.
     NoTemplate,
     /// The provider asked for is disabled or failed its last check.
@@ -83,6 +89,8 @@ impl Reason {
             Self::ApplianceNotFound => "APPLIANCE_NOT_FOUND",
             Self::ProviderNotFound => "PROVIDER_NOT_FOUND",
             Self::GroupNotFound => "GROUP_NOT_FOUND",
+            Self::UserNotFound => "USER_NOT_FOUND",
+            Self::UserGroupNotFound => "USER_GROUP_NOT_FOUND",
             Self::WorkerNotFound => "WORKER_NOT_FOUND",
             Self::WorkflowNotFound => "WORKFLOW_NOT_FOUND",
             Self::WorkflowNotCancellable => "WORKFLOW_NOT_CANCELLABLE",
@@ -91,6 +99,7 @@ impl Reason {
             Self::TaskNotRetrying => "TASK_NOT_RETRYING",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::UserExists => "USER_EXISTS",
+            Self::UserGroupExists => "USER_GROUP_EXISTS",
             Self::NoTemplate => "NO_TEMPLATE",
             Self::ProviderNotUsable => "PROVIDER_NOT_USABLE",
             Self::WrongState => "WRONG_STATE",

@@ -16,7 +16,9 @@ pub mod secret;
 pub mod template;
 pub mod turn;
 pub mod user;
+pub mod user_group;
 pub mod version;
+pub mod visibility;
 pub mod worker;
 pub mod workflow;
 
@@ -26,6 +28,7 @@ pub use ids::{
     ApplianceId, GroupName, PoolId, ProviderKey, TaskId, TemplateId, UserGroupId, UserId, WorkerId, WorkflowId,
 };
 pub use secret::Secret;
+pub use visibility::Visible;
 
 /// A moment, by the database's clock unless said otherwise.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

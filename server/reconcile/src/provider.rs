@@ -51,7 +51,7 @@ impl Activity for CheckNew {
     }
 
     async fn run(&mut self) -> Result<Option<Duration>> {
-        let providers = self.app.providers().await?;
+        let providers = self.app.all_providers().await?;
         let unchecked = providers.iter().any(|provider| !provider.disabled && provider.checked_at.is_none());
         if unchecked || !self.begun {
             self.app.check_providers().await?;

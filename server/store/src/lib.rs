@@ -24,6 +24,7 @@ mod template;
 mod tests;
 mod tx;
 mod user;
+mod user_group;
 mod worker;
 mod workflow;
 

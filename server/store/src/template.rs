@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sea_orm::Value;
 use sprout_app::ports::{FoundTemplate, TemplateFilter, TemplateRows};
-use sprout_domain::{ApplianceId, Error, ProviderKey, Result, TemplateId, template::Template, version::Version};
+use sprout_domain::{
+    ApplianceId, Error, ProviderKey, Result, TemplateId, Visible, template::Template, version::Version,
+};
 
 use crate::{
     convert::{count, variant},
@@ -99,6 +101,9 @@ impl TemplateRows for SeaTx {
         }
         if filter.usable_only {
             conditions.plain("provider in (select key from providers where working and not disabled)");
+        }
+        if let Visible::Only(seen) = &filter.visible {
+            conditions.among(self, "provider", self.texts(seen.iter().map(|key| &*key.0)));
         }
         let sql = format!("select * from templates where {} order by id desc", conditions.conditions());
         let rows: Vec<Model> = self.rows(&sql, conditions.values).await?;

@@ -11,6 +11,7 @@ mod pool;
 mod support;
 mod task;
 mod user;
+mod visibility;
 mod watch;
 mod worker;
 mod workflow;

@@ -133,7 +133,7 @@ async fn a_cancelled_check_says_nothing_of_its_provider(db: TestDatabase) -> any
     let again = world.app.check_providers().await?;
     assert_ne!(again.id, all.id, "the key is free at once");
     assert!(worker.finish(key(&running), badly(StepErrorReason::AccessDenied)).await?);
-    assert!(world.app.provider(&"lab".into()).await?.working, "what was cancelled proves nothing");
+    assert!(world.app.provider(&world.user, &"lab".into()).await?.working, "what was cancelled proves nothing");
     assert_eq!(world.app.workflow(again.id).await?.0.state, WorkflowState::Running);
     Ok(())
 }

@@ -59,6 +59,7 @@ impl World {
         let ports = Ports { store: database.store(), bus: Arc::new(LocalBus::default()), logs };
         let app = App::new(ports, catalogue()?).await?;
         let user = app.create_user("ann", Secret::new("correct horse"), Role::User).await?;
+        app.create_user_group(&user, "testers", vec!["ann".to_owned()], vec!["lab".into()]).await?;
         let found = FoundTemplate {
             name: "app-1.0".to_owned(),
             group: "app".into(),

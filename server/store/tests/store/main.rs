@@ -16,6 +16,7 @@ mod parents;
 mod pools;
 mod transactions;
 mod turns;
+mod user_groups;
 mod users;
 mod workers;
 mod workflows;

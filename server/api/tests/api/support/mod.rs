@@ -91,7 +91,11 @@ impl Served {
         let app = App::new(ports, catalogue()).await?;
         for (name, role) in [("ann", Role::User), ("ben", Role::User), ("stan", Role::Staff), ("sue", Role::Superuser)]
         {
-            app.create_user(name, Secret::new(PASSWORD), role).await?;
+            let user = app.create_user(name, Secret::new(PASSWORD), role).await?;
+            if role == Role::Superuser {
+                let members = ["ann", "ben"].map(str::to_owned).into();
+                app.create_user_group(&user, "testers", members, vec!["lab".into(), "broken".into()]).await?;
+            }
         }
         find_templates(&database, &["1.0", "1.1", "1.9", "1.10"]).await?;
         let api = sprout_api::api(app.clone(), Greeter, VERSION).await?;
