@@ -2,6 +2,7 @@
 
 pub(crate) mod appliance;
 pub(crate) mod duration;
+pub(crate) mod job;
 pub(crate) mod other;
 pub(crate) mod pool;
 pub(crate) mod session;
@@ -105,6 +106,9 @@ pub(crate) enum Command {
     /// See and end workflows: durable chains of steps on one subject (staff).
     #[command(subcommand)]
     Workflow(workflow::Workflow),
+    /// See and run what the server does again and again (staff).
+    #[command(subcommand)]
+    Job(job::Job),
     /// See what happens.
     #[command(subcommand)]
     Event(other::Event),
@@ -132,6 +136,7 @@ impl Command {
             Self::Worker(_) => "worker",
             Self::Task(_) => "task",
             Self::Workflow(_) => "workflow",
+            Self::Job(_) => "job",
             Self::Event(_) => "event",
             Self::User(_) => "user",
             Self::Completion(_) => "completion",

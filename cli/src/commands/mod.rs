@@ -4,6 +4,7 @@ mod appliance;
 mod completion;
 mod event;
 mod group;
+mod job;
 mod login;
 mod logout;
 mod page;
@@ -67,6 +68,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Workflow(Workflow::Get(args)) => workflow::get::run(&context, args).await,
         Command::Workflow(Workflow::Cancel(args)) => workflow::cancel::run(&context, args).await,
         Command::Workflow(Workflow::Ping(args)) => workflow::ping::run(&context, args).await,
+        Command::Job(args) => job::dispatch(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,
         Command::User(session::User::Create(args)) => user::create::run(&context, args).await,
         Command::Completion(args) => completion::run(&context, &args),

@@ -5,6 +5,7 @@
 pub(crate) mod appliance;
 pub(crate) mod event;
 pub(crate) mod group;
+pub(crate) mod job;
 pub(crate) mod pool;
 pub(crate) mod progress;
 pub(crate) mod provider;

@@ -1,6 +1,7 @@
 //! The canned answers. Which one comes is chosen by the id or group asked for.
 
 mod fleet;
+mod job;
 
 use std::{
     collections::HashMap,
@@ -15,6 +16,7 @@ use sprout_client::proto::{
         self, Event, EventKind, WatchRequest, WatchResponse,
         event_service_server::{EventService, EventServiceServer},
     },
+    job::job_service_server::JobServiceServer,
     pool::{
         self, Pool, PoolState, WatchPoolResponse,
         pool_service_server::{PoolService, PoolServiceServer},
@@ -62,6 +64,7 @@ impl Fake {
             .add_service(PoolServiceServer::new(self.clone()))
             .add_service(ProviderServiceServer::new(self.clone()))
             .add_service(UserServiceServer::new(self.clone()))
+            .add_service(JobServiceServer::new(self.clone()))
             .add_service(TaskServiceServer::new(self.clone()))
             .add_service(WorkerServiceServer::new(self.clone()))
             .add_service(WorkflowServiceServer::new(self.clone()))

@@ -49,6 +49,7 @@ fn code(reason: Reason) -> Code {
         | Reason::ApplianceNotFound
         | Reason::ProviderNotFound
         | Reason::GroupNotFound
+        | Reason::JobNotFound
         | Reason::UserNotFound
         | Reason::UserGroupNotFound
         | Reason::WorkerNotFound

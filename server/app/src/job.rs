@@ -1,15 +1,17 @@
 //! Jobs: which are due, and what became of their runs.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use sprout_domain::{
     Error, Reason, Result, Timestamp,
+    event::{EventKind, NewEvent},
     job::{Job, JobRun, JobRunState, next_due},
 };
 
 use crate::{
     App, Term,
-    ports::{NewJobRun, Page, Topic},
+    ports::{KnownJob, NewJobRun, Page, Topic},
+    work::{Work, repeated},
 };
 
 /// Runs of each job that are remembered.
@@ -20,6 +22,8 @@ const HISTORY: u64 = 200;
 pub struct JobSpec {
     /// Identity.
     pub name: &'static str,
+    /// What it does, in a sentence.
+    pub description: &'static str,
     /// From one due time to the next.
     pub period: Duration,
 }
@@ -42,8 +46,13 @@ impl App {
             return Ok(());
         }
         let now = work.tx.now();
-        let jobs: Vec<_> =
-            specs.iter().map(|spec| (spec.name.to_owned(), spec.period, next_due(now, spec.period))).collect();
+        let known = |spec: &JobSpec| KnownJob {
+            name: spec.name.to_owned(),
+            description: spec.description.to_owned(),
+            period: spec.period,
+            next_due_at: next_due(now, spec.period),
+        };
+        let jobs: Vec<_> = specs.iter().map(known).collect();
         work.tx.sync_jobs(&jobs).await?;
         work.commit().await
     }
@@ -63,7 +72,7 @@ impl App {
         let now = work.tx.now();
         let (mut begun, mut next) = (Vec::new(), None::<Timestamp>);
         work.tx.lose_job_runs(term.0).await?;
-        for job in work.tx.jobs().await?.into_iter().filter(|job| !job.paused) {
+        for job in work.tx.jobs().await?.into_iter().filter(Job::is_awaited) {
             let Some(spec) = specs.iter().find(|spec| spec.name == job.name) else { continue };
             let next_due_at = if job.due_at > now { job.due_at } else { next_due(now, spec.period) };
             next = Some(next.map_or(next_due_at, |next| next.min(next_due_at)));
@@ -81,48 +90,81 @@ impl App {
         Ok((begun, next.map(|at| (at - now).to_std().unwrap_or_default())))
     }
 
-    /// Writes down how a run ended.
-    pub async fn end_job(&self, job: &DueJob, outcome: &Result<()>) -> Result<()> {
+    /// Writes down how a run ended: what it did, or why it failed. Nothing happens if it was given up as lost.
+    pub async fn end_job(&self, job: &DueJob, outcome: &Result<String>) -> Result<()> {
         let (state, message) = match outcome {
-            Ok(()) => (JobRunState::Done, String::new()),
-            Err(error) => (JobRunState::Failed, error.message.clone()),
+            Ok(did) => (JobRunState::Done, did.as_str()),
+            Err(error) => (JobRunState::Failed, error.message.as_str()),
         };
         let mut work = self.work().await?;
-        work.tx.end_job_run(job.name, job.due_at, job.term.0, state, &message).await?;
+        if work.tx.end_job_run(job.name, job.due_at, job.term.0, state, message).await? {
+            let says = if message.is_empty() { state.as_str() } else { message };
+            work.emit(NewEvent {
+                state: Some(state.as_str().to_owned()),
+                ..NewEvent::new(EventKind::JobRun, format!("job {}: {says}", job.name))
+            });
+        }
         work.commit().await
     }
 
-    /// All jobs, by name.
-    pub async fn jobs(&self) -> Result<Vec<Job>> {
-        self.ports.store.read().await?.jobs().await
+    /// All jobs, by name, each with its last run.
+    pub async fn jobs(&self) -> Result<Vec<(Job, Option<JobRun>)>> {
+        let mut tx = self.ports.store.read().await?;
+        let jobs = tx.jobs().await?;
+        let mut last: BTreeMap<_, _> =
+            tx.last_job_runs().await?.into_iter().map(|run| (run.job.clone(), run)).collect();
+        Ok(jobs
+            .into_iter()
+            .map(|job| {
+                let run = last.remove(&job.name);
+                (job, run)
+            })
+            .collect())
     }
 
     /// Runs of a job, the latest first.
     pub async fn job_runs(&self, job: &str, page: Page) -> Result<Vec<JobRun>> {
-        self.ports.store.read().await?.job_runs(job, page).await
+        let mut tx = self.ports.store.read().await?;
+        if !tx.jobs().await?.iter().any(|known| known.name == job) {
+            return Err(unknown(job));
+        }
+        tx.job_runs(job, page).await
     }
 
-    /// Has a job run now, paused ones when they are resumed.
-    pub async fn run_job(&self, job: &str) -> Result<()> {
-        let mut work = self.work().await?;
-        let found = work.tx.set_job_due(job).await?;
-        work.wake(Topic::Jobs);
-        work.commit().await?;
-        known(job, found)
+    /// Has a job run now, also a paused one. Whoever leads runs it. Asked for again before it began, it runs once.
+    pub async fn run_job(&self, job: &str) -> Result<(Job, Option<JobRun>)> {
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            let found = work.tx.set_job_due(job).await?;
+            changed(work, job, found).await
+        })
+        .await
     }
 
     /// Pauses a job, or resumes it: what was due meanwhile is run once.
-    pub async fn pause_job(&self, job: &str, paused: bool) -> Result<()> {
-        let mut work = self.work().await?;
-        let found = work.tx.set_job_paused(job, paused).await?;
-        work.wake(Topic::Jobs);
-        work.commit().await?;
-        known(job, found)
+    pub async fn pause_job(&self, job: &str, paused: bool) -> Result<(Job, Option<JobRun>)> {
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            let found = work.tx.set_job_paused(job, paused).await?;
+            changed(work, job, found).await
+        })
+        .await
     }
 }
 
-fn known(job: &str, found: bool) -> Result<()> {
-    let unknown =
-        || Error::new(Reason::InvalidArgument, format!("there is no job {job}; list them to see their names"));
-    if found { Ok(()) } else { Err(unknown()) }
+/// Commits a change of a job, if there is one of this name; returns it as it is now.
+async fn changed(mut work: Work, name: &str, found: bool) -> Result<(Job, Option<JobRun>)> {
+    if !found {
+        return Err(unknown(name));
+    }
+    let job = work.tx.jobs().await?.into_iter().find(|job| job.name == name);
+    let last = work.tx.last_job_runs().await?.into_iter().find(|run| run.job == name);
+    work.wake(Topic::Jobs);
+    work.commit().await?;
+    Ok((job.ok_or_else(|| Error::internal("a job vanished"))?, last))
+}
+
+fn unknown(job: &str) -> Error {
+    let message = format!("there is no job {job}; `sproutctl job list` shows their names");
+    Error::new(Reason::JobNotFound, message)
 }

@@ -29,7 +29,7 @@ use sprout_domain::{
 use tokio::sync::watch;
 
 pub use self::{
-    job::{JobRows, LeadershipRows, NewJobRun},
+    job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},

@@ -93,14 +93,14 @@ impl App {
         Ok(more)
     }
 
-    /// Deletes up to `batch` workflows that ended longer than `keep` ago, with their tasks. What they did stays: appliances, events. Returns whether
-    /// there may be more.
-    pub async fn prune(&self, keep: Duration, batch: u64) -> Result<bool> {
+    /// Deletes up to `batch` workflows that ended longer than `keep` ago, with their tasks. What they did stays: appliances, events. Returns how
+    /// many; with less than a batch, there are no more.
+    pub async fn prune(&self, keep: Duration, batch: u64) -> Result<u64> {
         repeated(|| async move {
             let mut work = self.work().await?;
             let pruned = work.tx.prune_workflows(keep, batch).await?;
             work.commit().await?;
-            Ok(pruned >= batch)
+            Ok(pruned)
         })
         .await
     }

@@ -30,6 +30,8 @@ pub enum Reason {
     WorkflowNotCancellable,
     /// There is no such task, or it was pruned.
     TaskNotFound,
+    /// There is no such job.
+    JobNotFound,
     /// No worker runs the task.
     TaskNotRunning,
     /// The task does not wait for its next try.
@@ -95,6 +97,7 @@ impl Reason {
             Self::WorkflowNotFound => "WORKFLOW_NOT_FOUND",
             Self::WorkflowNotCancellable => "WORKFLOW_NOT_CANCELLABLE",
             Self::TaskNotFound => "TASK_NOT_FOUND",
+            Self::JobNotFound => "JOB_NOT_FOUND",
             Self::TaskNotRunning => "TASK_NOT_RUNNING",
             Self::TaskNotRetrying => "TASK_NOT_RETRYING",
             Self::RequestIdReused => "REQUEST_ID_REUSED",

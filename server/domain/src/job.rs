@@ -9,14 +9,25 @@ use crate::Timestamp;
 pub struct Job {
     /// Identity, e.g. `provider-check`.
     pub name: String,
+    /// What it does, in a sentence.
+    pub description: String,
     /// From one due time to the next.
     pub period: Duration,
-    /// Not run until it is resumed.
+    /// It runs only by hand.
     pub paused: bool,
+    /// Someone asked for it: it runs when it is due also if it is paused.
+    pub asked: bool,
     /// When it is to run next.
     pub due_at: Timestamp,
     /// The due time of its last run.
     pub last_due_at: Option<Timestamp>,
+}
+
+impl Job {
+    /// It is to run as soon as its time has come.
+    pub fn is_awaited(&self) -> bool {
+        self.asked || !self.paused
+    }
 }
 
 /// How a run of a job stands.
@@ -32,6 +43,18 @@ pub enum JobRunState {
     Lost,
 }
 
+impl JobRunState {
+    /// Name in events and clients.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 /// One run of a job. There is at most one for each due time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRun {
@@ -45,7 +68,7 @@ pub struct JobRun {
     pub server: String,
     /// How it stands.
     pub state: JobRunState,
-    /// Why it failed; empty otherwise.
+    /// What it did, or why it failed.
     pub message: String,
     /// When it began.
     pub started_at: Timestamp,

@@ -28,8 +28,8 @@ pub(crate) trait Job: Send + Sync {
     /// Its name and period.
     fn spec(&self) -> JobSpec;
 
-    /// Does what there is to do. Idempotent: what a run that was lost left undone, the next one does.
-    async fn run(&self) -> Result<()>;
+    /// Does what there is to do, and says what it did. Idempotent: what a run that was lost left undone, the next one does.
+    async fn run(&self) -> Result<String>;
 }
 
 /// Runs what is due.
@@ -41,7 +41,7 @@ pub(crate) struct Jobs {
     /// The term in which they were made known.
     known: Option<Term>,
     /// Runs whose end could not be written down yet.
-    ended: Vec<(DueJob, Result<()>)>,
+    ended: Vec<(DueJob, Result<String>)>,
     next: watch::Sender<Option<Instant>>,
 }
 
@@ -79,7 +79,7 @@ impl Jobs {
     }
 
     /// Runs one job to its end.
-    async fn outcome(&self, due: &DueJob) -> Result<()> {
+    async fn outcome(&self, due: &DueJob) -> Result<String> {
         let Some(job) = self.every.iter().find(|job| job.spec().name == due.name) else {
             return Err(Error::internal("a job that is not known here"));
         };

@@ -23,11 +23,16 @@ pub(crate) struct CheckAll {
 #[async_trait]
 impl Job for CheckAll {
     fn spec(&self) -> JobSpec {
-        JobSpec { name: "provider-check", period: self.interval }
+        JobSpec {
+            name: "provider-check",
+            description: "Has workers look whether each provider answers, and which templates are there.",
+            period: self.interval,
+        }
     }
 
-    async fn run(&self) -> Result<()> {
-        self.app.check_providers().await.map(drop)
+    async fn run(&self) -> Result<String> {
+        let parent = self.app.check_providers().await?;
+        Ok(format!("{} providers are being checked by workflow {}", parent.child_count, parent.id))
     }
 }
 

@@ -20,11 +20,21 @@ pub(crate) struct Prune {
 #[async_trait]
 impl Job for Prune {
     fn spec(&self) -> JobSpec {
-        JobSpec { name: "prune-workflows", period: Duration::from_secs(600) }
+        JobSpec {
+            name: "prune-workflows",
+            description: "Deletes workflows that ended long ago, with their tasks.",
+            period: Duration::from_secs(600),
+        }
     }
 
-    async fn run(&self) -> Result<()> {
-        while self.app.prune(self.keep, BATCH).await? {}
-        Ok(())
+    async fn run(&self) -> Result<String> {
+        let mut pruned = 0;
+        loop {
+            let more = self.app.prune(self.keep, BATCH).await?;
+            pruned += more;
+            if more < BATCH {
+                return Ok(format!("{pruned} workflows were deleted"));
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::FromQueryResult;
-use sprout_app::ports::{JobRows, LeadershipRows, NewJobRun, Page};
+use sprout_app::ports::{JobRows, KnownJob, LeadershipRows, NewJobRun, Page};
 use sprout_domain::{
     Error, Result, Timestamp,
     job::{Job, JobRun, JobRunState},
@@ -23,8 +23,10 @@ impl TryFrom<job::Model> for Job {
     fn try_from(row: job::Model) -> Result<Self> {
         Ok(Self {
             name: row.name,
+            description: row.description,
             period: Duration::from_micros(row.period_us.unsigned_abs()),
             paused: row.paused,
+            asked: row.asked,
             due_at: row.due_at,
             last_due_at: row.last_due_at,
         })
@@ -99,14 +101,21 @@ impl LeadershipRows for SeaTx {
 
 #[async_trait]
 impl JobRows for SeaTx {
-    async fn sync_jobs(&mut self, jobs: &[(String, Duration, Timestamp)]) -> Result<()> {
-        for (name, period, due_at) in jobs {
-            let sql = "insert into jobs (name, period_us, paused, due_at) values ($1, $2, false, $3)
+    async fn sync_jobs(&mut self, jobs: &[KnownJob]) -> Result<()> {
+        for KnownJob { name, description, period, next_due_at } in jobs {
+            let sql = "insert into jobs (name, period_us, paused, due_at, description) values ($1, $2, false, $3, $5)
                        on conflict (name) do update set
-                           period_us = excluded.period_us,
-                           due_at = case when jobs.due_at < $4 then jobs.due_at else $4 end
-                       where jobs.period_us <> excluded.period_us";
-            let values = [name.as_str().into(), microseconds(*period).into(), self.time(self.now), self.time(*due_at)];
+                           period_us = excluded.period_us, description = excluded.description,
+                           due_at = case when jobs.period_us = excluded.period_us or jobs.due_at < $4
+                                         then jobs.due_at else $4 end
+                       where jobs.period_us <> excluded.period_us or jobs.description <> excluded.description";
+            let values = [
+                name.as_str().into(),
+                microseconds(*period).into(),
+                self.time(self.now),
+                self.time(*next_due_at),
+                description.as_str().into(),
+            ];
             self.run(sql, values).await?;
         }
         Ok(())
@@ -115,6 +124,13 @@ impl JobRows for SeaTx {
     async fn jobs(&mut self) -> Result<Vec<Job>> {
         let rows: Vec<job::Model> = self.rows("select * from jobs order by name", []).await?;
         rows.into_iter().map(Job::try_from).collect()
+    }
+
+    async fn last_job_runs(&mut self) -> Result<Vec<JobRun>> {
+        let sql = "select r.* from jobs j
+                   join job_runs r on r.id = (select max(id) from job_runs where job = j.name) order by r.job";
+        let rows: Vec<job_run::Model> = self.rows(sql, []).await?;
+        rows.into_iter().map(JobRun::try_from).collect()
     }
 
     async fn begin_job_run(&mut self, run: &NewJobRun) -> Result<bool> {
@@ -129,7 +145,7 @@ impl JobRows for SeaTx {
         ];
         let target = "job_runs (job, due_at, epoch, server, state, message, started_at)";
         let began = self.insert(target, vec![row], "on conflict (job, due_at) do nothing").await? == 1;
-        let sql = "update jobs set last_due_at = due_at, due_at = $3 where name = $1 and due_at = $2";
+        let sql = "update jobs set last_due_at = due_at, due_at = $3, asked = false where name = $1 and due_at = $2";
         self.run(sql, [run.job.as_str().into(), self.time(run.due_at), self.time(run.next_due_at)]).await?;
         Ok(began)
     }
@@ -141,13 +157,12 @@ impl JobRows for SeaTx {
         epoch: i64,
         state: JobRunState,
         message: &str,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let sql = "update job_runs set state = $4, message = $5, finished_at = $6
                    where job = $1 and due_at = $2 and epoch = $3 and state = 'running'";
         let values =
             [job.into(), self.time(due_at), epoch.into(), state.name().into(), message.into(), self.time(self.now)];
-        self.run(sql, values).await?;
-        Ok(())
+        Ok(self.run(sql, values).await? == 1)
     }
 
     async fn lose_job_runs(&mut self, epoch: i64) -> Result<()> {
@@ -166,7 +181,8 @@ impl JobRows for SeaTx {
     }
 
     async fn set_job_due(&mut self, job: &str) -> Result<bool> {
-        let sql = "update jobs set due_at = case when due_at < $2 then due_at else $2 end where name = $1";
+        let sql =
+            "update jobs set asked = true, due_at = case when due_at < $2 then due_at else $2 end where name = $1";
         Ok(self.run(sql, [job.into(), self.time(self.now)]).await? == 1)
     }
 

@@ -3,6 +3,7 @@
 mod appliance;
 pub(crate) mod event;
 mod group;
+mod job;
 pub(crate) mod join;
 mod pool;
 mod provider;

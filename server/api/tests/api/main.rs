@@ -3,6 +3,7 @@
 
 mod access;
 mod drain;
+mod job;
 mod join;
 mod list;
 mod log;

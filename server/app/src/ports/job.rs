@@ -42,20 +42,36 @@ pub struct NewJobRun {
     pub server: String,
 }
 
+/// A job that a server can run.
+#[derive(Debug, Clone)]
+pub struct KnownJob {
+    /// Identity.
+    pub name: String,
+    /// What it does, in a sentence.
+    pub description: String,
+    /// From one due time to the next.
+    pub period: Duration,
+    /// When it is due next by this period.
+    pub next_due_at: Timestamp,
+}
+
 /// Jobs and their runs.
 #[async_trait]
 pub trait JobRows: Send {
-    /// Inserts the jobs that are missing, due now, and sets the periods of the others; one whose period changed is due at the moment given, its
-    /// next by the new period, unless it is due sooner. Jobs of other releases stay as they are.
-    async fn sync_jobs(&mut self, jobs: &[(String, Duration, Timestamp)]) -> Result<()>;
+    /// Inserts the jobs that are missing, due now, and sets the periods and descriptions of the others; one whose period changed is due at the
+    /// moment given, its next by the new period, unless it is due sooner. Jobs of other releases stay as they are.
+    async fn sync_jobs(&mut self, jobs: &[KnownJob]) -> Result<()>;
 
     /// All jobs, by name.
     async fn jobs(&mut self) -> Result<Vec<Job>>;
 
-    /// Begins a run and sets when the job is due next; false, and nothing happens, if the due time had its run already.
+    /// The last run of each job that ever ran.
+    async fn last_job_runs(&mut self) -> Result<Vec<JobRun>>;
+
+    /// Begins a run, which nobody needs to ask for any more, and sets when the job is due next; false, and nothing happens, if the due time had its run already.
     async fn begin_job_run(&mut self, run: &NewJobRun) -> Result<bool>;
 
-    /// Ends a run that this epoch began; nothing happens if it was given up as lost.
+    /// Ends a run that this epoch began; false, and nothing happens, if it was given up as lost.
     async fn end_job_run(
         &mut self,
         job: &str,
@@ -63,7 +79,7 @@ pub trait JobRows: Send {
         epoch: i64,
         state: JobRunState,
         message: &str,
-    ) -> Result<()>;
+    ) -> Result<bool>;
 
     /// Gives up the runs that this epoch and earlier ones began and did not end.
     async fn lose_job_runs(&mut self, epoch: i64) -> Result<()>;
@@ -71,7 +87,7 @@ pub trait JobRows: Send {
     /// Deletes runs of a job but for the latest `keep`.
     async fn prune_job_runs(&mut self, job: &str, keep: u64) -> Result<()>;
 
-    /// Makes a job due now; false if there is none of this name.
+    /// Makes a job due now, also if it is paused; false if there is none of this name.
     async fn set_job_due(&mut self, job: &str) -> Result<bool>;
 
     /// Pauses or resumes a job; false if there is none of this name.

@@ -7,8 +7,10 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
+    pub description: String,
     pub period_us: i64,
     pub paused: bool,
+    pub asked: bool,
     pub due_at: DateTimeUtc,
     pub last_due_at: Option<DateTimeUtc>,
 }

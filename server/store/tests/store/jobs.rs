@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sprout_app::ports::{NewJobRun, Page, Tx};
+use sprout_app::ports::{KnownJob, NewJobRun, Page, Tx};
 use sprout_domain::{
     Timestamp,
     job::{JobRunState, next_due},
@@ -88,7 +88,9 @@ fn run(due_at: Timestamp, epoch: i64) -> NewJobRun {
 
 async fn known(tx: &mut Box<dyn Tx>, period: Duration) -> anyhow::Result<()> {
     let next = next_due(tx.now(), period);
-    Ok(tx.sync_jobs(&[("j".to_owned(), period, next)]).await?)
+    Ok(tx
+        .sync_jobs(&[KnownJob { name: "j".to_owned(), description: "d".to_owned(), period, next_due_at: next }])
+        .await?)
 }
 
 async fn a_due_time_has_one_run(db: TestDatabase) -> anyhow::Result<()> {
