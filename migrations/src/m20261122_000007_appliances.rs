@@ -53,8 +53,9 @@ crate::change::change! {
         "create index appliances_warm_failed on appliances (template_id, failed_at) where pool_id is null and failed_at is not null",
         "create index appliances_leased on appliances (leased_until, id)
              where leased_until is not null and held_until is null and state not in ('killing', 'failed', 'gone')",
-        "create index appliances_held on appliances (held_until) where held_until is not null and state <> 'gone'",
-        "create index appliances_to_remind on appliances (remind_at) where remind_at is not null and state <> 'gone'",
+        "create index appliances_held on appliances (held_until, id) where held_until is not null and state <> 'gone'",
+        "create index appliances_to_remind on appliances (remind_at, id)
+             where remind_at is not null and state not in ('killing', 'failed', 'gone')",
         "create unique index appliances_new_name on appliances (new_name, provider) where new_name is not null",
         "create index appliances_provisioning on appliances (provider) where state in ('cloning', 'starting', 'preparing')",
         "create index appliances_requested on appliances (provider) where state = 'requested'",

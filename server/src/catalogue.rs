@@ -10,7 +10,7 @@ use sprout_domain::{
 
 /// The catalogue; what of it cannot be made is in `mistakes`.
 pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
-    let mut catalogue = Catalogue::default();
+    let mut catalogue = Catalogue { holds_per_user: config.server.holds_per_user, ..Catalogue::default() };
     for (name, group) in &config.server.groups {
         match TemplatePattern::new(&group.template_pattern.value) {
             Ok(pattern) => {
@@ -58,6 +58,7 @@ fn group(name: &str, group: &GroupConfig, pattern: TemplatePattern) -> Group {
         pattern,
         default_lease: group.default_lease.0,
         max_lease: group.max_lease.0,
+        reminders: group.lease_reminders.iter().map(|before| before.0).collect(),
         warm_count: group.warm,
         endpoints: group.endpoints.iter().map(endpoint).collect(),
         probes: probes.collect(),

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sprout_app::App;
+use sprout_app::{App, Extension};
 use sprout_domain::{
     PoolId, Reason, Result,
     pool::{PoolRequest, PoolState},
@@ -82,7 +82,9 @@ pub(crate) async fn day(ground: Arc<Ground>, told: Arc<Told>, user: User, number
             }
             1 => {
                 let longer = Duration::from_secs(60);
-                let extended = call(&ground, |app| async move { app.extend_pool(user, pool, longer).await }).await;
+                let extended =
+                    call(&ground, |app| async move { app.extend_pool(user, pool, Extension::Time(longer)).await })
+                        .await;
                 let says = extended.map(|view| view.pool.state).map_err(|error| error.reason);
                 world.note("client", format_args!("extended pool {pool}: {says:?}"));
             }

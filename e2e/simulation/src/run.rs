@@ -237,6 +237,7 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
             pattern,
             default_lease: Duration::from_secs(3600),
             max_lease: Duration::from_secs(7200),
+            reminders: vec![Duration::from_secs(600)],
             warm_count,
             endpoints: Vec::new(),
             probes: Vec::new(),

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     appliance_log, auth,
-    convert::{Wire, duration, id},
+    convert::{Wire, duration, id, lease::extension},
     drain::Draining,
     page::PageRequest,
     status::{status, unbuilt},
@@ -70,8 +70,8 @@ impl ApplianceService for ApplianceApi {
         let caller = auth::user(request.extensions())?;
         let request = request.into_inner();
         let id = ApplianceId(id("id", request.id).map_err(status)?);
-        let lease = duration("lease", request.lease).map_err(status)?;
-        let appliance = self.app.extend_appliance(&caller, id, lease).await.map_err(status)?;
+        let extension = extension(request.lease, request.never_expire).map_err(status)?;
+        let appliance = self.app.extend_appliance(&caller, id, extension).await.map_err(status)?;
         Ok(Response::new(proto::ExtendApplianceResponse { appliance: Some(Wire(appliance).into()) }))
     }
 
@@ -137,16 +137,24 @@ impl ApplianceService for ApplianceApi {
 
     async fn hold_appliance(
         &self,
-        _: Request<proto::HoldApplianceRequest>,
+        request: Request<proto::HoldApplianceRequest>,
     ) -> Result<Response<proto::HoldApplianceResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let id = ApplianceId(id("id", request.id).map_err(status)?);
+        let time = duration("time", request.time).map_err(status)?;
+        let appliance = self.app.hold_appliance(&caller, id, &request.reason, time).await.map_err(status)?;
+        Ok(Response::new(proto::HoldApplianceResponse { appliance: Some(Wire(appliance).into()) }))
     }
 
     async fn unhold_appliance(
         &self,
-        _: Request<proto::UnholdApplianceRequest>,
+        request: Request<proto::UnholdApplianceRequest>,
     ) -> Result<Response<proto::UnholdApplianceResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = ApplianceId(id("id", request.into_inner().id).map_err(status)?);
+        let appliance = self.app.unhold_appliance(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::UnholdApplianceResponse { appliance: Some(Wire(appliance).into()) }))
     }
 
     async fn reset_appliance(

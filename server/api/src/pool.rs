@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     auth,
-    convert::{Wire, duration, id},
+    convert::{Wire, id, lease::extension},
     drain::Draining,
     page::PageRequest,
     status::{status, unbuilt},
@@ -84,8 +84,8 @@ impl PoolService for PoolApi {
         let caller = auth::user(request.extensions())?;
         let request = request.into_inner();
         let id = PoolId(id("id", request.id).map_err(status)?);
-        let lease = duration("lease", request.lease).map_err(status)?;
-        let view = self.app.extend_pool(&caller, id, lease).await.map_err(status)?;
+        let extension = extension(request.lease, request.never_expire).map_err(status)?;
+        let view = self.app.extend_pool(&caller, id, extension).await.map_err(status)?;
         Ok(Response::new(proto::ExtendPoolResponse { pool: Some(Wire(view).into()) }))
     }
 

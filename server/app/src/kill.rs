@@ -90,6 +90,8 @@ async fn mark_killed(
         let change = ApplianceChange { state: Some(state), status: Some(why.to_owned()), ..ApplianceChange::default() };
         work.tx.change_appliances(&ids, &change).await?;
     }
+    let held: Vec<_> = appliances.iter().filter(|a| a.held_until.is_some()).map(|a| a.id).collect();
+    work.tx.set_hold(&held, None).await?;
     if !workflows.is_empty() {
         work.tx.insert_workflows(workflows).await?;
     }

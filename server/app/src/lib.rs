@@ -7,6 +7,7 @@ mod bus;
 mod event;
 mod finish;
 mod group;
+mod hold;
 mod job;
 mod join;
 mod kill;
@@ -44,6 +45,7 @@ pub use self::{
     job::{DueJob, JobSpec},
     join::{Admission, Certified},
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
+    lease::Extension,
     pool::{PoolStream, PoolView},
     request::RequestedPool,
     task::{Assignment, Outcome, TaskKey},
@@ -127,6 +129,6 @@ impl App {
     }
 
     async fn work(&self) -> Result<Work> {
-        Ok(Work::new(self.ports.store.write().await?, self.ports.bus.clone()))
+        Ok(Work::new(self.ports.store.write().await?, self.ports.bus.clone(), self.catalogue()))
     }
 }

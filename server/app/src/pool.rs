@@ -16,6 +16,7 @@ use sprout_domain::{
 use crate::{
     App,
     kill::{kill_appliances, settle_pools},
+    lease::lease_of,
     ports::{EventFilter, Page, PoolChange, PoolFilter, Topic, Tx},
     work::{Work, repeated},
 };
@@ -159,11 +160,12 @@ pub(crate) async fn place(
 
 /// The pool (locked) has all it wanted: it is ready, and its lease starts.
 pub(crate) async fn fulfil(work: &mut Work, pool: &mut Pool) -> Result<()> {
+    let lease = lease_of(&work.catalogue, work.tx.now(), pool);
     let until = lease::end(work.tx.now(), pool.lease);
     if advance_pool(work, pool, PoolEvent::Fulfilled, &format!("ready, leased until {}", until.format("%F %T UTC")))
         .await?
     {
-        work.tx.set_pool_lease(pool.id, true, until).await?;
+        work.tx.set_pool_lease(pool.id, true, lease).await?;
         pool.fulfilled_at = Some(work.tx.now());
         work.wake(Topic::Leases);
     }

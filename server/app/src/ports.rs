@@ -5,6 +5,7 @@
 
 mod job;
 mod join;
+mod lease;
 mod task;
 mod task_list;
 mod user_group;
@@ -19,6 +20,7 @@ use sprout_domain::{
     appliance::{Appliance, ApplianceState, PowerState},
     event::{Event, NewEvent},
     group::Endpoint,
+    lease::LeaseEnd,
     placement::Room,
     pool::{Pool, PoolState, Priority},
     provider::{Provider, ProviderSpec},
@@ -31,6 +33,7 @@ use tokio::sync::watch;
 pub use self::{
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
+    lease::{Hold, LeaseRows},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     user_group::{Sight, UserGroupChange, UserGroupRows},
@@ -59,6 +62,7 @@ pub trait Store: Send + Sync {
 pub trait Tx:
     PoolRows
     + ApplianceRows
+    + LeaseRows
     + WorkflowRows
     + TaskRows
     + TaskListRows
@@ -249,7 +253,7 @@ pub struct Grant {
     /// The pool.
     pub pool: PoolId,
     /// End of its lease, which starts now; none: the pool is not fulfilled yet.
-    pub leased_until: Option<Timestamp>,
+    pub lease: Option<LeaseEnd>,
 }
 
 /// How to name an appliance.
@@ -296,18 +300,6 @@ pub trait ApplianceRows: Send {
 
     /// Sets status lines, each its own, in one statement; appliances being killed or gone keep theirs.
     async fn set_statuses(&mut self, statuses: &[(ApplianceId, String)]) -> Result<()>;
-
-    /// Sets the leases of the pool's appliances that still count: `leased_at` (if `start`, to now) and `leased_until`.
-    async fn set_pool_lease(&mut self, pool: PoolId, start: bool, until: Timestamp) -> Result<()>;
-
-    /// Sets one appliance's `leased_until`.
-    async fn set_lease(&mut self, id: ApplianceId, until: Timestamp) -> Result<()>;
-
-    /// Ids of appliances whose lease ended, the longest ended first, at most `limit`; killed, failed and gone ones are not among them.
-    async fn expired(&mut self, limit: u64) -> Result<Vec<ApplianceId>>;
-
-    /// When the next lease ends, of appliances that are not being killed.
-    async fn next_expiry(&mut self) -> Result<Option<Timestamp>>;
 
     /// Warm appliances, ready or on their way, per template.
     async fn warm_counts(&mut self, templates: &[TemplateId]) -> Result<BTreeMap<TemplateId, u32>>;

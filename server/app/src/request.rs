@@ -16,6 +16,7 @@ use sprout_domain::{
 use crate::{
     App, PoolView,
     appliance::{For, deploy},
+    lease::lease_of,
     ports::{Grant, NewPool, TemplateFilter, Topic},
     visibility::Sights,
     work::{Work, tried},
@@ -271,8 +272,8 @@ async fn grant(work: &mut Work, plans: &[Plan], pools: &[Pool]) -> Result<Vec<Ap
         .iter()
         .zip(pools)
         .flat_map(|(plan, pool)| {
-            let leased_until = (pool.state == PoolState::Ready).then(|| lease::end(now, pool.lease));
-            plan.granted.iter().map(move |appliance| Grant { appliance: *appliance, pool: pool.id, leased_until })
+            let lease = (pool.state == PoolState::Ready).then(|| lease_of(&work.catalogue, now, pool));
+            plan.granted.iter().map(move |appliance| Grant { appliance: *appliance, pool: pool.id, lease })
         })
         .collect();
     if grants.is_empty() {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use sprout_domain::{
-    Error, Reason, Result,
+    Catalogue, Error, Reason, Result,
     appliance::Appliance,
     event::{EventKind, NewEvent},
     pool::Pool,
@@ -43,14 +43,16 @@ pub(crate) async fn tried<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -
 pub(crate) struct Work {
     /// The transaction.
     pub(crate) tx: Box<dyn Tx>,
+    /// What is configured, the same throughout.
+    pub(crate) catalogue: Arc<Catalogue>,
     events: Vec<NewEvent>,
     topics: BTreeSet<Topic>,
     bus: Arc<dyn Bus>,
 }
 
 impl Work {
-    pub(crate) fn new(tx: Box<dyn Tx>, bus: Arc<dyn Bus>) -> Self {
-        Self { tx, events: Vec::new(), topics: BTreeSet::new(), bus }
+    pub(crate) fn new(tx: Box<dyn Tx>, bus: Arc<dyn Bus>, catalogue: Arc<Catalogue>) -> Self {
+        Self { tx, catalogue, events: Vec::new(), topics: BTreeSet::new(), bus }
     }
 
     /// Adds an event, to be written at the end of the transaction.

@@ -19,6 +19,9 @@ pub struct GroupConfig {
     /// Longest lease from now; default 24h.
     #[serde(default = "max_lease")]
     pub max_lease: Time,
+    /// How long before its end the holder of a lease is told so; default 1h and 10m.
+    #[serde(default = "lease_reminders")]
+    pub lease_reminders: Vec<Time>,
     /// Appliances of the newest template to keep warm; default 0.
     #[serde(default)]
     pub warm: u32,
@@ -98,6 +101,10 @@ fn max_lease() -> Time {
     Time::seconds(24 * 60 * 60)
 }
 
+fn lease_reminders() -> Vec<Time> {
+    vec![Time::seconds(60 * 60), Time::seconds(10 * 60)]
+}
+
 fn deadline() -> Time {
     Time::seconds(10 * 60)
 }
@@ -141,6 +148,10 @@ impl GroupConfig {
         if self.default_lease > self.max_lease {
             let message = format!("{} is longer than max_lease, {}", self.default_lease, self.max_lease);
             config.mistake(mistakes, &format!("{path}.default_lease"), message);
+        }
+        if self.lease_reminders.iter().any(|before| before.0.is_zero()) {
+            let message = "a reminder at the end itself comes too late; use e.g. [1h, 10m], or [] for none";
+            config.mistake(mistakes, &format!("{path}.lease_reminders"), message);
         }
         let mut ports = BTreeMap::new();
         for (endpoint, EndpointConfig { port, scheme }) in &self.endpoints {

@@ -38,6 +38,8 @@ pub struct ServerConfig {
     pub check_interval: Time,
     /// How long workflows and their tasks are kept after they ended; default 7d. Appliances and events stay.
     pub keep_results: Time,
+    /// Appliances that one user may hold although their lease ended, at a time; default 5.
+    pub holds_per_user: u32,
     /// What the server logs: a level, or `tracing` directives; default `info`. `RUST_LOG` comes first.
     pub log: String,
     /// What release names stand for in versions: numbers, or `newest`; default: those of the product this was made for, euwe to master.
@@ -58,6 +60,7 @@ impl Default for ServerConfig {
             providers_file: None,
             check_interval: Time::seconds(600),
             keep_results: Time::seconds(7 * 24 * 3600),
+            holds_per_user: 5,
             log: "info".to_owned(),
             release_names: None,
             groups: BTreeMap::new(),

@@ -234,6 +234,14 @@ pub struct Appliance {
     pub user_group_id: Option<UserGroupId>,
     /// Since when it is missing on its provider.
     pub missing_since: Option<Timestamp>,
+    /// Name of the owner of its pool.
+    pub owner: Option<String>,
+    /// Name of the user group it is kept warm for.
+    pub user_group: Option<String>,
+    /// Type of its provider.
+    pub provider_type: String,
+    /// When any of this last changed.
+    pub changed_at: Timestamp,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Groups and providers as configured.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Catalogue {
     /// Product lines.
     pub groups: BTreeMap<GroupName, Group>,
@@ -15,6 +15,19 @@ pub struct Catalogue {
     pub providers: BTreeMap<ProviderKey, ProviderSpec>,
     /// What release names in versions stand for.
     pub release_names: ReleaseNames,
+    /// Appliances that one user may hold at a time.
+    pub holds_per_user: u32,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self {
+            groups: BTreeMap::new(),
+            providers: BTreeMap::new(),
+            release_names: ReleaseNames::default(),
+            holds_per_user: 5,
+        }
+    }
 }
 
 impl Catalogue {

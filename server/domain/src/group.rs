@@ -18,6 +18,8 @@ pub struct Group {
     pub default_lease: Duration,
     /// Longest lease from now.
     pub max_lease: Duration,
+    /// How long before its end the holder of a lease is told so, the earliest first.
+    pub reminders: Vec<Duration>,
     /// Appliances of the newest template to keep warm.
     pub warm_count: u32,
     /// Services its appliances offer.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::{ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, Grant, NewAppliance, Page};
 use sprout_domain::{
     ApplianceId, Error, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId,
     appliance::{Appliance, ApplianceState},
     group::Endpoint,
+    lease::LeaseEnd,
     version::Version,
 };
 
@@ -18,15 +19,40 @@ use crate::{
     tx::{Clauses, SeaTx},
 };
 
-/// Leases that still end, in words that the partial index has too.
-const LEASED: &str = "leased_until is not null and state not in ('killing', 'failed', 'gone')";
-
 /// Warm ones that can be granted, in words that the partial index has too.
 const GRANTABLE: &str = "state = 'ready' and pool_id is null and memory_mib is null and cpus is null";
 /// How much further it is looked where others have locked what is at the head: as many as other servers may take at once.
 const DEEPER: u64 = 256;
 
-fn appliance(row: Model, endpoints: Vec<Endpoint>) -> Result<Appliance> {
+/// An appliance with the names that others keep: of its owner, its user group, and the type of its provider.
+struct Row {
+    appliance: Model,
+    owner: Option<String>,
+    user_group: Option<String>,
+    provider_type: Option<String>,
+}
+
+impl FromQueryResult for Row {
+    fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        Ok(Self {
+            appliance: Model::from_query_result(row, prefix)?,
+            owner: row.try_get(prefix, "owner")?,
+            user_group: row.try_get(prefix, "user_group")?,
+            provider_type: row.try_get(prefix, "provider_type")?,
+        })
+    }
+}
+
+/// The names that others keep, by their keys.
+const NAMES: &str =
+    "(select u.name from pools p join users u on u.id = p.owner_id where p.id = appliances.pool_id) as owner,
+    (select g.name from user_groups g where g.id = appliances.user_group_id) as user_group,
+    (select k.driver from providers k where k.key = appliances.provider) as provider_type";
+
+fn appliance(
+    Row { appliance: row, owner, user_group, provider_type }: Row,
+    endpoints: Vec<Endpoint>,
+) -> Result<Appliance> {
     Ok(Appliance {
         id: ApplianceId(row.id),
         name: row.name,
@@ -62,27 +88,32 @@ fn appliance(row: Model, endpoints: Vec<Endpoint>) -> Result<Appliance> {
         wanted_disk_mib: row.wanted_disk_mib.map(i64::unsigned_abs),
         user_group_id: row.user_group_id.map(UserGroupId),
         missing_since: row.missing_since,
+        owner,
+        user_group,
+        provider_type: provider_type.unwrap_or_default(),
+        changed_at: row.changed_at.unwrap_or(row.created_at),
     })
 }
 
 #[derive(FromQueryResult)]
-struct IdRow {
-    id: i64,
+pub(crate) struct IdRow {
+    pub(crate) id: i64,
 }
 
-fn ids(ids: &[ApplianceId]) -> impl Iterator<Item = i64> + Send {
+/// The numbers of ids.
+pub(crate) fn ids(ids: &[ApplianceId]) -> impl Iterator<Item = i64> + Send {
     ids.iter().map(|id| id.0)
 }
 
 impl SeaTx {
     /// Adds the endpoints to rows, in the order of the rows.
-    async fn with_endpoints(&self, rows: Vec<Model>) -> Result<Vec<Appliance>> {
+    async fn with_endpoints(&self, rows: Vec<Row>) -> Result<Vec<Appliance>> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let sql = format!("select * from appliance_endpoints where appliance_id {} order by position", self.among(1));
         let found: Vec<appliance_endpoint::Model> =
-            self.rows(&sql, [self.numbers(rows.iter().map(|row| row.id))]).await?;
+            self.rows(&sql, [self.numbers(rows.iter().map(|row| row.appliance.id))]).await?;
         let mut endpoints: BTreeMap<i64, Vec<Endpoint>> = BTreeMap::new();
         for row in found {
             let port = u16::try_from(row.port)
@@ -92,22 +123,24 @@ impl SeaTx {
         }
         rows.into_iter()
             .map(|row| {
-                let endpoints = endpoints.remove(&row.id).unwrap_or_default();
+                let endpoints = endpoints.remove(&row.appliance.id).unwrap_or_default();
                 appliance(row, endpoints)
             })
             .collect()
     }
 
-    async fn selected(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Appliance>> {
-        self.with_endpoints(self.rows(sql, values).await?).await
+    /// The appliances of which this is true, which may also say in what order, how many, and to lock them.
+    pub(crate) async fn appliances_where(&self, condition: &str, values: Vec<Value>) -> Result<Vec<Appliance>> {
+        let sql = format!("select appliances.*, {NAMES} from appliances where {condition}");
+        self.with_endpoints(self.rows(&sql, values).await?).await
     }
 
     async fn by_id(&self, list: &[ApplianceId], lock: &str) -> Result<Vec<Appliance>> {
         if list.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!("select * from appliances where id {} order by id{lock}", self.among(1));
-        self.selected(&sql, vec![self.numbers(ids(list))]).await
+        let those = format!("id {} order by id{lock}", self.among(1));
+        self.appliances_where(&those, vec![self.numbers(ids(list))]).await
     }
 
     async fn replace_endpoints(&self, list: &[ApplianceId], endpoints: &[Endpoint]) -> Result<()> {
@@ -159,13 +192,15 @@ impl ApplianceRows for SeaTx {
                 self.time(self.now),
                 template.unconfigured.into(),
                 template.template_type.name().into(),
+                self.time(self.now),
             ]
         };
         let target = "appliances (name, state, power, provider, group_name, template_id, template, version, build_date, pool_id, \
-                      clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at, unconfigured, template_type)";
+                      clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at, unconfigured, template_type, \
+                      changed_at)";
         let rows = appliances.into_iter().map(row).collect();
-        let mut inserted: Vec<Model> = self.insert_returning(target, rows, "returning *").await?;
-        inserted.sort_by_key(|row| row.id); // numbers are given in the order of the values
+        let mut inserted: Vec<Row> = self.insert_returning(target, rows, &format!("returning *, {NAMES}")).await?;
+        inserted.sort_by_key(|row| row.appliance.id); // numbers are given in the order of the values
         inserted.into_iter().map(|row| appliance(row, Vec::new())).collect()
     }
 
@@ -176,8 +211,8 @@ impl ApplianceRows for SeaTx {
             ApplianceBy::Address(address) => ("address = $1 and state <> 'gone'", address.as_str().into()),
         };
         // Names and addresses are unique on one provider only, and used again: the one that is there, else the latest.
-        let sql = format!("select * from appliances where {condition} order by (state = 'gone'), id desc limit 1");
-        Ok(self.selected(&sql, vec![value]).await?.pop())
+        let first = format!("{condition} order by (state = 'gone'), id desc limit 1");
+        Ok(self.appliances_where(&first, vec![value]).await?.pop())
     }
 
     async fn appliances_by_id(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>> {
@@ -215,8 +250,8 @@ impl ApplianceRows for SeaTx {
             conditions.add("id < ?", before);
         }
         let limit = conditions.parameter(limit(page.limit));
-        let sql = format!("select * from appliances where {} order by id desc limit {limit}", conditions.conditions());
-        self.selected(&sql, conditions.values).await
+        let page = format!("{} order by id desc limit {limit}", conditions.conditions());
+        self.appliances_where(&page, conditions.values).await
     }
 
     async fn appliances_of_pools(&mut self, pools: &[PoolId], with_gone: bool) -> Result<Vec<Appliance>> {
@@ -224,8 +259,8 @@ impl ApplianceRows for SeaTx {
             return Ok(Vec::new());
         }
         let there = if with_gone { "" } else { "and state <> 'gone'" };
-        let sql = format!("select * from appliances where pool_id {} {there} order by id", self.among(1));
-        self.selected(&sql, vec![self.numbers(pools.iter().map(|id| id.0))]).await
+        let theirs = format!("pool_id {} {there} order by id", self.among(1));
+        self.appliances_where(&theirs, vec![self.numbers(pools.iter().map(|id| id.0))]).await
     }
 
     async fn take_warm(&mut self, templates: &[TemplateId], count: u64) -> Result<Vec<ApplianceId>> {
@@ -281,10 +316,10 @@ impl ApplianceRows for SeaTx {
              join json_each($2) p on p.key = a.key join json_each($3) l on l.key = a.key"
         };
         // Leases are few and mostly alike: each row names its own by its place among the different ones.
-        let mut leases: Vec<Timestamp> = grants.iter().filter_map(|grant| grant.leased_until).collect();
+        let mut leases: Vec<LeaseEnd> = grants.iter().filter_map(|grant| grant.lease).collect();
         leases.sort_unstable();
         leases.dedup();
-        let lease = |grant: &Grant| grant.leased_until.and_then(|until| leases.binary_search(&until).ok());
+        let lease = |grant: &Grant| grant.lease.and_then(|end| leases.binary_search(&end).ok());
         let numbers = |value: &dyn Fn(&Grant) -> i64| self.numbers(grants.iter().map(value).collect::<Vec<_>>());
         let mut values = vec![
             numbers(&|grant| grant.appliance.0),
@@ -292,30 +327,27 @@ impl ApplianceRows for SeaTx {
             numbers(&|grant| lease(grant).map_or(-1, |index| i64::try_from(index).unwrap_or(-1))),
             self.time(self.now),
         ];
-        let mut until = String::from("null");
-        if !leases.is_empty() {
-            let cases: Vec<_> = leases
-                .iter()
-                .enumerate()
-                .map(|(index, until)| {
-                    values.push(self.time(*until));
-                    format!("when {index} then ${}", values.len())
-                })
-                .collect();
-            until = format!("case wanted.lease {} end", cases.join(" "));
-        }
         let timestamp = if self.on_postgres() { "::timestamptz" } else { "" };
+        let mut case = |moment: &dyn Fn(&LeaseEnd) -> Option<Timestamp>| {
+            let whens = leases.iter().enumerate().map(|(index, end)| {
+                values.push(self.optional_time(moment(end)));
+                format!(" when {index} then ${}{timestamp}", values.len())
+            });
+            let whens: String = whens.collect();
+            if whens.is_empty() { "null".to_owned() } else { format!("case wanted.lease{whens} end") }
+        };
+        let (until, remind_at) = (case(&|end| end.until), case(&|end| end.remind_at));
         // SQLite returns the columns of the table that is updated only, and knows no name before the star.
         let returned = if self.on_postgres() { "appliances.*" } else { "*" };
         let sql = format!(
             "update appliances set pool_id = wanted.pool_id, leased_at = case when wanted.lease < 0 then leased_at else $4{timestamp} end,
-                                   leased_until = ({until}){timestamp}
+                                   leased_until = ({until}){timestamp}, remind_at = ({remind_at}){timestamp}, changed_at = $4{timestamp}
              from ({wanted}) as wanted
              where appliances.id = wanted.id and appliances.state = 'ready' and appliances.pool_id is null
-             returning {returned}"
+             returning {returned}, {NAMES}"
         );
-        let mut granted: Vec<Model> = self.rows(&sql, values).await?;
-        granted.sort_by_key(|row| row.id);
+        let mut granted: Vec<Row> = self.rows(&sql, values).await?;
+        granted.sort_by_key(|row| row.appliance.id);
         self.with_endpoints(granted).await
     }
 
@@ -351,7 +383,8 @@ impl ApplianceRows for SeaTx {
             set.add("status = ?", status.as_str());
             set.add("status_changed_at = ?", now());
         }
-        if !set.values.is_empty() {
+        if !set.values.is_empty() || endpoints.is_some() {
+            set.add("changed_at = ?", now());
             self.update("appliances", set, ids(list)).await?;
         }
         match endpoints {
@@ -370,49 +403,13 @@ impl ApplianceRows for SeaTx {
             "select n.value as id, t.value as status from json_each($1) n join json_each($2) t on t.key = n.key"
         };
         let sql = format!(
-            "update appliances set status = new.status, status_changed_at = $3 from ({values}) as new
+            "update appliances set status = new.status, status_changed_at = $3, changed_at = $3 from ({values}) as new
              where appliances.id = new.id and appliances.state not in ('killing', 'gone')"
         );
         let numbers = self.numbers(statuses.iter().map(|(id, _)| id.0));
         let texts = self.texts(statuses.iter().map(|(_, status)| status.as_str()));
         self.run(&sql, [numbers, texts, self.time(self.now)]).await?;
         Ok(())
-    }
-
-    async fn set_pool_lease(&mut self, pool: PoolId, start: bool, until: Timestamp) -> Result<()> {
-        let start = if start { ", leased_at = $3" } else { "" };
-        let sql = format!(
-            "update appliances set leased_until = $2{start}
-             where pool_id = $1 and state not in ('killing', 'gone', 'failed', 'orphaned')"
-        );
-        let mut values = vec![pool.0.into(), self.time(until)];
-        if !start.is_empty() {
-            values.push(self.time(self.now));
-        }
-        self.run(&sql, values).await?;
-        Ok(())
-    }
-
-    async fn set_lease(&mut self, id: ApplianceId, until: Timestamp) -> Result<()> {
-        self.run("update appliances set leased_until = $2 where id = $1", [id.0.into(), self.time(until)]).await?;
-        Ok(())
-    }
-
-    async fn expired(&mut self, rows: u64) -> Result<Vec<ApplianceId>> {
-        let sql = format!(
-            "select id from appliances where {LEASED} and leased_until <= $1 order by leased_until, id limit $2"
-        );
-        let rows: Vec<IdRow> = self.rows(&sql, [self.time(self.now), limit(rows).into()]).await?;
-        Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect())
-    }
-
-    async fn next_expiry(&mut self) -> Result<Option<Timestamp>> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            leased_until: Timestamp,
-        }
-        let sql = format!("select leased_until from appliances where {LEASED} order by leased_until limit 1");
-        Ok(self.row::<Row>(&sql, []).await?.map(|row| row.leased_until))
     }
 
     async fn warm_counts(&mut self, templates: &[TemplateId]) -> Result<BTreeMap<TemplateId, u32>> {

@@ -12,6 +12,7 @@ mod event;
 mod files;
 mod job;
 mod join;
+mod lease;
 mod open;
 mod pool;
 mod provider;

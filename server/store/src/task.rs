@@ -168,7 +168,8 @@ impl TaskRows for SeaTx {
                  ready_at = case when new.state = 'ready' then coalesce(appliances.ready_at, {now}) else appliances.ready_at end,
                  proven_at = case when new.state = 'ready' then {now} else appliances.proven_at end,
                  failed_at = case when new.state = 'failed' then {now} else appliances.failed_at end,
-                 gone_at = case when new.state = 'gone' then {now} else appliances.gone_at end
+                 gone_at = case when new.state = 'gone' then {now} else appliances.gone_at end,
+                 changed_at = {now}
              from ({given}) as new where appliances.id = new.id"
         );
         self.run(&sql, [rows.into(), self.time(self.now)]).await?;

@@ -64,7 +64,7 @@ impl From<Wire<Appliance>> for proto::Appliance {
             leased_until: appliance.leased_until.map(moment),
             progress_percent: appliance.state.progress_percent(),
             description: appliance.description,
-            owner: None,
+            owner: appliance.owner,
             memory_mib: appliance.memory_mib,
             cpus: appliance.cpus,
             hold_reason: appliance.held_until.map(|_| appliance.hold_reason),
@@ -73,10 +73,10 @@ impl From<Wire<Appliance>> for proto::Appliance {
             template_type: template_type(Some(appliance.template_type)),
             disk_mib: appliance.disk_mib,
             proven_at: appliance.proven_at.map(moment),
-            user_group: None,
+            user_group: appliance.user_group.filter(|_| appliance.pool_id.is_none()),
             url,
-            provider_type: String::new(),
-            changed_at: None,
+            provider_type: appliance.provider_type,
+            changed_at: Some(moment(appliance.changed_at)),
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod event;
 mod group;
 mod job;
 pub(crate) mod join;
+pub(crate) mod lease;
 mod pool;
 mod provider;
 mod task;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sprout_app::Extension;
 use sprout_domain::{appliance::ApplianceState, pool::PoolState};
 use sprout_test_support::{database::TestDatabase, on_each_database};
 
@@ -26,7 +27,7 @@ async fn an_extension_is_kept_or_refused_never_both(database: TestDatabase) -> a
     let extend = async {
         let mut kept = Vec::new();
         for id in pools.iter().rev() {
-            if world.app.extend_pool(&world.user, *id, Duration::from_secs(3600)).await.is_ok() {
+            if world.app.extend_pool(&world.user, *id, Extension::Time(Duration::from_secs(3600))).await.is_ok() {
                 kept.push(*id);
             }
         }

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod event;
+mod hold;
 mod job;
 mod lease;
 mod pool;

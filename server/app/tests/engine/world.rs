@@ -193,6 +193,7 @@ fn catalogue() -> anyhow::Result<Catalogue> {
         pattern: TemplatePattern::new("app-(?<version>.*)")?,
         default_lease: Duration::from_secs(3600),
         max_lease: Duration::from_secs(7200),
+        reminders: vec![Duration::from_secs(600)],
         warm_count: 0,
         endpoints: Vec::new(),
         probes: Vec::new(),

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
-use sprout_domain::{Timestamp, appliance::ApplianceState, lease};
+use sprout_domain::{
+    Timestamp,
+    appliance::ApplianceState,
+    lease::{self, LeaseEnd},
+};
 use sprout_test_support::{
     database::{Kind, TestDatabase},
     on_each_database,
@@ -17,6 +21,11 @@ on_each_database!(
     a_pool_lease_is_for_those_that_count,
     moments_on_sqlite_have_one_width,
 );
+
+/// An end nobody is reminded of.
+fn until(until: Timestamp) -> LeaseEnd {
+    LeaseEnd { until: Some(until), remind_at: None }
+}
 
 async fn moments_compare_whatever_their_fraction(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
@@ -38,20 +47,20 @@ async fn moments_compare_whatever_their_fraction(db: TestDatabase) -> anyhow::Re
     let made = world.appliances(&mut tx, u32::try_from(moments.len())?, ApplianceState::Ready).await?;
     // Set in another order than they are read.
     for (appliance, moment) in made.iter().zip(&moments).rev() {
-        tx.set_lease(appliance.id, *moment).await?;
+        tx.set_lease(appliance.id, until(*moment)).await?;
     }
     for (appliance, moment) in made.iter().zip(&moments) {
-        assert_eq!(tx.next_expiry().await?, Some(*moment));
+        assert_eq!(tx.next_lease_due().await?, Some(*moment));
         tx.change_appliances(&[appliance.id], &to(ApplianceState::Killing)).await?;
     }
-    assert_eq!(tx.next_expiry().await?, None);
+    assert_eq!(tx.next_lease_due().await?, None);
 
     // What no calendar has becomes what both databases have.
     tx.change_appliances(&[made[0].id], &to(ApplianceState::Ready)).await?;
-    tx.set_lease(made[0].id, Timestamp::MAX_UTC).await?;
-    assert_eq!(tx.next_expiry().await?, moments.last().copied());
-    tx.set_lease(made[0].id, Timestamp::MIN_UTC).await?;
-    assert_eq!(tx.next_expiry().await?, moments.first().copied());
+    tx.set_lease(made[0].id, until(Timestamp::MAX_UTC)).await?;
+    assert_eq!(tx.next_lease_due().await?, moments.last().copied());
+    tx.set_lease(made[0].id, until(Timestamp::MIN_UTC)).await?;
+    assert_eq!(tx.next_lease_due().await?, moments.first().copied());
     Ok(())
 }
 
@@ -61,19 +70,19 @@ async fn what_expired_comes_in_order(db: TestDatabase) -> anyhow::Result<()> {
     let made = world.appliances(&mut tx, 8, ApplianceState::Ready).await?;
     let now = tx.now();
     let ago = |micros| lease::begin(now, Duration::from_micros(micros));
-    tx.set_lease(made[0].id, ago(1)).await?;
-    tx.set_lease(made[1].id, ago(1_000_000)).await?;
-    tx.set_lease(made[2].id, now).await?;
-    tx.set_lease(made[3].id, lease::end(now, Duration::from_micros(1))).await?;
+    tx.set_lease(made[0].id, until(ago(1))).await?;
+    tx.set_lease(made[1].id, until(ago(1_000_000))).await?;
+    tx.set_lease(made[2].id, until(now)).await?;
+    tx.set_lease(made[3].id, until(lease::end(now, Duration::from_micros(1)))).await?;
     for (appliance, state) in
         made[4..].iter().zip([ApplianceState::Killing, ApplianceState::Failed, ApplianceState::Gone])
     {
-        tx.set_lease(appliance.id, ago(5)).await?;
+        tx.set_lease(appliance.id, until(ago(5))).await?;
         tx.change_appliances(&[appliance.id], &to(state)).await?;
     }
     assert_eq!(tx.expired(9).await?, [made[1].id, made[0].id, made[2].id]);
     assert_eq!(tx.expired(1).await?, [made[1].id]);
-    assert_eq!(tx.next_expiry().await?, Some(ago(1_000_000)));
+    assert_eq!(tx.next_lease_due().await?, Some(ago(1_000_000)));
     Ok(())
 }
 
@@ -88,15 +97,15 @@ async fn a_pool_lease_is_for_those_that_count(db: TestDatabase) -> anyhow::Resul
 
     let mut tx = world.write().await?;
     let (now, until) = (tx.now(), lease::end(tx.now(), Duration::from_secs(60)));
-    tx.set_pool_lease(pool, true, until).await?;
+    tx.set_pool_lease(pool, true, self::until(until)).await?;
     let later = lease::end(until, Duration::from_secs(60));
     tx.commit().await?;
     let mut tx = world.write().await?;
-    tx.set_pool_lease(pool, false, later).await?;
+    tx.set_pool_lease(pool, false, self::until(later)).await?;
     let all = tx.appliances_of_pools(&[pool], true).await?;
     assert_eq!((all[0].leased_at, all[0].leased_until), (Some(now), Some(later)));
     assert_eq!((all[1].leased_at, all[1].leased_until), (None, None));
-    assert_eq!(tx.next_expiry().await?, Some(later));
+    assert_eq!(tx.next_lease_due().await?, Some(later));
     Ok(())
 }
 
@@ -104,7 +113,7 @@ async fn moments_on_sqlite_have_one_width(db: TestDatabase) -> anyhow::Result<()
     let world = World::new(db).await?;
     let mut tx = world.write().await?;
     let made = world.appliances(&mut tx, 1, ApplianceState::Ready).await?;
-    tx.set_lease(made[0].id, "2020-01-01T00:00:00Z".parse()?).await?;
+    tx.set_lease(made[0].id, until("2020-01-01T00:00:00Z".parse()?)).await?;
     tx.commit().await?;
     if world.db.kind() == Kind::Sqlite {
         let file = Database::connect(world.db.url()).await?;

@@ -86,7 +86,7 @@ impl World {
         count: u64,
     ) -> Result<Vec<Appliance>> {
         let warm = tx.take_warm(templates, count).await?;
-        let grants: Vec<_> = warm.iter().map(|id| Grant { appliance: *id, pool, leased_until: None }).collect();
+        let grants: Vec<_> = warm.iter().map(|id| Grant { appliance: *id, pool, lease: None }).collect();
         let mut granted = tx.grant(&grants).await?;
         granted.sort_by_key(|appliance| warm.iter().position(|id| *id == appliance.id));
         Ok(granted)

@@ -196,6 +196,7 @@ fn catalogue() -> Catalogue {
         pattern: TemplatePattern::new(&format!("{name}-(?<version>[0-9.]+)")).unwrap(),
         default_lease: Duration::from_secs(3600),
         max_lease: Duration::from_secs(86_400),
+        reminders: vec![Duration::from_secs(600)],
         warm_count: 0,
         endpoints: vec![EndpointSpec { name: "web".to_owned(), port: 80, scheme: Some("http".to_owned()) }],
         probes: vec![Probe {
