@@ -2,8 +2,6 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-use prost::Message as _;
-
 /// Served by providers, not by the server.
 const PROVIDERS: [&str; 2] = ["sprout/provider/v1/driver.proto", "sprout/sim/v1/sim.proto"];
 
@@ -18,9 +16,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
     println!("cargo::rerun-if-changed={}", root.join("sprout").display());
     let descriptors = protox::compile(&files, [&root])?;
-    let mut served = descriptors.clone();
-    served.file.retain(|file| !PROVIDERS.contains(&file.name()));
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"), served.encode_to_vec())?;
+    let is_served = |file: &&PathBuf| !PROVIDERS.iter().any(|provider| file.ends_with(provider));
+    let mut served = protox::Compiler::new([&root])?;
+    served.include_imports(true).open_files(files.iter().filter(is_served))?;
+    // Encoded by the compiler, which knows options that the types above do not: what is secret is one of them.
+    let descriptors_of_served = served.encode_file_descriptor_set();
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"), descriptors_of_served)?;
     // Has a Debug of its own, that shows no secrets.
     tonic_prost_build::configure().skip_debug(["sprout.worker.v1.ExternalSettings"]).compile_fds(descriptors)?;
     Ok(())

@@ -2,7 +2,7 @@
 //! show their certificate, too.
 
 use http::{HeaderMap, header::AUTHORIZATION};
-use sprout_app::App;
+use sprout_app::{App, Call};
 use sprout_domain::{
     Error, Reason, Result, Secret, Timestamp, WorkerId,
     user::{Principal, Role, User},
@@ -28,10 +28,7 @@ pub(crate) struct Caller {
 impl Caller {
     /// The name of the user or worker.
     pub(crate) fn name(&self) -> &str {
-        match &self.principal {
-            Principal::User(user) => &user.name,
-            Principal::Worker(worker) => &worker.0,
-        }
+        self.principal.name()
     }
 }
 
@@ -60,18 +57,20 @@ impl Shown {
     }
 }
 
-/// The caller of a request that may come in; none where anyone may.
+/// The caller of a request that may come in, said to the call also if it may not; none where anyone may.
 pub(crate) async fn admit(
     app: &App,
     access: Access,
     headers: &HeaderMap,
     extensions: &Extensions,
+    call: &Call,
 ) -> Result<Option<Caller>> {
     if access == Access::Anyone {
         return Ok(None);
     }
     let token = bearer(headers)?;
     let known = app.authenticate(&token).await?;
+    call.by(known.principal.name(), "");
     check(access, &known.principal)?;
     if let (Access::Worker, Principal::Worker(worker)) = (access, &known.principal) {
         check_certificate(worker, &Shown::of(extensions))?;

@@ -1,4 +1,4 @@
-//! What every call passes, in one place: a span, a deadline, authentication, and a line on how it went.
+//! What every call passes, in one place: a span, a deadline, authentication, a line on how it went, and its audit record.
 
 use std::{
     convert::Infallible,
@@ -10,9 +10,11 @@ use std::{
 
 use futures::future::BoxFuture;
 use http::{Extensions, Request, Response};
-use sprout_app::App;
+use sprout_app::{App, Call};
+use sprout_domain::audit::DONE;
 use tonic::{
     Code, Status,
+    service::AxumBody,
     transport::server::{TcpConnectInfo, TlsConnectInfo},
 };
 use tower::Service;
@@ -21,7 +23,8 @@ use tracing::{Instrument as _, Span, field::Empty};
 use crate::{
     access::{Row, row},
     auth, deadline,
-    status::{CallRefused, status},
+    sent::{Sent, kept},
+    status::{CallRefused, name, status},
 };
 
 /// A service behind the gate.
@@ -37,12 +40,11 @@ impl<S> Gate<S> {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for Gate<S>
+impl<S, R> Service<Request<AxumBody>> for Gate<S>
 where
-    S: Service<Request<B>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<AxumBody>, Response = Response<R>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    B: Send + 'static,
-    R: Default + 'static,
+    R: Default + Send + 'static,
 {
     type Response = Response<R>;
     type Error = Infallible;
@@ -52,39 +54,85 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<AxumBody>) -> Self::Future {
         // The one that was made ready is used; its clone waits for the next call.
         let next = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, next);
         let limit = deadline::of(request.headers());
-        let peer = peer(request.extensions()).map(tracing::field::display);
-        let span = tracing::info_span!("rpc", method = request.uri().path(), peer, caller = Empty);
+        let peer = peer(request.extensions());
+        let span = tracing::info_span!(
+            "rpc",
+            method = request.uri().path(),
+            peer = peer.map(tracing::field::display),
+            caller = Empty
+        );
         let app = self.app.clone();
-        Box::pin(bounded(limit, async move { pass(&app, inner, request).await }).instrument(span))
+        let row = row(request.uri().path());
+        let (call, request) = told(request, row, peer);
+        let answer = async move {
+            let passed = pass(&app, inner, request, row, call.clone());
+            let (response, outcome) = bounded(limit, passed).await;
+            note(&app, &call, row, outcome);
+            Ok(response)
+        };
+        Box::pin(answer.instrument(span))
     }
 }
 
+/// The call as it is recorded, and the request, of which a copy is kept if it is to be recorded.
+fn told(request: Request<AxumBody>, row: Option<Row>, peer: Option<SocketAddr>) -> (Arc<Call>, Request<AxumBody>) {
+    let method = request.uri().path().trim_start_matches('/').to_owned();
+    let peer = peer.map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
+    if !row.is_some_and(|row| row.effect.is_recorded()) {
+        return (Call::new(&method, peer, String::new), request);
+    }
+    let sent = Arc::new(Sent::default());
+    let request = request.map(|body| kept(body, sent.clone()));
+    (Call::new(&method.clone(), peer, move || sent.json(&method)), request)
+}
+
 /// Lets the call in, if it may.
-async fn pass<S, B, R>(app: &App, mut inner: S, mut request: Request<B>) -> Result<Response<R>, Status>
+async fn pass<S, R>(
+    app: &App,
+    mut inner: S,
+    mut request: Request<AxumBody>,
+    row: Option<Row>,
+    call: Arc<Call>,
+) -> Result<Response<R>, Status>
 where
-    S: Service<Request<B>, Response = Response<R>, Error = Infallible>,
+    S: Service<Request<AxumBody>, Response = Response<R>, Error = Infallible>,
 {
-    let Row { access, .. } = row(request.uri().path()).ok_or(CallRefused::UnknownRpc)?;
-    if let Some(caller) = auth::admit(app, access, request.headers(), request.extensions()).await.map_err(status)? {
+    let Row { access, effect } = row.ok_or(CallRefused::UnknownRpc)?;
+    if let Some(caller) =
+        auth::admit(app, access, request.headers(), request.extensions(), &call).await.map_err(status)?
+    {
         Span::current().record("caller", caller.name());
         request.extensions_mut().insert(caller);
     }
-    match inner.call(request).await {
+    let answer = inner.call(request);
+    match if effect.is_recorded() { call.run(answer).await } else { answer.await } {
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }
 }
 
-/// Ends the call when its time is up, and says how it went.
+/// Leaves a record of a call that no transaction has recorded: one that changes something, or was not allowed.
+fn note(app: &Arc<App>, call: &Call, row: Option<Row>, outcome: Option<Status>) {
+    let is_recorded = row.is_some_and(|row| row.effect.is_recorded());
+    match outcome {
+        None if is_recorded && !call.is_recorded() => app.note_call(call, DONE, ""),
+        Some(status) if is_recorded || (row.is_some() && status.code() == Code::PermissionDenied) => {
+            app.note_call(call, name(status.code()), status.message());
+        }
+        _ => {}
+    }
+}
+
+/// Ends the call when its time is up, and says how it went: with a status if it was refused.
 async fn bounded<R: Default>(
     limit: Duration,
     call: impl Future<Output = Result<Response<R>, Status>>,
-) -> Result<Response<R>, Infallible> {
+) -> (Response<R>, Option<Status>) {
     let started = Instant::now();
     let response = match tokio::time::timeout(limit, call).await {
         Ok(Ok(response)) => explained(response),
@@ -92,9 +140,10 @@ async fn bounded<R: Default>(
         Err(_) => Status::from(CallRefused::Deadline(limit)).into_http(),
     };
     // Only a refusal has its status here; a stream that began may still end with one.
-    let outcome = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    let refusal = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok);
+    let outcome = refusal.as_ref().map_or(Code::Ok, Status::code);
     tracing::debug!(?outcome, elapsed = ?started.elapsed(), "answered");
-    Ok(response)
+    (response, refusal)
 }
 
 /// Gives the one refusal of tonic's own that users meet the form of ours. (Ours all carry details.)
@@ -119,9 +168,9 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_does_not_end_is_ended() {
         let never = std::future::pending::<Result<Response<()>, Status>>();
-        let Ok(response) = bounded(Duration::from_millis(1), never).await;
+        let (response, refusal) = bounded(Duration::from_millis(1), never).await;
         let status = Status::from_header_map(response.headers()).unwrap();
-        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!([status.code(), refusal.unwrap().code()], [Code::DeadlineExceeded; 2]);
         assert!(status.message().contains("1ms"), "{}", status.message());
     }
 }

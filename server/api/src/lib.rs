@@ -17,6 +17,7 @@ mod page;
 mod pool;
 mod provider;
 mod routes;
+mod sent;
 mod shepherd;
 mod status;
 mod stream;

@@ -116,7 +116,7 @@ pub async fn api(
         .add_service(
             workflow::WorkflowServiceServer::new(WorkflowApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
-        .add_service(audit::AuditServiceServer::new(AuditApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(audit::AuditServiceServer::new(AuditApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(cleanup::CleanupServiceServer::new(CleanupApi).max_decoding_message_size(MAX_REQUEST))
         .add_service(job::JobServiceServer::new(JobApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(shepherd::ShepherdServiceServer::new(ShepherdApi).max_decoding_message_size(MAX_REQUEST))

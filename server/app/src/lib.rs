@@ -1,6 +1,7 @@
 //! The use cases of Sprout, one file per noun, and the ports they need. Knows no wire format, no SQL and no provider.
 
 mod appliance;
+mod audit;
 mod authority;
 mod batch;
 mod bus;
@@ -38,6 +39,7 @@ use sprout_domain::{Catalogue, Result, version::set_release_names};
 use tokio::sync::watch;
 
 pub use self::{
+    audit::Call,
     authority::certified_worker,
     bus::LocalBus,
     event::{EventStream, Feed},
@@ -68,6 +70,8 @@ pub struct App {
     authority: tokio::sync::OnceCell<authority::Authority>,
     /// Turns for hashing passwords.
     hashing: tokio::sync::Semaphore,
+    /// Records of calls that no transaction carries.
+    refusals: audit::Waiting,
 }
 
 impl App {
@@ -87,6 +91,7 @@ impl App {
             requests: batch::Batch::new(request::TOGETHER),
             authority: tokio::sync::OnceCell::new(),
             hashing: tokio::sync::Semaphore::new(cores),
+            refusals: audit::Waiting::default(),
         });
         app.set_catalogue(catalogue).await?;
         Ok(app)

@@ -3,6 +3,7 @@
 //! A use case opens one transaction, reads and writes through it, and commits. Nothing outside sees any of it before,
 //! and wake-ups are sent only after. Methods take and give whole sets, so that nothing needs a query in a loop.
 
+mod audit;
 mod job;
 mod join;
 mod lease;
@@ -31,6 +32,7 @@ use sprout_domain::{
 use tokio::sync::watch;
 
 pub use self::{
+    audit::{AuditRows, RecordFilter},
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     lease::{Hold, LeaseRows},
@@ -75,6 +77,7 @@ pub trait Tx:
     + LeadershipRows
     + JobRows
     + JoinRows
+    + AuditRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;

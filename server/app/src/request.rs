@@ -14,8 +14,9 @@ use sprout_domain::{
 };
 
 use crate::{
-    App, PoolView,
+    App, Call, PoolView,
     appliance::{For, deploy},
+    audit,
     lease::lease_of,
     ports::{Grant, NewPool, TemplateFilter, Topic},
     visibility::Sights,
@@ -25,8 +26,8 @@ use crate::{
 /// Requests that share a transaction at most. More would only make the first of them wait longer.
 pub(crate) const TOGETHER: usize = 64;
 
-/// Who asks for what.
-pub(crate) type Asked = (User, PoolRequest);
+/// Who asks for what, by which call.
+pub(crate) type Asked = (User, PoolRequest, Option<Arc<Call>>);
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,13 +47,13 @@ impl App {
             let app = app.clone();
             async move { app.serve(asked).await }
         };
-        self.requests.ask((caller.clone(), request), answer).await
+        self.requests.ask((caller.clone(), request, audit::current()), answer).await
     }
 
     async fn serve(&self, asked: Vec<Asked>) -> Vec<Result<RequestedPool>> {
         // Of one request that came twice at once, the second finds what the first has made.
         let mut seen = BTreeSet::new();
-        let unique = asked.iter().all(|(caller, request)| seen.insert((caller.id, request.request_id.as_str())));
+        let unique = asked.iter().all(|(caller, request, _)| seen.insert((caller.id, request.request_id.as_str())));
         if unique {
             match self.serve_together(&asked).await {
                 Ok(answers) => return answers,
@@ -87,6 +88,9 @@ impl App {
         for (index, view) in fill(&mut work, plans).await? {
             answers[index] = Some(Ok(RequestedPool { view, repeated: false }));
         }
+        // Those that are refused have changed nothing; they are recorded as refused.
+        let served = asked.iter().zip(&answers).filter(|(_, answer)| matches!(answer, Some(Ok(_))));
+        served.filter_map(|((.., call), _)| call.as_ref()).for_each(|call| work.done_for(call));
         work.commit().await?;
         let missing = || Err(Error::internal("no answer to a request"));
         Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect())
@@ -117,11 +121,11 @@ fn fingerprint(request: &PoolRequest) -> String {
 /// Answers to those requests that were seen before.
 async fn repeated(work: &mut Work, asked: &[Asked]) -> Result<Vec<Option<Result<RequestedPool>>>> {
     let keys: Vec<(UserId, String)> =
-        asked.iter().map(|(caller, request)| (caller.id, request.request_id.clone())).collect();
+        asked.iter().map(|(caller, request, _)| (caller.id, request.request_id.clone())).collect();
     let known = work.tx.pools_by_request(&keys).await?;
     let ids: Vec<_> = known.iter().map(|pool| pool.id).collect();
     let appliances = work.tx.appliances_of_pools(&ids, false).await?;
-    let answer = |(caller, request): &Asked| {
+    let answer = |(caller, request, _): &Asked| {
         let pool = known.iter().find(|p| p.owner_id == caller.id && p.request_id == request.request_id)?;
         if pool.fingerprint != fingerprint(request) {
             let message = format!(
@@ -145,14 +149,14 @@ async fn plan(
 ) -> Result<Vec<Plan>> {
     let mut plans: Vec<Plan> = Vec::new();
     let fresh = asked.iter().zip(answers.iter()).filter(|(_, answer)| answer.is_none());
-    let sights = Sights::read(work.tx.as_mut(), fresh.map(|((caller, _), _)| caller)).await?;
-    let visible: Vec<Visible> = asked.iter().map(|(caller, _)| sights.of(caller)).collect();
-    for (index, (caller, request)) in asked.iter().enumerate() {
+    let sights = Sights::read(work.tx.as_mut(), fresh.map(|((caller, ..), _)| caller)).await?;
+    let visible: Vec<Visible> = asked.iter().map(|(caller, ..)| sights.of(caller)).collect();
+    for (index, (caller, request, _)) in asked.iter().enumerate() {
         if answers[index].is_some() {
             continue;
         }
         let alike = |plan: &&Plan| {
-            let (_, other) = &asked[plan.index];
+            let (_, other, _) = &asked[plan.index];
             visible[plan.index] == visible[index]
                 && (&other.group, &other.version, other.date, &other.provider)
                     == (&request.group, &request.version, request.date, &request.provider)

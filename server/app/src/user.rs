@@ -20,7 +20,7 @@ use sprout_domain::{
 };
 
 use crate::{
-    App,
+    App, audit,
     join::check_worker_id,
     ports::{NewToken, TokenInfo, TokenOwner},
 };
@@ -63,6 +63,7 @@ impl App {
         let Some(user) = user.filter(|_| matches) else {
             return Err(Error::new(Reason::WrongPassword, "name and password do not match"));
         };
+        audit::signed_in(&user.name);
         let token = new_token("spr_")?;
         let mut work = self.work().await?;
         let expires_at = lease::end(work.tx.now(), lifetime);

@@ -9,7 +9,10 @@ use sprout_domain::{
     pool::Pool,
 };
 
-use crate::ports::{Bus, Topic, Tx};
+use crate::{
+    audit::{self, Call},
+    ports::{Bus, Topic, Tx},
+};
 
 /// Tries before a use case that collides with others again and again is given up for now.
 const TRIES: u32 = 6;
@@ -48,11 +51,14 @@ pub(crate) struct Work {
     events: Vec<NewEvent>,
     topics: BTreeSet<Topic>,
     bus: Arc<dyn Bus>,
+    /// Calls this is done for; the commit carries their audit records.
+    calls: Vec<Arc<Call>>,
 }
 
 impl Work {
     pub(crate) fn new(tx: Box<dyn Tx>, bus: Arc<dyn Bus>, catalogue: Arc<Catalogue>) -> Self {
-        Self { tx, catalogue, events: Vec::new(), topics: BTreeSet::new(), bus }
+        let calls = audit::current().into_iter().collect();
+        Self { tx, catalogue, events: Vec::new(), topics: BTreeSet::new(), bus, calls }
     }
 
     /// Adds an event, to be written at the end of the transaction.
@@ -85,13 +91,26 @@ impl Work {
         self.topics.insert(topic);
     }
 
-    /// Writes the events, commits, and wakes.
+    /// Says for which call, other than the current one, this is done.
+    pub(crate) fn done_for(&mut self, call: &Arc<Call>) {
+        self.calls.push(call.clone());
+    }
+
+    /// Writes audit records and events, commits, and wakes.
     pub(crate) async fn commit(mut self) -> Result<()> {
+        self.calls.retain(|call| !call.is_recorded());
+        if !self.calls.is_empty() {
+            self.tx.append_records(self.calls.iter().map(|call| call.done()).collect()).await?;
+        }
+        // The last statement: from here on others who write events wait.
         if !self.events.is_empty() {
             self.tx.append_events(std::mem::take(&mut self.events)).await?;
             self.topics.insert(Topic::Events);
         }
         let committed = self.tx.commit().await;
+        if committed.is_ok() {
+            self.calls.iter().for_each(|call| call.recorded());
+        }
         // Also after a failed commit: it may have gone through, and a wake-up too many does no harm.
         let topics: Vec<_> = self.topics.into_iter().collect();
         self.bus.publish(&topics);

@@ -1,6 +1,7 @@
 //! The rules of Sprout: ids, entities, state machines, version order, placement. No I/O, no clock, no async.
 
 pub mod appliance;
+pub mod audit;
 pub mod catalogue;
 pub mod dispatch;
 pub mod error;

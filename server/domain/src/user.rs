@@ -41,6 +41,16 @@ pub enum Principal {
     Worker(WorkerId),
 }
 
+impl Principal {
+    /// The name of the user, or the id of the worker.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(user) => &user.name,
+            Self::Worker(worker) => &worker.0,
+        }
+    }
+}
+
 /// Checks the name of a new user.
 pub fn check_name(name: &str) -> Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "._@+-".contains(c);

@@ -4,6 +4,7 @@
 //! States in conditions are literals, not parameters, or the partial indexes could not serve them.
 
 mod appliance;
+mod audit;
 mod claim;
 mod convert;
 mod entities;

@@ -1,6 +1,7 @@
 //! Proto ⇄ domain, one file per noun. What comes in is checked here; what goes out cannot fail.
 
 mod appliance;
+pub(crate) mod audit;
 pub(crate) mod event;
 mod group;
 mod job;
