@@ -37,6 +37,7 @@ crate::change::change! {
         "create index pools_wait_until on pools (wait_until) where wait_until is not null and state in ('waiting', 'provisioning')",
         "create index pools_alive_until on pools (alive_until) where alive_until is not null and state in ('waiting', 'provisioning')",
         "create index pools_described on pools (owner_id, description) where description <> ''",
+        "create index pools_live_of on pools (owner_id) where state not in ('ended', 'failed')",
         "create index pools_live on pools (state, id) where state not in ('ended', 'failed')",
     ],
     down: ["drop table pools"],

@@ -37,6 +37,10 @@ pub(crate) fn status(error: Error) -> Status {
     if reason == Reason::LeaseTooLong {
         details.add_bad_request_violation("lease", cut(&message, MAX_MESSAGE));
     }
+    if reason == Reason::QuotaExceeded {
+        let which = metadata.iter().find(|(key, _)| *key == "quota").map_or("", |(_, quota)| quota);
+        details.add_quota_failure_violation(which, cut(&message, MAX_MESSAGE));
+    }
     let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), cut(&value, MAX_VALUE).to_owned()));
     details.set_error_info(reason.as_str(), DOMAIN, metadata.collect::<std::collections::HashMap<_, _>>());
     Status::with_error_details(code(reason), cut(&message, MAX_MESSAGE), details)
@@ -73,6 +77,7 @@ fn code(reason: Reason) -> Code {
         | Reason::CertificateRequired => Code::Unauthenticated,
         Reason::NotAllowed => Code::PermissionDenied,
         Reason::HoldLimit => Code::ResourceExhausted,
+        Reason::QuotaExceeded => Code::ResourceExhausted,
         Reason::WatchTooOld => Code::OutOfRange,
         Reason::DatabaseUnavailable | Reason::Conflict => Code::Unavailable,
         Reason::Internal => Code::Internal,

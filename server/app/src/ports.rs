@@ -7,6 +7,7 @@ mod audit;
 mod job;
 mod join;
 mod lease;
+mod quota;
 mod task;
 mod task_list;
 mod user_group;
@@ -36,6 +37,7 @@ pub use self::{
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     lease::{Hold, LeaseRows},
+    quota::{QuotaAndUse, QuotaRows},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     user_group::{Sight, UserGroupChange, UserGroupRows},
@@ -72,6 +74,7 @@ pub trait Tx:
     + TemplateRows
     + UserRows
     + UserGroupRows
+    + QuotaRows
     + WorkerRows
     + EventRows
     + LeadershipRows

@@ -48,6 +48,8 @@ pub enum Reason {
     ProviderNotUsable,
     /// The subject is in a state in which this cannot be done.
     WrongState,
+    /// The user has, or would have, more than the user's quota allows; metadata says which, its limit, and what is used of it.
+    QuotaExceeded,
     /// The lease asked for is longer than the group allows.
     LeaseTooLong,
     /// The two pools are not of one kind or one owner, and cannot become one; metadata `field` says in what they differ.
@@ -106,6 +108,7 @@ impl Reason {
             Self::NoTemplate => "NO_TEMPLATE",
             Self::ProviderNotUsable => "PROVIDER_NOT_USABLE",
             Self::WrongState => "WRONG_STATE",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::LeaseTooLong => "LEASE_TOO_LONG",
             Self::PoolsDiffer => "POOLS_DIFFER",
             Self::HoldLimit => "HOLD_LIMIT",

@@ -13,6 +13,7 @@ pub mod lease;
 pub mod placement;
 pub mod pool;
 pub mod provider;
+pub mod quota;
 pub mod secret;
 pub mod template;
 pub mod turn;

@@ -1,6 +1,6 @@
 //! Users, their roles, and who is calling.
 
-use crate::{Error, Result, Secret, Timestamp, UserId, WorkerId};
+use crate::{Error, Result, Secret, Timestamp, UserId, WorkerId, quota::Quota};
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,8 @@ pub struct User {
     pub disabled: bool,
     /// May override memory and CPUs of appliances.
     pub can_override_hardware: bool,
+    /// What the user may have at most.
+    pub quota: Quota,
 }
 
 /// Who is calling, proven by a token.

@@ -18,6 +18,7 @@ mod open;
 mod pool;
 mod provider;
 mod pulse;
+mod quota;
 mod simulation;
 mod task;
 mod task_list;

@@ -11,12 +11,15 @@ use sprout_domain::{
 use crate::{
     convert::{Named, variant},
     entities::user::Model,
+    quota::quota,
     tx::SeaTx,
 };
 
 fn user(row: Model) -> Result<(User, String)> {
+    let quota = quota(&row)?;
     let Model { id, name, password_hash, role, created_at, disabled, can_override_hardware, .. } = row;
-    let user = User { id: UserId(id), name, role: variant(&role)?, created_at, disabled, can_override_hardware };
+    let role = variant(&role)?;
+    let user = User { id: UserId(id), name, role, created_at, disabled, can_override_hardware, quota };
     Ok((user, password_hash))
 }
 

@@ -14,6 +14,7 @@ mod opening;
 mod outage;
 mod parents;
 mod pools;
+mod quotas;
 mod transactions;
 mod turns;
 mod user_groups;
