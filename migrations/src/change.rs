@@ -1,17 +1,25 @@
-//! One notation of SQL for both databases, because they differ in two words only: how a row gets its number and how a moment is kept.
+//! One notation of SQL for both databases, because they differ in two words only: how a row gets its number and how a moment is kept. What
+//! cannot be said to both in the same words is said twice.
 
 use sea_orm_migration::{
     SchemaManager,
     sea_orm::{ConnectionTrait, DbBackend, DbErr},
 };
 
-/// Runs statements after replacing `{id}` (a primary key that never repeats) and `{time}` (a moment; on SQLite text of one width).
+/// Begins a statement that is for PostgreSQL alone.
+const FOR_POSTGRES: &str = "postgres: ";
+/// Begins a statement that is for SQLite alone.
+const FOR_SQLITE: &str = "sqlite: ";
+
+/// Runs statements after replacing `{id}` (a primary key that never repeats) and `{time}` (a moment; on SQLite text of one width). One that begins
+/// with `postgres: ` or `sqlite: ` is run on that database alone.
 pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    let (id, time) = match manager.get_database_backend() {
-        DbBackend::Postgres => ("bigserial primary key", "timestamptz"),
-        _ => ("integer primary key autoincrement", "text"),
+    let (id, time, own, foreign) = match manager.get_database_backend() {
+        DbBackend::Postgres => ("bigserial primary key", "timestamptz", FOR_POSTGRES, FOR_SQLITE),
+        _ => ("integer primary key autoincrement", "text", FOR_SQLITE, FOR_POSTGRES),
     };
-    for statement in statements {
+    for statement in statements.iter().filter(|statement| !statement.starts_with(foreign)) {
+        let statement = statement.strip_prefix(own).unwrap_or(statement);
         let statement = statement.replace("{id}", id).replace("{time}", time);
         manager.get_connection().execute_unprepared(&statement).await?;
     }

@@ -26,6 +26,7 @@ mod m20261122_000020_shepherds;
 mod m20261122_000021_usage_days;
 mod m20261122_000022_machines;
 mod m20261122_000023_cleanup_rules;
+mod m20261122_000024_room_changes;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000021_usage_days::Migration),
             Box::new(m20261122_000022_machines::Migration),
             Box::new(m20261122_000023_cleanup_rules::Migration),
+            Box::new(m20261122_000024_room_changes::Migration),
         ]
     }
 }

@@ -12,6 +12,8 @@ crate::change::change! {
              checked_at {time},
              provisioning_limit bigint not null,
              appliance_limit bigint,
+             appliance_memory_mib bigint not null default 0,
+             appliance_cpus bigint not null default 0,
              switched_off boolean not null default false,
              hidden boolean not null default false,
              circuit text not null default 'closed' check (circuit in ('closed', 'open', 'half_open')),

@@ -60,6 +60,7 @@ fn group(name: &str, group: &GroupConfig, pattern: TemplatePattern) -> Group {
         max_lease: group.max_lease.0,
         reminders: group.lease_reminders.iter().map(|before| before.0).collect(),
         warm_count: group.warm,
+        quarantine_failures: group.quarantine_failures.value,
         endpoints: group.endpoints.iter().map(endpoint).collect(),
         probes: probes.collect(),
     }
@@ -89,6 +90,9 @@ fn provider(provider: &ProviderConfig) -> ProviderSpec {
         name: provider.name.clone(),
         provisioning_limit: provider.provisioning_limit,
         appliance_limit: provider.appliance_limit,
+        memory_limit_mib: provider.memory_limit.map(|limit| limit.mib),
+        cpu_limit: provider.cpu_limit.map(u64::from),
+        circuit_failures: provider.circuit_failures,
         disabled: provider.disabled,
         settings,
     }

@@ -239,6 +239,7 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
             max_lease: Duration::from_secs(7200),
             reminders: vec![Duration::from_secs(600)],
             warm_count,
+            quarantine_failures: 3,
             endpoints: Vec::new(),
             probes: Vec::new(),
         };
@@ -251,6 +252,9 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
             provisioning_limit: if storm { world.number(1..5) } else { 2 },
             // Who waits for room may wait as long as others keep it, which no run does.
             appliance_limit: None,
+            memory_limit_mib: None,
+            cpu_limit: None,
+            circuit_failures: 5,
             disabled: false,
             settings: ProviderSettings::Container {
                 socket: (*key).to_owned(),

@@ -379,7 +379,7 @@ async fn replacement(work: &mut Work, pool: &Pool, broken: &Appliance, error: &S
             | StepErrorReason::AccessDenied
     );
     templates.retain(|t| !hopeless || t.id != broken.template_id);
-    place(work, 1, &templates, std::slice::from_ref(&broken.provider)).await
+    place(work, 1, (pool.memory_mib, pool.cpus), &templates, std::slice::from_ref(&broken.provider)).await
 }
 
 /// The pool cannot be fulfilled: it fails, and what there is of it is killed.

@@ -146,16 +146,17 @@ pub(crate) async fn view(tx: &mut dyn Tx, pool: Pool) -> Result<PoolView> {
     Ok(PoolView { pool, appliances })
 }
 
-/// Chooses templates for `count` appliances.
+/// Chooses templates for `count` appliances with these overrides (MiB and CPUs).
 pub(crate) async fn place(
     work: &mut Work,
     count: u32,
+    overrides: (Option<u32>, Option<u32>),
     templates: &[Template],
     avoid: &[sprout_domain::ProviderKey],
 ) -> Result<Vec<Template>> {
     let keys: Vec<_> = templates.iter().map(|t| t.provider.clone()).collect();
     let mut room = work.tx.room(&keys).await?;
-    Ok(placement::place(count, templates, &mut room, avoid).into_iter().cloned().collect())
+    Ok(placement::place(count, overrides, templates, &mut room, avoid).into_iter().cloned().collect())
 }
 
 /// The pool (locked) has all it wanted: it is ready, and its lease starts.

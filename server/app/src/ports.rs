@@ -23,9 +23,9 @@ use sprout_domain::{
     event::{Event, NewEvent},
     group::Endpoint,
     lease::LeaseEnd,
-    placement::Room,
     pool::{Pool, PoolState, Priority},
     provider::{Provider, ProviderSpec},
+    room::Room,
     template::{BuildDate, Template, TemplateType},
     user::{Role, User},
     version::Version,
@@ -276,7 +276,7 @@ pub enum ApplianceBy {
 /// Appliances.
 #[async_trait]
 pub trait ApplianceRows: Send {
-    /// Inserts appliances in state requested; returns them in the same order.
+    /// Inserts appliances in state requested, with the room that they take of their provider; returns them in the same order.
     async fn insert_appliances(&mut self, appliances: Vec<NewAppliance>) -> Result<Vec<Appliance>>;
 
     /// One appliance, with endpoints.
@@ -323,7 +323,8 @@ pub trait ProviderRows: Send {
     /// All providers with their load, by key.
     async fn providers(&mut self) -> Result<Vec<Provider>>;
 
-    /// Room on these providers, usable or not: counts of appliances that are not gone, and of those requested or being provisioned.
+    /// Room on these providers, usable or not. What is requested counts as taken; the cost does not depend on how much is there. Nothing is locked:
+    /// who places holds a turn, and limits are kept once more when clones are given out.
     async fn room(&mut self, keys: &[ProviderKey]) -> Result<BTreeMap<ProviderKey, Room>>;
 
     /// Writes the outcome of a check.

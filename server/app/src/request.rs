@@ -325,7 +325,7 @@ async fn deploy_missing(work: &mut Work, plans: &[Plan], pools: &[Pool]) -> Resu
     let mut wanted = Vec::new();
     for (plan, pool) in cold() {
         let to = For { pool: Some(pool.id), owner: Some(pool.owner_id), memory_mib: pool.memory_mib, cpus: pool.cpus };
-        let placed = placement::place(plan.missing(), &plan.templates, &mut room, &[]);
+        let placed = placement::place(plan.missing(), (pool.memory_mib, pool.cpus), &plan.templates, &mut room, &[]);
         wanted.extend(placed.into_iter().map(|template| (template.clone(), to)));
     }
     deploy(work, wanted).await

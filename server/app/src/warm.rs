@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sprout_domain::{Result, group::Group, lease, placement};
+use sprout_domain::{Result, group::Group, lease, placement, room::NoRoom};
 
 use crate::{
     App,
@@ -43,8 +43,8 @@ async fn refill(work: &mut Work, group: &Group) -> Result<()> {
     let keys: Vec<_> = templates.iter().map(|t| t.provider.clone()).collect();
     let mut room: BTreeMap<_, _> = work.tx.room(&keys).await?;
     // Warm appliances are a luxury: they never wait in a full provider's queue.
-    room.retain(|_, room| room.appliance_limit.is_none_or(|limit| room.appliance_count < limit));
-    let placed: Vec<_> = placement::place(missing, &templates, &mut room, &[])
+    room.retain(|_, room| room.fits(&room.usual).err().is_none_or(NoRoom::is_slot));
+    let placed: Vec<_> = placement::place(missing, (None, None), &templates, &mut room, &[])
         .into_iter()
         .cloned()
         .map(|template| (template, For::default()))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use crate::{Config, Mistakes, Time};
 
@@ -25,6 +25,9 @@ pub struct GroupConfig {
     /// Appliances of the newest template to keep warm; default 0.
     #[serde(default)]
     pub warm: u32,
+    /// Deployments of one template that may fail one after the other before that is quarantined; default 3.
+    #[serde(default = "quarantine_failures")]
+    pub quarantine_failures: Spanned<u32>,
     /// Services its appliances offer, by name.
     #[serde(default)]
     pub endpoints: BTreeMap<String, EndpointConfig>,
@@ -105,6 +108,10 @@ fn lease_reminders() -> Vec<Time> {
     vec![Time::seconds(60 * 60), Time::seconds(10 * 60)]
 }
 
+fn quarantine_failures() -> Spanned<u32> {
+    Spanned::new(3, Location::UNKNOWN, Location::UNKNOWN)
+}
+
 fn deadline() -> Time {
     Time::seconds(10 * 60)
 }
@@ -152,6 +159,11 @@ impl GroupConfig {
         if self.lease_reminders.iter().any(|before| before.0.is_zero()) {
             let message = "a reminder at the end itself comes too late; use e.g. [1h, 10m], or [] for none";
             config.mistake(mistakes, &format!("{path}.lease_reminders"), message);
+        }
+        if self.quarantine_failures.value == 0 {
+            let message = "the first failure is number 1; use 1 or more";
+            let path = format!("{path}.quarantine_failures");
+            config.mistake_at(mistakes, &self.quarantine_failures, &path, message);
         }
         let mut ports = BTreeMap::new();
         for (endpoint, EndpointConfig { port, scheme }) in &self.endpoints {

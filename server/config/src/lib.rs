@@ -6,6 +6,7 @@
 mod database;
 mod group;
 mod keys;
+mod memory;
 mod mistake;
 mod provider;
 mod server;
@@ -20,6 +21,7 @@ pub use self::{
     database::DatabaseConfig,
     group::{CheckConfig, EndpointConfig, GroupConfig, HttpConfig, NothingToSet, ProbeConfig},
     keys::known_keys,
+    memory::Memory,
     mistake::{InvalidConfig, Mistakes},
     provider::{ContainerConfig, DriverConfig, ExternalConfig, LibvirtConfig, ProviderConfig},
     server::ServerConfig,

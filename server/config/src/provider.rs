@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use crate::{Mistakes, group::is_name};
+use crate::{Memory, Mistakes, group::is_name};
 
 mod external;
 mod value;
@@ -19,7 +19,11 @@ use value::Entries;
 /// Provider types that have a driver.
 const SUPPORTED: &str = "container, libvirt, external, sim";
 /// Keys of `sprout:` that every type has.
-const COMMON: &[&str] = &["provisioning_limit", "appliance_limit", "disabled"];
+const COMMON: &[&str] =
+    &["provisioning_limit", "appliance_limit", "memory_limit", "cpu_limit", "circuit_failures", "disabled"];
+
+/// What to write in place of a limit of 0.
+const INSTEAD: &str = "use 1 or more, or `disabled: true`";
 
 /// One provider that is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,12 @@ pub struct ProviderConfig {
     pub provisioning_limit: u32,
     /// Appliances allowed; none: no limit.
     pub appliance_limit: Option<u32>,
+    /// Memory that appliances may take together; none: no limit.
+    pub memory_limit: Option<Memory>,
+    /// CPUs that appliances may take together; none: no limit.
+    pub cpu_limit: Option<u32>,
+    /// Deployments that may fail one after the other before the provider is not used for a while.
+    pub circuit_failures: u32,
     /// Not used for new appliances.
     pub disabled: bool,
     /// Its type, and how to reach it.
@@ -59,6 +69,12 @@ pub(crate) struct Common {
     provisioning_limit: u32,
     /// Appliances allowed; default: no limit.
     appliance_limit: Option<u32>,
+    /// Memory that appliances may take together; default: no limit.
+    memory_limit: Option<Memory>,
+    /// CPUs that appliances may take together; default: no limit.
+    cpu_limit: Option<u32>,
+    /// Deployments that may fail one after the other before the provider is not used for a while; default 5.
+    circuit_failures: u32,
     /// Not used for new appliances; default false.
     disabled: bool,
 }
@@ -97,7 +113,14 @@ pub struct LibvirtConfig {
 
 impl Default for Common {
     fn default() -> Self {
-        Self { provisioning_limit: 5, appliance_limit: None, disabled: false }
+        Self {
+            provisioning_limit: 5,
+            appliance_limit: None,
+            memory_limit: None,
+            cpu_limit: None,
+            circuit_failures: 5,
+            disabled: false,
+        }
     }
 }
 
@@ -189,18 +212,41 @@ fn provider(file: &Path, key: String, system: ManagementSystem, mistakes: &mut M
     {
         mistakes.add(Some(file), None, &format!("{path}.ca"), message);
     }
-    for (key, message) in driver.mistakes().into_iter().chain(common.mistake()) {
+    for (key, message) in driver.mistakes().into_iter().chain(common.mistakes()) {
         mistakes.add(Some(file), None, &format!("{path}.{key}"), message);
     }
     let name = system.name.unwrap_or_else(|| key.clone());
-    let Common { provisioning_limit, appliance_limit, disabled } = common;
-    Some(ProviderConfig { key, name, provisioning_limit, appliance_limit, disabled, driver })
+    let Common { provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled } = common;
+    Some(ProviderConfig {
+        key,
+        name,
+        provisioning_limit,
+        appliance_limit,
+        memory_limit,
+        cpu_limit,
+        circuit_failures,
+        disabled,
+        driver,
+    })
 }
 
 impl Common {
-    fn mistake(&self) -> Option<(&'static str, String)> {
-        (self.provisioning_limit == 0)
-            .then(|| ("provisioning_limit", "nothing could be deployed; use 1 or more, or `disabled: true`".to_owned()))
+    fn mistakes(&self) -> Vec<(&'static str, String)> {
+        let nothing = |key: &'static str| (key, format!("nothing could be deployed; {INSTEAD}"));
+        let mut mistakes = Vec::new();
+        if self.provisioning_limit == 0 {
+            mistakes.push(nothing("provisioning_limit"));
+        }
+        if self.memory_limit.is_some_and(|limit| limit.mib == 0) {
+            mistakes.push(nothing("memory_limit"));
+        }
+        if self.cpu_limit == Some(0) {
+            mistakes.push(nothing("cpu_limit"));
+        }
+        if self.circuit_failures == 0 {
+            mistakes.push(("circuit_failures", "the first failure is number 1; use 1 or more".to_owned()));
+        }
+        mistakes
     }
 }
 

@@ -65,7 +65,7 @@ management_systems:
         cfme_data,
         &[
             "cfme_data.yaml:3:11: management_systems.a.type: type virtualcenter is not supported yet; supported are container, libvirt, external, sim",
-            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib`; known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, disabled",
+            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib`; known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
             "cfme_data.yaml:12:80: management_systems.c.sprout: invalid type: string \"-1\", expected u32",
             "cfme_data.yaml: management_systems.d.sprout.socket: \"tcp://x\" is not a socket; write unix:///path or http://host:port",
             "cfme_data.yaml: management_systems.d.sprout.provisioning_limit: nothing could be deployed; use 1 or more, or `disabled: true`",
@@ -135,7 +135,7 @@ management_systems:
             "cfme_data.yaml: management_systems.b.sprout.endpoint: \"lab:7700\" is no endpoint; write http://host:port, https://host:port or unix:///path",
             "cfme_data.yaml: management_systems.c.sprout.ca: none.pem cannot be read: No such file or directory (os error 2); name a file of PEM certificates",
             "cfme_data.yaml: management_systems.c.sprout.ca: only an https endpoint shows a certificate; write https://, or remove it",
-            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn`; known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, disabled",
+            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn`; known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
         ],
     );
 }

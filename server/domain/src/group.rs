@@ -22,6 +22,8 @@ pub struct Group {
     pub reminders: Vec<Duration>,
     /// Appliances of the newest template to keep warm.
     pub warm_count: u32,
+    /// Deployments of one of its templates that may fail one after the other before that is quarantined; never 0.
+    pub quarantine_failures: u32,
     /// Services its appliances offer.
     pub endpoints: Vec<EndpointSpec>,
     /// What an appliance must pass to be ready.

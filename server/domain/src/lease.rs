@@ -76,6 +76,7 @@ mod tests {
             max_lease: Duration::from_secs(86_400),
             reminders: vec![],
             warm_count: 0,
+            quarantine_failures: 3,
             endpoints: vec![],
             probes: vec![],
         }

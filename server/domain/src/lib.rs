@@ -14,6 +14,7 @@ pub mod placement;
 pub mod pool;
 pub mod provider;
 pub mod quota;
+pub mod room;
 pub mod secret;
 pub mod template;
 pub mod turn;

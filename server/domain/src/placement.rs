@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     ProviderKey,
+    room::Room,
     template::{BuildDate, Template},
     version::Version,
 };
@@ -15,40 +16,12 @@ pub fn resolve(templates: &[Template]) -> Option<(Version, BuildDate)> {
     Some((version.clone(), date))
 }
 
-/// Room on one provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Deployments allowed at once.
-    pub provisioning_limit: u32,
-    /// Deployments wanted or running.
-    pub provisioning_count: u32,
-    /// Appliances allowed; none: no limit.
-    pub appliance_limit: Option<u32>,
-    /// Appliances wanted or there; counted only where there is a limit.
-    pub appliance_count: u32,
-}
-
-impl Room {
-    /// Load from 0 (empty) upwards, 1000 being full: appliances over their limit, or deployments over theirs where there is none.
-    fn load(&self) -> u64 {
-        let (used, limit) = match self.appliance_limit {
-            Some(limit) => (self.appliance_count, limit),
-            None => (self.provisioning_count, self.provisioning_limit),
-        };
-        u64::from(used) * 1000 / u64::from(limit.max(1))
-    }
-
-    /// Over its appliance limit: nothing more fits until something goes.
-    fn is_full(&self) -> bool {
-        self.appliance_limit.is_some_and(|limit| self.appliance_count >= limit)
-    }
-}
-
-/// Chooses a template for each of `count` appliances: always the least loaded provider, counting what was just placed; providers in `avoid` only
-/// when no other has room. Full providers come last: what is placed there waits for a slot. Empty only if there is no template. What is placed is
-/// added to `room`.
+/// Chooses a template for each of `count` appliances that take the same (MiB and CPUs; none: what is usual): always the least loaded provider,
+/// counting what was just placed; providers in `avoid` only when no other has room. Full providers come last: what is placed there waits. Empty
+/// only if there is no template. What is placed is taken from `room`.
 pub fn place<'a>(
     count: u32,
+    (memory_mib, cpus): (Option<u32>, Option<u32>),
     templates: &'a [Template],
     room: &mut BTreeMap<ProviderKey, Room>,
     avoid: &[ProviderKey],
@@ -57,12 +30,13 @@ pub fn place<'a>(
     for _ in 0..count {
         let best = templates.iter().filter(|t| room.contains_key(&t.provider)).min_by_key(|t| {
             let there = &room[&t.provider];
-            (there.is_full(), avoid.contains(&t.provider), there.load(), t.provider.clone())
+            let full = there.fits(&there.need(memory_mib, cpus)).is_err_and(|missing| !missing.is_slot());
+            (full, avoid.contains(&t.provider), there.load(), t.provider.clone())
         });
         let Some(best) = best else { break };
         if let Some(there) = room.get_mut(&best.provider) {
-            there.appliance_count += 1;
-            there.provisioning_count += 1;
+            let need = there.need(memory_mib, cpus);
+            there.take(&need);
         }
         placed.push(best);
     }
@@ -74,6 +48,8 @@ mod tests {
     use super::*;
     use crate::{
         TemplateId, Timestamp,
+        provider::{Capacity, CircuitState},
+        room::Need,
         template::{TemplateState, TemplateType},
     };
 
@@ -98,7 +74,19 @@ mod tests {
     }
 
     fn room(limit: Option<u32>, count: u32) -> Room {
-        Room { provisioning_limit: 5, provisioning_count: count, appliance_limit: limit, appliance_count: count }
+        Room {
+            disabled: false,
+            working: true,
+            circuit: CircuitState::Closed,
+            next_try_at: None,
+            provisioning_limit: 5,
+            provisioning_count: count,
+            appliance_limit: limit,
+            appliance_count: count,
+            memory: Capacity::default(),
+            cpus: Capacity::default(),
+            usual: Need::default(),
+        }
     }
 
     fn providers(placed: &[&Template]) -> Vec<String> {
@@ -121,14 +109,14 @@ mod tests {
     fn spreads_by_load_and_counts_what_it_placed() {
         let templates = [template("a", "1", "2020-01-01"), template("b", "1", "2020-01-01")];
         let mut rooms = BTreeMap::from([("a".into(), room(None, 1)), ("b".into(), room(None, 0))]);
-        assert_eq!(providers(&place(4, &templates, &mut rooms, &[])), ["b", "a", "b", "a"]);
+        assert_eq!(providers(&place(4, (None, None), &templates, &mut rooms, &[])), ["b", "a", "b", "a"]);
     }
 
     #[test]
     fn full_providers_come_last_and_avoided_ones_before_them() {
         let templates = [template("a", "1", "2020-01-01"), template("b", "1", "2020-01-01")];
         let mut rooms = BTreeMap::from([("a".into(), room(Some(1), 1)), ("b".into(), room(Some(9), 8))]);
-        assert_eq!(providers(&place(2, &templates, &mut rooms, &["b".into()])), ["b", "a"]);
-        assert!(place(1, &[], &mut rooms, &[]).is_empty());
+        assert_eq!(providers(&place(2, (None, None), &templates, &mut rooms, &["b".into()])), ["b", "a"]);
+        assert!(place(1, (None, None), &[], &mut rooms, &[]).is_empty());
     }
 }

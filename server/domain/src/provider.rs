@@ -1,6 +1,6 @@
 //! Providers: how they are reached (configuration) and how they do (observed).
 
-use crate::{ProviderKey, Secret, Timestamp};
+use crate::{ProviderKey, Secret, Timestamp, room::Need};
 
 /// A provider as configured. Never stored: it may hold secrets.
 #[derive(Debug, Clone)]
@@ -13,6 +13,12 @@ pub struct ProviderSpec {
     pub provisioning_limit: u32,
     /// Appliances allowed; none: no limit.
     pub appliance_limit: Option<u32>,
+    /// Memory in MiB that appliances may take together; none: no limit.
+    pub memory_limit_mib: Option<u64>,
+    /// CPUs that appliances may take together; none: no limit.
+    pub cpu_limit: Option<u64>,
+    /// Deployments that may fail there one after the other before it is no longer used for a while; never 0.
+    pub circuit_failures: u32,
     /// Not used for new appliances.
     pub disabled: bool,
     /// How to reach it.
@@ -66,6 +72,14 @@ pub enum ProviderSettings {
 }
 
 impl ProviderSettings {
+    /// What an appliance takes for which nothing else was asked.
+    pub fn usual(&self) -> Need {
+        let (Self::Container { memory_mib, cpus, .. }
+        | Self::Libvirt { memory_mib, cpus, .. }
+        | Self::External { memory_mib, cpus, .. }) = self;
+        Need { memory_mib: (*memory_mib).into(), cpus: (*cpus).into() }
+    }
+
     /// Name of the driver type.
     pub fn driver(&self) -> &'static str {
         match self {

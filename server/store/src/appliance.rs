@@ -171,8 +171,14 @@ impl SeaTx {
 #[async_trait]
 impl ApplianceRows for SeaTx {
     async fn insert_appliances(&mut self, appliances: Vec<NewAppliance>) -> Result<Vec<Appliance>> {
+        let mut providers: Vec<_> = appliances.iter().map(|new| new.template.provider.0.clone()).collect();
+        providers.dedup();
+        let usual = self.usual_needs(&providers).await?;
         let row = |new: NewAppliance| -> Vec<Value> {
             let template = new.template;
+            let usual = usual.get(&template.provider.0).copied().unwrap_or_default();
+            let taken = |asked: Option<u32>, usual: u64| asked.map_or(usual.cast_signed(), i64::from);
+            let (room_memory_mib, room_cpus) = (taken(new.memory_mib, usual.memory_mib), taken(new.cpus, usual.cpus));
             vec![
                 new.name.into(),
                 ApplianceState::Requested.name().into(),
@@ -193,11 +199,13 @@ impl ApplianceRows for SeaTx {
                 template.unconfigured.into(),
                 template.template_type.name().into(),
                 self.time(self.now),
+                room_memory_mib.into(),
+                room_cpus.into(),
             ]
         };
         let target = "appliances (name, state, power, provider, group_name, template_id, template, version, build_date, pool_id, \
                       clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at, unconfigured, template_type, \
-                      changed_at)";
+                      changed_at, room_memory_mib, room_cpus)";
         let rows = appliances.into_iter().map(row).collect();
         let mut inserted: Vec<Row> = self.insert_returning(target, rows, &format!("returning *, {NAMES}")).await?;
         inserted.sort_by_key(|row| row.appliance.id); // numbers are given in the order of the values

@@ -6,6 +6,8 @@
 //!
 //! One look, one match with those who have room, one write: for all workers of a process together.
 
+use std::collections::BTreeMap;
+
 use sea_orm::FromQueryResult;
 use sprout_app::ports::{Claim, Claimed};
 use sprout_domain::{
@@ -18,6 +20,7 @@ use sprout_domain::{
 use crate::{
     convert::{lane, variant},
     entities::task::Model,
+    room::TAKEN,
     task::Column,
     tx::{Clauses, SeaTx},
     workflow::tasks,
@@ -46,6 +49,32 @@ struct Place {
 struct Slots {
     key: String,
     slots: i64,
+    /// MiB; none: no limit.
+    free_memory: Option<i64>,
+    free_cpus: Option<i64>,
+    /// See [`SeaTx::sum_up_room`].
+    changes: i64,
+}
+
+/// What an appliance takes whose first clone may be given out.
+#[derive(FromQueryResult)]
+struct Taken {
+    id: i64,
+    room_memory_mib: i64,
+    room_cpus: i64,
+}
+
+impl Slots {
+    /// Whether what would be free is enough; then it is taken.
+    fn take(&mut self, taken: &Taken) -> bool {
+        let left = |free: Option<i64>, wanted: i64| free.map(|free| free - wanted);
+        let (memory, cpus) = (left(self.free_memory, taken.room_memory_mib), left(self.free_cpus, taken.room_cpus));
+        let fits = [memory, cpus].into_iter().flatten().all(|left| left >= 0);
+        if fits {
+            (self.free_memory, self.free_cpus) = (memory, cpus);
+        }
+        fits
+    }
 }
 
 impl SeaTx {
@@ -138,12 +167,15 @@ impl SeaTx {
         if slots.is_empty() {
             return Ok(Vec::new());
         }
+        for Slots { key, changes, .. } in &slots {
+            self.sum_up_room(key, *changes).await?;
+        }
         let mut values = Clauses::default();
         let now = values.parameter(self.time(self.now));
         let heads: Vec<String> = slots
-            .into_iter()
-            .map(|Slots { key, slots }| {
-                let (key, slots) = (values.parameter(key), values.parameter(slots.min(i64::from(most))));
+            .iter()
+            .map(|Slots { key, slots, .. }| {
+                let (key, slots) = (values.parameter(key.as_str()), values.parameter((*slots).min(i64::from(most))));
                 format!(
                     "select * from (select lane, priority, turn, id, provider, step from tasks
                                     where {FIRST_CLONE} and provider = {key} and due_at <= {now}
@@ -153,10 +185,34 @@ impl SeaTx {
                 )
             })
             .collect();
-        self.rows(&heads.join(" union all "), values.values).await
+        let places = self.rows(&heads.join(" union all "), values.values).await?;
+        self.within_capacity(places, slots).await
     }
 
-    /// Free slots of these providers, those without any left out. Locks them.
+    /// Those of these first clones whose memory and CPUs are free on their provider. One that does not fit lets smaller ones pass, which were
+    /// placed with what it takes counted already.
+    async fn within_capacity(&self, mut places: Vec<Place>, mut slots: Vec<Slots>) -> Result<Vec<Place>> {
+        slots.retain(|slots| slots.free_memory.is_some() || slots.free_cpus.is_some());
+        let limited = |place: &&Place| slots.iter().any(|slots| slots.key == place.provider);
+        let ids: Vec<_> = places.iter().filter(limited).map(|place| place.id).collect();
+        if ids.is_empty() {
+            return Ok(places);
+        }
+        let sql = format!(
+            "select t.id, a.room_memory_mib, a.room_cpus from tasks t join appliances a on a.id = t.appliance_id where t.id {}",
+            self.among(1)
+        );
+        let taken: Vec<Taken> = self.rows(&sql, [self.numbers(ids)]).await?;
+        let taken: BTreeMap<_, _> = taken.into_iter().map(|taken| (taken.id, taken)).collect();
+        places.sort_unstable();
+        places.retain(|place| match slots.iter_mut().find(|slots| slots.key == place.provider) {
+            Some(slots) => taken.get(&place.id).is_some_and(|taken| slots.take(taken)),
+            None => true,
+        });
+        Ok(places)
+    }
+
+    /// Free slots of these providers, those without any left out: none while a circuit is open, one while it is half open. Locks them.
     async fn slots(&self, mut providers: Vec<String>) -> Result<Vec<Slots>> {
         #[derive(FromQueryResult)]
         struct Locked {
@@ -172,16 +228,20 @@ impl SeaTx {
         }
         // A statement of its own: what it waited for may have taken slots.
         let sql = format!(
-            "select key, case when room < slots then room else slots end as slots
+            "select key, case when room < slots then room else slots end as slots, free_memory, free_cpus, changes
              from (select p.key,
-                          p.provisioning_limit - (select count(*) from appliances a where a.provider = p.key
-                              and a.state in ('cloning', 'starting', 'preparing')) as slots,
-                          case when p.appliance_limit is null then p.provisioning_limit else
-                              p.appliance_limit - (select count(*) from appliances a where a.provider = p.key
-                                  and a.state <> 'gone' and a.state <> 'requested') end as room
-                   from providers p where p.key {}) free
+                          case when p.circuit = 'closed' then p.provisioning_limit
+                               when p.circuit = 'half_open' and p.circuit_next_try_at is null then 1 else 0 end
+                              - (select count(*) from appliances a where a.provider = p.key
+                                     and a.state in ('cloning', 'starting', 'preparing')) as slots,
+                          coalesce(p.appliance_limit - coalesce(t.begun_appliances, 0), p.provisioning_limit) as room,
+                          p.memory_limit_mib - coalesce(t.begun_memory_mib, 0) as free_memory,
+                          p.cpu_limit - coalesce(t.begun_cpus, 0) as free_cpus,
+                          coalesce(t.changes, 0) as changes
+                   from providers p left join ({TAKEN} where provider {among} group by provider) t on t.provider = p.key
+                   where p.key {among}) free
              where slots > 0 and room > 0",
-            self.among(1)
+            among = self.among(1)
         );
         self.rows(&sql, [self.texts(providers.iter().map(|key| &**key))]).await
     }

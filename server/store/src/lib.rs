@@ -19,6 +19,7 @@ mod pool;
 mod provider;
 mod pulse;
 mod quota;
+mod room;
 mod simulation;
 mod task;
 mod task_list;

@@ -7,21 +7,29 @@ use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::ProviderRows;
 use sprout_domain::{
     ProviderKey, Result,
-    placement::Room,
-    provider::{Capacity, Circuit, Provider, ProviderLoad, ProviderSpec},
+    provider::{Circuit, Provider, ProviderLoad, ProviderSpec},
+    room::Room,
 };
 
 use crate::{
     convert::{count, optional_count, variant},
     entities::provider::Model,
+    room::{TAKEN, capacity},
     tx::SeaTx,
 };
+
+/// An amount as a column has it; more than fits is as much as fits.
+fn amount(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
 
 /// A provider with counts of what is on it.
 struct Loaded {
     provider: Model,
     provisioning: i64,
     there: i64,
+    memory_mib: i64,
+    cpus: i64,
     templates: i64,
 }
 
@@ -31,6 +39,8 @@ impl FromQueryResult for Loaded {
             provider: Model::from_query_result(row, prefix)?,
             provisioning: row.try_get(prefix, "provisioning")?,
             there: row.try_get(prefix, "there")?,
+            memory_mib: row.try_get(prefix, "taken_memory_mib")?,
+            cpus: row.try_get(prefix, "taken_cpus")?,
             templates: row.try_get(prefix, "templates")?,
         })
     }
@@ -38,16 +48,18 @@ impl FromQueryResult for Loaded {
 
 impl SeaTx {
     async fn loaded(&self) -> Result<Vec<Loaded>> {
-        let sql = "select p.*, coalesce(a.provisioning, 0) as provisioning,
-                    coalesce(a.there, 0) as there, coalesce(t.ready, 0) as templates
+        let sql = format!(
+            "select p.*, coalesce(a.provisioning, 0) as provisioning, coalesce(r.appliances, 0) as there,
+                    coalesce(r.memory_mib, 0) as taken_memory_mib, coalesce(r.cpus, 0) as taken_cpus, coalesce(t.ready, 0) as templates
              from providers p
-             left join (select provider, count(*) as there,
-                               count(*) filter (where state in ('cloning', 'starting', 'preparing')) as provisioning
-                        from appliances where state <> 'gone' group by provider) a on a.provider = p.key
+             left join (select provider, count(*) as provisioning from appliances
+                        where state in ('cloning', 'starting', 'preparing') group by provider) a on a.provider = p.key
+             left join ({TAKEN} group by provider) r on r.provider = p.key
              left join (select provider, count(*) as ready from templates where state = 'ready' group by provider) t
                     on t.provider = p.key
-             order by p.key";
-        self.rows(sql, []).await
+             order by p.key"
+        );
+        self.rows(&sql, []).await
     }
 }
 
@@ -65,12 +77,19 @@ impl ProviderRows for SeaTx {
                 "not checked yet".into(),
                 i64::from(spec.provisioning_limit).into(),
                 spec.appliance_limit.map(i64::from).into(),
+                spec.memory_limit_mib.map(amount).into(),
+                spec.cpu_limit.map(amount).into(),
+                amount(spec.settings.usual().memory_mib).into(),
+                amount(spec.settings.usual().cpus).into(),
             ]
         };
         let rest = "on conflict (key) do update set
                         name = excluded.name, driver = excluded.driver, disabled = excluded.disabled,
-                        provisioning_limit = excluded.provisioning_limit, appliance_limit = excluded.appliance_limit";
-        let target = "providers (key, name, driver, working, disabled, status, provisioning_limit, appliance_limit)";
+                        provisioning_limit = excluded.provisioning_limit, appliance_limit = excluded.appliance_limit,
+                        memory_limit_mib = excluded.memory_limit_mib, cpu_limit = excluded.cpu_limit,
+                        appliance_memory_mib = excluded.appliance_memory_mib, appliance_cpus = excluded.appliance_cpus";
+        let target = "providers (key, name, driver, working, disabled, status, provisioning_limit, appliance_limit, memory_limit_mib, cpu_limit,
+                                 appliance_memory_mib, appliance_cpus)";
         self.insert(target, by_key.values().map(|spec| row(spec)).collect(), rest).await?;
         let sql = format!("update providers set disabled = true where not disabled and not (key {})", self.among(1));
         self.run(&sql, [self.texts(by_key.keys().map(|key| &*key.0))]).await?;
@@ -80,7 +99,7 @@ impl ProviderRows for SeaTx {
     async fn providers(&mut self) -> Result<Vec<Provider>> {
         let rows = self.loaded().await?;
         rows.into_iter()
-            .map(|Loaded { provider, provisioning, there, templates }| {
+            .map(|Loaded { provider, provisioning, there, memory_mib, cpus, templates }| {
                 Ok(Provider {
                     key: ProviderKey(provider.key),
                     name: provider.name,
@@ -100,16 +119,8 @@ impl ProviderRows for SeaTx {
                         reason: provider.circuit_reason,
                         next_try_at: provider.circuit_next_try_at,
                     },
-                    memory: Capacity {
-                        total: provider.memory_total_mib.map(i64::unsigned_abs),
-                        used: 0,
-                        limit: provider.memory_limit_mib.map(i64::unsigned_abs),
-                    },
-                    cpus: Capacity {
-                        total: provider.cpu_total.map(i64::unsigned_abs),
-                        used: 0,
-                        limit: provider.cpu_limit.map(i64::unsigned_abs),
-                    },
+                    memory: capacity(provider.memory_total_mib, memory_mib, provider.memory_limit_mib),
+                    cpus: capacity(provider.cpu_total, cpus, provider.cpu_limit),
                     load: ProviderLoad {
                         provisioning_count: count(provisioning)?,
                         appliance_count: count(there)?,
@@ -121,37 +132,7 @@ impl ProviderRows for SeaTx {
     }
 
     async fn room(&mut self, keys: &[ProviderKey]) -> Result<BTreeMap<ProviderKey, Room>> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            key: String,
-            provisioning_limit: i64,
-            provisioning: i64,
-            appliance_limit: Option<i64>,
-            there: i64,
-        }
-        // What is there is counted only where there is a limit to it.
-        let sql = format!(
-            "select p.key, p.provisioning_limit, p.appliance_limit,
-                    (select count(*) from appliances a where a.provider = p.key and a.state = 'requested')
-                        + (select count(*) from appliances a where a.provider = p.key
-                               and a.state in ('cloning', 'starting', 'preparing')) as provisioning,
-                    case when p.appliance_limit is null then 0
-                         else (select count(*) from appliances a where a.provider = p.key and a.state <> 'gone') end as there
-             from providers p where p.key {}",
-            self.among(1)
-        );
-        let rows: Vec<Row> = self.rows(&sql, [self.texts(keys.iter().map(|key| &*key.0))]).await?;
-        rows.into_iter()
-            .map(|row| {
-                let room = Room {
-                    provisioning_limit: count(row.provisioning_limit)?,
-                    provisioning_count: count(row.provisioning)?,
-                    appliance_limit: optional_count(row.appliance_limit)?,
-                    appliance_count: count(row.there)?,
-                };
-                Ok((ProviderKey(row.key), room))
-            })
-            .collect()
+        self.rooms(keys).await
     }
 
     async fn set_checked(&mut self, key: &ProviderKey, working: bool, status: &str) -> Result<()> {

@@ -51,6 +51,7 @@ async fn entities_are_the_schema(db: TestDatabase) -> anyhow::Result<()> {
     columns::<entities::usage_day::Entity>(&mut entities);
     columns::<entities::machine::Entity>(&mut entities);
     columns::<entities::cleanup_rule::Entity>(&mut entities);
+    columns::<entities::room_change::Entity>(&mut entities);
     entities.sort();
 
     let (backend, sql) = match db.kind() {

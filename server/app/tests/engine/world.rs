@@ -195,6 +195,7 @@ fn catalogue() -> anyhow::Result<Catalogue> {
         max_lease: Duration::from_secs(7200),
         reminders: vec![Duration::from_secs(600)],
         warm_count: 0,
+        quarantine_failures: 3,
         endpoints: Vec::new(),
         probes: Vec::new(),
     };
@@ -203,6 +204,9 @@ fn catalogue() -> anyhow::Result<Catalogue> {
         name: "lab".to_owned(),
         provisioning_limit: 100,
         appliance_limit: None,
+        memory_limit_mib: None,
+        cpu_limit: None,
+        circuit_failures: 5,
         disabled: false,
         settings: ProviderSettings::Container {
             socket: "unix:///nowhere".to_owned(),

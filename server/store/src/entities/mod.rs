@@ -21,6 +21,7 @@ pub(crate) mod leadership;
 pub(crate) mod machine;
 pub(crate) mod pool;
 pub(crate) mod provider;
+pub(crate) mod room_change;
 pub(crate) mod shepherd;
 pub(crate) mod task;
 pub(crate) mod template;

@@ -15,6 +15,8 @@ pub struct Model {
     pub checked_at: Option<DateTimeUtc>,
     pub provisioning_limit: i64,
     pub appliance_limit: Option<i64>,
+    pub appliance_memory_mib: i64,
+    pub appliance_cpus: i64,
     pub switched_off: bool,
     pub hidden: bool,
     pub circuit: String,

@@ -4,8 +4,8 @@ use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use sprout_app::ports::TemplateFilter;
 use sprout_domain::{
     appliance::ApplianceState,
-    placement::Room,
     provider::{Capacity, Circuit, CircuitState, Provider, ProviderLoad},
+    room::{Need, Room},
     template::TemplateState,
     version::Version,
 };
@@ -77,11 +77,23 @@ async fn room_and_load(db: TestDatabase) -> anyhow::Result<()> {
     let load = tx.providers().await?[0].load;
     assert_eq!(load, ProviderLoad { provisioning_count: 3, appliance_count: 12, template_count: 1 });
     let room = tx.room(&keys(&["p1", "unknown"])).await?;
-    let mut expected = Room { provisioning_limit: 2, provisioning_count: 4, appliance_limit: None, appliance_count: 0 };
-    assert_eq!(room.into_iter().collect::<Vec<_>>(), [("p1".into(), expected)], "what has no limit is not counted");
+    let expected = Room {
+        disabled: false,
+        working: false,
+        circuit: CircuitState::Closed,
+        next_try_at: None,
+        provisioning_limit: 2,
+        provisioning_count: 4,
+        appliance_limit: None,
+        appliance_count: 12,
+        memory: Capacity::default(),
+        cpus: Capacity::default(),
+        usual: Need::default(),
+    };
+    assert_eq!(room.into_iter().collect::<Vec<_>>(), [("p1".into(), expected)]);
     tx.sync_providers(&[provider("p1", 2, Some(20))]).await?;
-    (expected.appliance_limit, expected.appliance_count) = (Some(20), 12);
-    assert_eq!(tx.room(&keys(&["p1"])).await?.into_iter().collect::<Vec<_>>(), [("p1".into(), expected)]);
+    let limited = Room { appliance_limit: Some(20), ..expected };
+    assert_eq!(tx.room(&keys(&["p1"])).await?.into_iter().collect::<Vec<_>>(), [("p1".into(), limited)]);
     Ok(())
 }
 

@@ -15,6 +15,7 @@ mod outage;
 mod parents;
 mod pools;
 mod quotas;
+mod room;
 mod transactions;
 mod turns;
 mod user_groups;

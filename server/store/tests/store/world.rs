@@ -122,6 +122,9 @@ pub(crate) fn provider(key: &str, provisioning_limit: u32, appliance_limit: Opti
         name: format!("Provider {key}"),
         provisioning_limit,
         appliance_limit,
+        memory_limit_mib: None,
+        cpu_limit: None,
+        circuit_failures: 5,
         disabled: false,
         settings: ProviderSettings::Container {
             socket: String::new(),

@@ -198,6 +198,7 @@ fn catalogue() -> Catalogue {
         max_lease: Duration::from_secs(86_400),
         reminders: vec![Duration::from_secs(600)],
         warm_count: 0,
+        quarantine_failures: 3,
         endpoints: vec![EndpointSpec { name: "web".to_owned(), port: 80, scheme: Some("http".to_owned()) }],
         probes: vec![Probe {
             endpoint: "web".to_owned(),
@@ -211,6 +212,9 @@ fn catalogue() -> Catalogue {
         name: format!("The {key}"),
         provisioning_limit: 5,
         appliance_limit: None,
+        memory_limit_mib: None,
+        cpu_limit: None,
+        circuit_failures: 5,
         disabled: false,
         settings: ProviderSettings::Container {
             socket: "unix:///nowhere".to_owned(),
