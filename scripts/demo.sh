@@ -41,7 +41,7 @@ export DOCKER_HOST=unix://$socket
 for version in $old $new; do "$here/demo-image.sh" "$version" >>"$work/images" || exit 1; done
 port=7600
 ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { port=$(free_port) && say "port 7600 is taken; using $port"; }
-write_configuration 0
+write_configuration
 admin_password=$(secret | cut -c1-12) user_password=$(secret | cut -c1-12)
 sprout --config "$work/sprout.yaml" create-superuser --name admin --password-stdin <<<"$admin_password" >>"$work/sprout.log" 2>&1 ||
   fail "the superuser could not be created"
@@ -82,10 +82,8 @@ run sproutctl pool kill "$pool" --yes --wait
 our_containers 0 "nothing is left"
 
 section "Again, and this time they are warm"
-note "the administrator sets \"warm: 2\" for the group, and Sprout keeps two of the newest ready in advance"
-halt "$work/sprout.pid"
-write_configuration 2
-start_sprout
+note "the administrator says how many, and Sprout keeps two of the newest ready in advance"
+XDG_CONFIG_HOME=$work/admin run sproutctl shepherd set $group --preconfigured 2
 until_true 30 warm_are_ready || fail "the warm appliances did not get ready"
 XDG_CONFIG_HOME=$work/admin run sproutctl appliance list --warm
 requested=$EPOCHREALTIME

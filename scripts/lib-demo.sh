@@ -80,7 +80,7 @@ find_engine() {
   echo "$socket" >"$work/socket"
 }
 
-# write_configuration WARM
+# write_configuration
 write_configuration() {
   cat >"$work/sprout.yaml" <<END
 server:
@@ -89,7 +89,6 @@ server:
   groups:
     $group:
       template_pattern: 'sprout-demo:(?<version>[0-9][0-9.]*)'
-      warm: $1
       endpoints:
         web: {port: 80, scheme: http}
       probes:

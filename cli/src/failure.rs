@@ -103,6 +103,9 @@ fn refusal_hint(code: Code, noun: &str) -> Option<String> {
         Code::NotFound if noun == "request" => {
             "`sproutctl group list` and `sproutctl provider list` show what there is".to_owned()
         }
+        Code::NotFound if noun == "shepherd" => {
+            "`sproutctl group list` and `sproutctl user-group list` show what there is".to_owned()
+        }
         Code::NotFound => format!("`sproutctl {noun} list` shows what there is"),
         Code::FailedPrecondition if noun == "request" => {
             "`sproutctl provider list` shows what works, `sproutctl template list` what can be requested".to_owned()

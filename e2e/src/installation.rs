@@ -16,7 +16,7 @@ use sprout_client::{
 use tokio::process::Command;
 
 use crate::{
-    lab::{PASSWORD, sign_in},
+    lab::{PASSWORD, keep_warm, sign_in},
     process::{admin, binary, free_ports},
     program::Program,
     retry,
@@ -119,6 +119,7 @@ impl Installation {
         let token = sign_in(&urls[0]).await?.1;
         let installation = Self { servers, workers, sim, addresses, urls, endpoint, token, directory };
         installation.check_provider().await?;
+        keep_warm(&installation.client(0)?, GROUP, plan.warm).await?;
         Ok(installation)
     }
 
@@ -223,7 +224,7 @@ fn write_providers(dir: &Path, endpoint: &str, plan: &Plan) -> Result<()> {
 fn write_server(dir: &Path, number: usize, address: SocketAddr, plan: &Plan) -> Result<PathBuf> {
     let data = dir.join(format!("data-{number}"));
     fs::create_dir(&data)?;
-    let Plan { database, redis, warm, check_interval, .. } = plan;
+    let Plan { database, redis, check_interval, .. } = plan;
     let text = format!(
         "server:
   listen: {address}
@@ -234,7 +235,6 @@ fn write_server(dir: &Path, number: usize, address: SocketAddr, plan: &Plan) -> 
   groups:
     {GROUP}:
       template_pattern: 'sim-(?<version>[0-9.]+)'
-      warm: {warm}
       endpoints:
         web: {{port: 80, scheme: http}}
       probes:

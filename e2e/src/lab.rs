@@ -14,6 +14,7 @@ use sprout_client::{
         event::{Event, EventKind, WatchRequest},
         pool::{GetPoolRequest, Pool, PoolState, RequestPoolRequest},
         provider::{CheckProviderRequest, GetProviderRequest},
+        shepherd::{SetShepherdRequest, Shepherd},
         user::LoginRequest,
     },
 };
@@ -117,6 +118,7 @@ impl Lab {
             _database: database,
         };
         lab.check_provider().await?;
+        keep_warm(&lab.client, GROUP, options.warm).await?;
         Ok(Some(lab))
     }
 
@@ -253,6 +255,15 @@ impl Lab {
     }
 }
 
+/// Has so many appliances kept warm for everyone.
+pub(crate) async fn keep_warm(client: &Connection, group: &str, count: u32) -> Result<()> {
+    if count > 0 {
+        let shepherd = Shepherd { group: group.to_owned(), preconfigured: count, ..Shepherd::default() };
+        client.shepherds().set_shepherd(SetShepherdRequest { shepherd: Some(shepherd) }).await?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn sign_in(url: &str) -> Result<(Connection, String)> {
     let anonymous = Connection::open(Settings::new(url))?;
     let login = LoginRequest { name: "admin".into(), password: PASSWORD.into(), lifetime: None };
@@ -279,7 +290,6 @@ fn write_config(dir: &Path, port: u16, database: &str, provider: &Provider, opti
   groups:
     {GROUP}:
       template_pattern: '{pattern}'
-      warm: {warm}
       endpoints:
         web: {{port: 80, scheme: http}}
       probes:
@@ -292,7 +302,6 @@ worker:
 ",
         dir = dir.display(),
         pattern = options.template_pattern.as_ref().unwrap_or(&provider.template_pattern),
-        warm = options.warm,
     );
     let settings = provider.settings.join(
         "

@@ -48,8 +48,8 @@ crate::change::change! {
          )",
         "create index appliances_grantable on appliances (template_id, ready_at, id)
              where state = 'ready' and pool_id is null and memory_mib is null and cpus is null",
-        "create index appliances_warm on appliances (template_id)
-             where pool_id is null and state in ('requested', 'cloning', 'starting', 'preparing', 'ready')",
+        "create index appliances_warm on appliances (template_id, state, user_group_id, unconfigured, group_name)
+             where pool_id is null and state in ('requested', 'cloning', 'starting', 'preparing', 'ready', 'killing')",
         "create index appliances_warm_failed on appliances (template_id, failed_at) where pool_id is null and failed_at is not null",
         "create index appliances_leased on appliances (leased_until, id)
              where leased_until is not null and held_until is null and state not in ('killing', 'failed', 'gone')",

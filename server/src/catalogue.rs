@@ -59,8 +59,8 @@ fn group(name: &str, group: &GroupConfig, pattern: TemplatePattern) -> Group {
         default_lease: group.default_lease.0,
         max_lease: group.max_lease.0,
         reminders: group.lease_reminders.iter().map(|before| before.0).collect(),
-        warm_count: group.warm,
         quarantine_failures: group.quarantine_failures.value,
+        proof_limit: group.proof_limit.0,
         endpoints: group.endpoints.iter().map(endpoint).collect(),
         probes: probes.collect(),
     }

@@ -6,6 +6,7 @@ pub(crate) mod job;
 pub(crate) mod other;
 pub(crate) mod pool;
 pub(crate) mod session;
+pub(crate) mod shepherd;
 pub(crate) mod task;
 pub(crate) mod worker;
 pub(crate) mod workflow;
@@ -97,6 +98,9 @@ pub(crate) enum Command {
     /// See the product lines.
     #[command(subcommand)]
     Group(other::Group),
+    /// See and set how many appliances are kept warm.
+    #[command(subcommand)]
+    Shepherd(shepherd::Shepherd),
     /// See and manage the nodes that run steps against providers (staff).
     #[command(subcommand)]
     Worker(worker::Worker),
@@ -133,6 +137,7 @@ impl Command {
             Self::Provider(_) | Self::Workflow(workflow::Workflow::Ping(_)) => "provider",
             Self::Template(_) => "template",
             Self::Group(_) => "group",
+            Self::Shepherd(_) => "shepherd",
             Self::Worker(_) => "worker",
             Self::Task(_) => "task",
             Self::Workflow(_) => "workflow",

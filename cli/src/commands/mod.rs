@@ -10,6 +10,7 @@ mod logout;
 mod page;
 mod pool;
 mod provider;
+mod shepherd;
 mod status;
 mod task;
 mod template;
@@ -21,7 +22,8 @@ mod workflow;
 
 use crate::{
     args::{
-        Cli, Command, appliance::Appliance, other, pool::Pool, session, task::Task, worker::Worker, workflow::Workflow,
+        Cli, Command, appliance::Appliance, other, pool::Pool, session, shepherd::Shepherd, task::Task, worker::Worker,
+        workflow::Workflow,
     },
     context::Context,
     failure::Failure,
@@ -53,6 +55,9 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Template(other::Template::List(args)) => template::list::run(&context, args).await,
         Command::Group(other::Group::List) => group::list::run(&context).await,
         Command::Group(other::Group::Get(args)) => group::get::run(&context, args).await,
+        Command::Shepherd(Shepherd::List(args)) => shepherd::list::run(&context, args).await,
+        Command::Shepherd(Shepherd::Set(args)) => shepherd::set::run(&context, args).await,
+        Command::Shepherd(Shepherd::Plan(args)) => shepherd::plan::run(&context, args).await,
         Command::Worker(Worker::List(args)) => worker::list::run(&context, args).await,
         Command::Worker(Worker::Get(args)) => worker::get::run(&context, args).await,
         Command::Worker(Worker::Drain(args)) => worker::drain::run(&context, args).await,

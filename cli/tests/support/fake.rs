@@ -2,6 +2,7 @@
 
 mod fleet;
 mod job;
+mod shepherd;
 
 use std::{
     collections::HashMap,
@@ -25,6 +26,7 @@ use sprout_client::proto::{
         self, Provider,
         provider_service_server::{ProviderService, ProviderServiceServer},
     },
+    shepherd::shepherd_service_server::ShepherdServiceServer,
     task::task_service_server::TaskServiceServer,
     user::{
         self, User,
@@ -68,6 +70,7 @@ impl Fake {
             .add_service(TaskServiceServer::new(self.clone()))
             .add_service(WorkerServiceServer::new(self.clone()))
             .add_service(WorkflowServiceServer::new(self.clone()))
+            .add_service(ShepherdServiceServer::new(self.clone()))
             .add_service(EventServiceServer::new(self))
             .serve_with_incoming(TcpListenerStream::new(listener))
             .await

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -12,8 +12,10 @@ use sprout_domain::{
     ApplianceId, Catalogue,
     group::{Group, TemplatePattern},
     provider::{ProviderSettings, ProviderSpec},
+    shepherd::{Flock, Shepherd},
     user::{Role, User},
 };
+use sprout_store::SeaStore;
 use tokio::{
     runtime::{Builder, Runtime},
     task::JoinSet,
@@ -120,6 +122,7 @@ async fn live(outside: &Runtime, opened: &Opened, plan: &Plan) -> Result<Report>
     let first = providers.values().next().cloned().context("no provider")?;
     plan.orders.iter().for_each(|(call, mishap)| first.order(call, *mishap));
     let user = world.beside(new_user(opened))?;
+    world.beside(keep_warm(&opened.store, if plan.storm { 2 } else { 0 }))?;
     let ground = Arc::new(Ground {
         world: world.clone(),
         network: Network::default(),
@@ -202,15 +205,7 @@ async fn quiet(ground: &Ground) -> Result<()> {
 
 /// Has everything killed: first nothing is kept warm any more, then whatever is there.
 async fn clear(ground: &Ground, user: &User) -> Result<()> {
-    let nothing_warm = {
-        let mut catalogue = ground.catalogue.lock().unwrap_or_else(PoisonError::into_inner);
-        catalogue.groups.values_mut().for_each(|group| group.warm_count = 0);
-        catalogue.clone()
-    };
-    for (_, app) in ground.all_servers() {
-        // One that dies of it reads the new one when it is back.
-        let _ = app.set_catalogue(nothing_warm.clone()).await;
-    }
+    ground.world.beside(keep_warm(&ground.store, 0))?;
     let there = "select id from appliances where state <> 'gone'";
     for id in ground.world.beside(ground.watch.column::<i64>(there))? {
         let killed = call(ground, |app| async move { app.kill_appliance(user, ApplianceId(id)).await }).await;
@@ -229,8 +224,17 @@ async fn new_user(opened: &Opened) -> Result<User> {
     Ok(user)
 }
 
+/// Has so many of the group kept warm that is.
+async fn keep_warm(store: &SeaStore, count: u32) -> Result<()> {
+    let (group, flock) = ("warm".into(), Flock::Everyone);
+    let shepherd = Shepherd { group, flock, preconfigured: count, unconfigured: 0, demand: None };
+    let mut tx = store.write().await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    tx.set_shepherd(&shepherd).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    tx.commit().await.map_err(|error| anyhow::anyhow!("{error:?}"))
+}
+
 fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
-    let group = |name: &str, warm_count| -> Result<_> {
+    let group = |name: &str| -> Result<_> {
         let pattern = TemplatePattern::new(&format!("{name}-(?<version>.*)"))?;
         let group = Group {
             name: name.into(),
@@ -238,8 +242,12 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
             default_lease: Duration::from_secs(3600),
             max_lease: Duration::from_secs(7200),
             reminders: vec![Duration::from_secs(600)],
-            warm_count,
             quarantine_failures: 3,
+            proof_limit: if storm {
+                Duration::from_secs(world.number(1..120).into())
+            } else {
+                Duration::from_secs(3600)
+            },
             endpoints: Vec::new(),
             probes: Vec::new(),
         };
@@ -267,7 +275,7 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
         (spec.key.clone(), spec)
     };
     Ok(Catalogue {
-        groups: [group("cold", 0)?, group("warm", if storm { 2 } else { 0 })?].into(),
+        groups: [group("cold")?, group("warm")?].into(),
         providers: keys.iter().map(provider).collect(),
         ..Catalogue::default()
     })

@@ -22,7 +22,7 @@ impl GroupService for GroupApi {
         &self,
         _: Request<proto::ListGroupsRequest>,
     ) -> Result<Response<proto::ListGroupsResponse>, Status> {
-        let groups = self.app.groups().into_iter().map(|group| Wire(group).into()).collect();
+        let groups = self.app.groups().await.map_err(status)?.into_iter().map(|group| Wire(group).into()).collect();
         Ok(Response::new(proto::ListGroupsResponse { groups }))
     }
 
@@ -31,7 +31,7 @@ impl GroupService for GroupApi {
         request: Request<proto::GetGroupRequest>,
     ) -> Result<Response<proto::GetGroupResponse>, Status> {
         let name = text("name", request.into_inner().name).map_err(status)?;
-        let group = self.app.group(&name.as_str().into()).map_err(status)?;
+        let group = self.app.group(&name.as_str().into()).await.map_err(status)?;
         Ok(Response::new(proto::GetGroupResponse { group: Some(Wire(group).into()) }))
     }
 }

@@ -119,7 +119,9 @@ pub async fn api(
         .add_service(audit::AuditServiceServer::new(AuditApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(cleanup::CleanupServiceServer::new(CleanupApi).max_decoding_message_size(MAX_REQUEST))
         .add_service(job::JobServiceServer::new(JobApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
-        .add_service(shepherd::ShepherdServiceServer::new(ShepherdApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(
+            shepherd::ShepherdServiceServer::new(ShepherdApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+        )
         .add_service(usage::UsageServiceServer::new(UsageApi).max_decoding_message_size(MAX_REQUEST))
         .add_service(user_group::UserGroupServiceServer::new(UserGroupApi).max_decoding_message_size(MAX_REQUEST))
         .add_service(

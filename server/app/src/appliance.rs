@@ -1,7 +1,7 @@
 //! Single appliances: finding, listing, killing, and making new ones.
 
 use sprout_domain::{
-    ApplianceId, Error, PoolId, Reason, Result, UserId, WorkflowId,
+    ApplianceId, Error, PoolId, Reason, Result, UserGroupId, UserId, WorkflowId,
     appliance::{Appliance, ApplianceState},
     event::EventKind,
     template::Template,
@@ -75,6 +75,8 @@ pub(crate) struct For {
     pub(crate) owner: Option<UserId>,
     pub(crate) memory_mib: Option<u32>,
     pub(crate) cpus: Option<u32>,
+    /// The user group whose stock it is.
+    pub(crate) user_group: Option<UserGroupId>,
 }
 
 /// Inserts one appliance per template given, each with the workflow that deploys it. Returns them in the same order.
@@ -92,6 +94,7 @@ pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Res
             pool_id: to.pool,
             memory_mib: to.memory_mib,
             cpus: to.cpus,
+            user_group_id: to.user_group,
         })
         .collect();
     let appliances = work.tx.insert_appliances(new).await?;

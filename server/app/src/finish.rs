@@ -190,6 +190,9 @@ async fn succeed(work: &mut Work, task: &Task) -> Result<()> {
     end_workflows(work, &[Ended::succeeded(task.workflow_id)]).await?;
     // A slot may be free, and a later workflow of the subject may be waiting.
     work.wake(Topic::Tasks);
+    if matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill) {
+        work.wake(Topic::Warm);
+    }
     unblock(work, std::slice::from_ref(&task.subject)).await
 }
 
@@ -351,8 +354,13 @@ async fn deployment_failed(
         if again.is_empty() {
             give_up(work, &mut pool, error).await?;
         } else {
-            let wanted =
-                For { pool: Some(pool.id), owner: Some(pool.owner_id), memory_mib: pool.memory_mib, cpus: pool.cpus };
+            let wanted = For {
+                pool: Some(pool.id),
+                owner: Some(pool.owner_id),
+                memory_mib: pool.memory_mib,
+                cpus: pool.cpus,
+                user_group: None,
+            };
             deploy(work, again.into_iter().map(|template| (template, wanted)).collect()).await?;
         }
     }

@@ -20,6 +20,7 @@ mod pool;
 pub mod ports;
 mod provider;
 mod request;
+mod shepherd;
 mod stall;
 mod task;
 mod task_list;
@@ -50,6 +51,7 @@ pub use self::{
     lease::Extension,
     pool::{PoolStream, PoolView},
     request::RequestedPool,
+    shepherd::{Counted, PlannedShepherd, ShepherdView, WantedShepherd},
     task::{Assignment, Outcome, TaskKey},
     user::SignedIn,
     user_group::UserGroupUpdate,

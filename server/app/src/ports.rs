@@ -8,6 +8,7 @@ mod job;
 mod join;
 mod lease;
 mod quota;
+mod shepherd;
 mod task;
 mod task_list;
 mod user_group;
@@ -18,7 +19,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sprout_domain::{
-    ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserId, Visible, WorkerId,
+    ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId, UserId, Visible, WorkerId,
     appliance::{Appliance, ApplianceState, PowerState},
     event::{Event, NewEvent},
     group::Endpoint,
@@ -38,6 +39,7 @@ pub use self::{
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     lease::{Hold, LeaseRows},
     quota::{QuotaAndUse, QuotaRows},
+    shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     user_group::{Sight, UserGroupChange, UserGroupRows},
@@ -81,6 +83,7 @@ pub trait Tx:
     + JobRows
     + JoinRows
     + AuditRows
+    + ShepherdRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;
@@ -213,6 +216,8 @@ pub struct NewAppliance {
     pub memory_mib: Option<u32>,
     /// As in [`Appliance`].
     pub cpus: Option<u32>,
+    /// As in [`Appliance`].
+    pub user_group_id: Option<UserGroupId>,
 }
 
 /// What of an appliance changes together. Fields that are `None` stay.
@@ -306,12 +311,6 @@ pub trait ApplianceRows: Send {
 
     /// Sets status lines, each its own, in one statement; appliances being killed or gone keep theirs.
     async fn set_statuses(&mut self, statuses: &[(ApplianceId, String)]) -> Result<()>;
-
-    /// Warm appliances, ready or on their way, per template.
-    async fn warm_counts(&mut self, templates: &[TemplateId]) -> Result<BTreeMap<TemplateId, u32>>;
-
-    /// Whether a warm (unowned) appliance of one of these templates failed after `since`.
-    async fn warm_failed_since(&mut self, templates: &[TemplateId], since: Timestamp) -> Result<bool>;
 }
 
 /// Providers.

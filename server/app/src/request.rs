@@ -324,7 +324,13 @@ async fn deploy_missing(work: &mut Work, plans: &[Plan], pools: &[Pool]) -> Resu
     let mut room = work.tx.room(&keys.into_iter().collect::<Vec<_>>()).await?;
     let mut wanted = Vec::new();
     for (plan, pool) in cold() {
-        let to = For { pool: Some(pool.id), owner: Some(pool.owner_id), memory_mib: pool.memory_mib, cpus: pool.cpus };
+        let to = For {
+            pool: Some(pool.id),
+            owner: Some(pool.owner_id),
+            memory_mib: pool.memory_mib,
+            cpus: pool.cpus,
+            user_group: None,
+        };
         let placed = placement::place(plan.missing(), (pool.memory_mib, pool.cpus), &plan.templates, &mut room, &[]);
         wanted.extend(placed.into_iter().map(|template| (template.clone(), to)));
     }

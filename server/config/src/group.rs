@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_saphyr::{Location, Spanned};
 
 use crate::{Config, Mistakes, Time};
@@ -22,12 +22,15 @@ pub struct GroupConfig {
     /// How long before its end the holder of a lease is told so; default 1h and 10m.
     #[serde(default = "lease_reminders")]
     pub lease_reminders: Vec<Time>,
-    /// Appliances of the newest template to keep warm; default 0.
-    #[serde(default)]
-    pub warm: u32,
     /// Deployments of one template that may fail one after the other before that is quarantined; default 3.
     #[serde(default = "quarantine_failures")]
     pub quarantine_failures: Spanned<u32>,
+    /// A warm appliance that proved ready longer ago proves it again before it is handed out; default 1h.
+    #[serde(default = "proof_limit")]
+    pub proof_limit: Time,
+    /// Not here any more: says where.
+    #[serde(default)]
+    warm: Option<Moved>,
     /// Services its appliances offer, by name.
     #[serde(default)]
     pub endpoints: BTreeMap<String, EndpointConfig>,
@@ -80,6 +83,18 @@ pub struct HttpConfig {
     pub tls: bool,
 }
 
+/// What is kept warm was configured here once.
+#[derive(Debug, Clone, Copy)]
+struct Moved;
+
+impl<'de> Deserialize<'de> for Moved {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        let message = "how many are kept warm is not configured here any more; remove this, and keep appliances warm with \
+                       `sproutctl shepherd set GROUP --preconfigured N`";
+        Err(de::Error::custom(message))
+    }
+}
+
 /// A check without settings: `{}`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,6 +125,10 @@ fn lease_reminders() -> Vec<Time> {
 
 fn quarantine_failures() -> Spanned<u32> {
     Spanned::new(3, Location::UNKNOWN, Location::UNKNOWN)
+}
+
+fn proof_limit() -> Time {
+    Time::seconds(60 * 60)
 }
 
 fn deadline() -> Time {
@@ -148,6 +167,12 @@ impl GroupConfig {
                 &path,
                 "a group's name has 1 to 64 letters, digits and ._-",
             );
+        }
+        // Read only to be refused.
+        let _ = self.warm;
+        if self.proof_limit.0.is_zero() {
+            let message = "a proof must be good for some time; use 1h";
+            config.mistake(mistakes, &format!("{path}.proof_limit"), message);
         }
         if self.default_lease.0.is_zero() {
             config.mistake(mistakes, &format!("{path}.default_lease"), "a lease must have a length; use 60m");

@@ -20,10 +20,10 @@ pub struct Group {
     pub max_lease: Duration,
     /// How long before its end the holder of a lease is told so, the earliest first.
     pub reminders: Vec<Duration>,
-    /// Appliances of the newest template to keep warm.
-    pub warm_count: u32,
     /// Deployments of one of its templates that may fail one after the other before that is quarantined; never 0.
     pub quarantine_failures: u32,
+    /// A warm appliance that proved ready longer ago proves it again before it is handed out.
+    pub proof_limit: Duration,
     /// Services its appliances offer.
     pub endpoints: Vec<EndpointSpec>,
     /// What an appliance must pass to be ready.

@@ -75,8 +75,8 @@ mod tests {
             default_lease: Duration::from_secs(3600),
             max_lease: Duration::from_secs(86_400),
             reminders: vec![],
-            warm_count: 0,
             quarantine_failures: 3,
+            proof_limit: Duration::from_secs(3600),
             endpoints: vec![],
             probes: vec![],
         }

@@ -3,6 +3,7 @@
 pub mod appliance;
 pub mod audit;
 pub mod catalogue;
+pub mod demand;
 pub mod dispatch;
 pub mod error;
 pub mod event;
@@ -16,6 +17,7 @@ pub mod provider;
 pub mod quota;
 pub mod room;
 pub mod secret;
+pub mod shepherd;
 pub mod template;
 pub mod turn;
 pub mod user;

@@ -14,7 +14,7 @@ use sprout_domain::{
 };
 
 use crate::{
-    convert::{Named, count, limit, optional_count, variant},
+    convert::{Named, limit, optional_count, variant},
     entities::{appliance::Model, appliance_endpoint},
     tx::{Clauses, SeaTx},
 };
@@ -201,11 +201,12 @@ impl ApplianceRows for SeaTx {
                 self.time(self.now),
                 room_memory_mib.into(),
                 room_cpus.into(),
+                new.user_group_id.map(|id| id.0).into(),
             ]
         };
         let target = "appliances (name, state, power, provider, group_name, template_id, template, version, build_date, pool_id, \
                       clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at, unconfigured, template_type, \
-                      changed_at, room_memory_mib, room_cpus)";
+                      changed_at, room_memory_mib, room_cpus, user_group_id)";
         let rows = appliances.into_iter().map(row).collect();
         let mut inserted: Vec<Row> = self.insert_returning(target, rows, &format!("returning *, {NAMES}")).await?;
         inserted.sort_by_key(|row| row.appliance.id); // numbers are given in the order of the values
@@ -418,39 +419,5 @@ impl ApplianceRows for SeaTx {
         let texts = self.texts(statuses.iter().map(|(_, status)| status.as_str()));
         self.run(&sql, [numbers, texts, self.time(self.now)]).await?;
         Ok(())
-    }
-
-    async fn warm_counts(&mut self, templates: &[TemplateId]) -> Result<BTreeMap<TemplateId, u32>> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            template_id: i64,
-            number: i64,
-        }
-        let sql = format!(
-            "select template_id, count(*) as number from appliances
-             where pool_id is null and state in ('requested', 'cloning', 'starting', 'preparing', 'ready') and template_id {}
-             group by template_id",
-            self.among(1)
-        );
-        let rows: Vec<Row> = self.rows(&sql, [self.numbers(templates.iter().map(|id| id.0))]).await?;
-        let mut counts: BTreeMap<_, _> = templates.iter().map(|id| (*id, 0)).collect();
-        for row in rows {
-            counts.insert(TemplateId(row.template_id), count(row.number)?);
-        }
-        Ok(counts)
-    }
-
-    async fn warm_failed_since(&mut self, templates: &[TemplateId], since: Timestamp) -> Result<bool> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            #[allow(dead_code, reason = "whether there is a row is the answer")]
-            id: i64,
-        }
-        let sql = format!(
-            "select id from appliances where pool_id is null and failed_at is not null and failed_at > $1 and template_id {} limit 1",
-            self.among(2)
-        );
-        let values = [self.time(since), self.numbers(templates.iter().map(|id| id.0))];
-        Ok(self.row::<Row>(&sql, values).await?.is_some())
     }
 }

@@ -20,6 +20,7 @@ mod provider;
 mod pulse;
 mod quota;
 mod room;
+mod shepherd;
 mod simulation;
 mod task;
 mod task_list;

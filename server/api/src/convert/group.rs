@@ -5,17 +5,18 @@ use sprout_proto::group::{self as proto, probe::Check};
 
 use super::{Wire, span};
 
-impl From<Wire<Group>> for proto::Group {
-    fn from(Wire(group): Wire<Group>) -> Self {
+/// A group with how many appliances of it are kept warm.
+impl From<Wire<(Group, u32)>> for proto::Group {
+    fn from(Wire((group, warm_count)): Wire<(Group, u32)>) -> Self {
         Self {
             name: group.name.0,
             template_pattern: group.pattern.as_str().to_owned(),
             default_lease: Some(span(group.default_lease)),
             max_lease: Some(span(group.max_lease)),
-            warm_count: group.warm_count,
+            warm_count,
             endpoints: group.endpoints.into_iter().map(|endpoint| Wire(endpoint).into()).collect(),
             probes: group.probes.into_iter().map(|probe| Wire(probe).into()).collect(),
-            proof_limit: None,
+            proof_limit: Some(span(group.proof_limit)),
             reminders: Vec::new(),
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod join;
 pub(crate) mod lease;
 mod pool;
 mod provider;
+mod shepherd;
 mod task;
 mod template;
 pub(crate) mod user;

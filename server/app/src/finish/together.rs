@@ -8,7 +8,7 @@ use sprout_domain::{
     appliance::{Appliance, ApplianceState},
     event::EventKind,
     pool::Pool,
-    workflow::{StepError, StepErrorReason, StepKind, StepOutput, Subject, Task, TaskState},
+    workflow::{StepError, StepErrorReason, StepKind, StepOutput, Subject, Task, TaskState, WorkflowKind},
 };
 
 use super::{Finished, effect, is_current, next_step};
@@ -124,6 +124,9 @@ async fn succeeded(work: &mut Work, done: &[(&Task, &StepOutput)]) -> Result<()>
     // The next steps; or slots that became free, and what waited for them. After pings there is neither.
     if tasks().any(|task| task.step != StepKind::Ping) {
         work.wake(Topic::Tasks);
+    }
+    if ended.iter().any(|task| matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill)) {
+        work.wake(Topic::Warm);
     }
     Ok(())
 }

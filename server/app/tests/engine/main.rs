@@ -12,6 +12,7 @@ mod pool;
 mod request;
 mod task;
 mod together;
+mod warm;
 mod worker;
 mod workflow;
 mod world;

@@ -55,9 +55,12 @@ impl LogStore for NoLogs {
 
 impl World {
     pub(crate) async fn new(database: TestDatabase) -> anyhow::Result<Self> {
-        let logs = Arc::new(NoLogs(watch::Sender::new(0)));
-        let ports = Ports { store: database.store(), bus: Arc::new(LocalBus::default()), logs };
-        let app = App::new(ports, catalogue()?).await?;
+        Self::with_providers(database, &[("lab", 100)]).await
+    }
+
+    /// As [`Self::new`], with these providers and so many slots on each; "lab" is among them, and the only one with a template.
+    pub(crate) async fn with_providers(database: TestDatabase, providers: &[(&str, u32)]) -> anyhow::Result<Self> {
+        let app = server(&database, catalogue(providers)?).await?;
         let user = app.create_user("ann", Secret::new("correct horse"), Role::User).await?;
         app.create_user_group(&user, "testers", vec!["ann".to_owned()], vec!["lab".into()]).await?;
         let found = FoundTemplate {
@@ -89,6 +92,7 @@ impl World {
             pool_id: None,
             memory_mib: None,
             cpus: None,
+            user_group_id: None,
         };
         let made = tx.insert_appliances((0..count).map(new).collect()).await?;
         let ids: Vec<_> = made.iter().map(|appliance| appliance.id).collect();
@@ -98,6 +102,11 @@ impl World {
         )
         .await?;
         tx.commit().await
+    }
+
+    /// Another server on the same database.
+    pub(crate) async fn another_server(&self) -> anyhow::Result<Arc<App>> {
+        server(&self.database, (*self.app.catalogue()).clone()).await
     }
 
     pub(crate) async fn pool(&self, id: PoolId) -> Result<PoolView> {
@@ -187,22 +196,28 @@ pub(crate) fn badly(reason: StepErrorReason) -> Outcome {
     Err(StepError { reason, message: "as the test wants".to_owned() })
 }
 
-fn catalogue() -> anyhow::Result<Catalogue> {
+async fn server(database: &TestDatabase, catalogue: Catalogue) -> anyhow::Result<Arc<App>> {
+    let logs = Arc::new(NoLogs(watch::Sender::new(0)));
+    let ports = Ports { store: database.store(), bus: Arc::new(LocalBus::default()), logs };
+    Ok(App::new(ports, catalogue).await?)
+}
+
+fn catalogue(providers: &[(&str, u32)]) -> anyhow::Result<Catalogue> {
     let group = Group {
         name: "app".into(),
         pattern: TemplatePattern::new("app-(?<version>.*)")?,
         default_lease: Duration::from_secs(3600),
         max_lease: Duration::from_secs(7200),
         reminders: vec![Duration::from_secs(600)],
-        warm_count: 0,
         quarantine_failures: 3,
+        proof_limit: Duration::from_secs(3600),
         endpoints: Vec::new(),
         probes: Vec::new(),
     };
-    let provider = ProviderSpec {
-        key: "lab".into(),
-        name: "lab".to_owned(),
-        provisioning_limit: 100,
+    let provider = |(key, slots): &(&str, u32)| ProviderSpec {
+        key: (*key).into(),
+        name: (*key).to_owned(),
+        provisioning_limit: *slots,
         appliance_limit: None,
         memory_limit_mib: None,
         cpu_limit: None,
@@ -217,7 +232,7 @@ fn catalogue() -> anyhow::Result<Catalogue> {
     };
     Ok(Catalogue {
         groups: [(group.name.clone(), group)].into(),
-        providers: [(provider.key.clone(), provider)].into(),
+        providers: providers.iter().map(|each| (each.0.into(), provider(each))).collect(),
         ..Catalogue::default()
     })
 }

@@ -1,21 +1,15 @@
-//! Warm appliances: granted once each, the longest ready first, and counted.
+//! Warm appliances: granted once each, the longest ready first.
 
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use sprout_app::ports::TemplateFilter;
-use sprout_domain::{TemplateId, appliance::ApplianceState, lease};
+use sprout_domain::{TemplateId, appliance::ApplianceState};
 use sprout_test_support::{database::TestDatabase, on_each_database};
 
 use crate::world::{World, found, to};
 
-on_each_database!(
-    twenty_want_ten,
-    the_longest_ready_first,
-    only_what_is_ready_and_plain,
-    warm_ones_are_counted,
-    failed_warm_ones_are_remembered,
-);
+on_each_database!(twenty_want_ten, the_longest_ready_first, only_what_is_ready_and_plain,);
 
 async fn twenty_want_ten(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
@@ -84,33 +78,5 @@ async fn only_what_is_ready_and_plain(db: TestDatabase) -> anyhow::Result<()> {
     assert!(World::grant(&mut tx, pool, &[world.template.id], 9).await?.is_empty());
     assert!(World::grant(&mut tx, pool, &[], 9).await?.is_empty());
     assert!(World::grant(&mut tx, pool, &[TemplateId(99)], 9).await?.is_empty());
-    Ok(())
-}
-
-async fn warm_ones_are_counted(db: TestDatabase) -> anyhow::Result<()> {
-    let world = World::new(db).await?;
-    let mut tx = world.write().await?;
-    let pool = world.pool(&mut tx, "r").await?.id;
-    let made = world.appliances(&mut tx, 4, ApplianceState::Ready).await?;
-    tx.change_appliances(&[made[0].id], &to(ApplianceState::Cloning)).await?;
-    tx.change_appliances(&[made[1].id], &to(ApplianceState::Failed)).await?;
-    World::grant(&mut tx, pool, &[world.template.id], 1).await?;
-    let counts = tx.warm_counts(&[world.template.id, TemplateId(99)]).await?;
-    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(world.template.id, 2), (TemplateId(99), 0)]);
-    Ok(())
-}
-
-async fn failed_warm_ones_are_remembered(db: TestDatabase) -> anyhow::Result<()> {
-    let world = World::new(db).await?;
-    let mut tx = world.write().await?;
-    let made = world.appliances(&mut tx, 1, ApplianceState::Cloning).await?;
-    let (now, of) = (tx.now(), [world.template.id]);
-    let earlier = lease::begin(now, std::time::Duration::from_micros(1));
-    assert!(!tx.warm_failed_since(&of, earlier).await?);
-    tx.change_appliances(&[made[0].id], &to(ApplianceState::Failed)).await?;
-    tx.change_appliances(&[made[0].id], &to(ApplianceState::Killing)).await?;
-    assert!(tx.warm_failed_since(&of, earlier).await?);
-    assert!(!tx.warm_failed_since(&of, now).await?);
-    assert!(!tx.warm_failed_since(&[TemplateId(99)], earlier).await?);
     Ok(())
 }

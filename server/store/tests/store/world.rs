@@ -99,6 +99,7 @@ impl World {
             pool_id: None,
             memory_mib: None,
             cpus: None,
+            user_group_id: None,
         }
     }
 

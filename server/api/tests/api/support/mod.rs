@@ -197,8 +197,8 @@ fn catalogue() -> Catalogue {
         default_lease: Duration::from_secs(3600),
         max_lease: Duration::from_secs(86_400),
         reminders: vec![Duration::from_secs(600)],
-        warm_count: 0,
         quarantine_failures: 3,
+        proof_limit: Duration::from_secs(3600),
         endpoints: vec![EndpointSpec { name: "web".to_owned(), port: 80, scheme: Some("http".to_owned()) }],
         probes: vec![Probe {
             endpoint: "web".to_owned(),
