@@ -16,6 +16,7 @@ pub mod pool;
 pub mod provider;
 pub mod quota;
 pub mod room;
+pub mod queue;
 pub mod secret;
 pub mod shepherd;
 pub mod template;
