@@ -75,7 +75,7 @@ fn code(reason: Reason) -> Code {
         | Reason::JoinTokenExpired
         | Reason::JoinTokenUsed
         | Reason::CertificateRequired => Code::Unauthenticated,
-        Reason::NotAllowed => Code::PermissionDenied,
+        Reason::NotAllowed | Reason::OverrideNotAllowed => Code::PermissionDenied,
         Reason::HoldLimit => Code::ResourceExhausted,
         Reason::QuotaExceeded => Code::ResourceExhausted,
         Reason::WatchTooOld => Code::OutOfRange,

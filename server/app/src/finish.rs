@@ -9,7 +9,7 @@ mod together;
 use std::time::Duration;
 
 use sprout_domain::{
-    ApplianceId, Error, Result, WorkerId,
+    ApplianceId, Catalogue, Error, Result, WorkerId,
     appliance::{Appliance, ApplianceEvent, ApplianceState, PowerState},
     event::EventKind,
     pool::{Pool, PoolEvent, PoolState, failures_tolerated},
@@ -22,13 +22,12 @@ use sprout_domain::{
 
 use crate::{
     App, Outcome, TaskKey,
-    appliance::{For, deploy},
     kill::{kill_appliances, settle_pools},
-    pool::{advance_pool, place},
-    ports::{ApplianceBy, ApplianceChange, Ended, PoolChange, TaskChange, TemplateFilter, Topic},
+    pool::advance_pool,
+    ports::{ApplianceBy, ApplianceChange, Ended, PoolChange, TaskChange, Topic, WaitingPool},
     provider::provider_failed,
+    queue::{Round, wait_again},
     task::{appliance_of, emit_step},
-    visibility::visible_to_owner,
     work::{Work, repeated},
     worker::unblock,
     workflow::end_workflows,
@@ -125,7 +124,7 @@ impl App {
         }
         match outcome {
             Ok(output) => succeeded(work, task, appliance, pool.as_mut(), output).await,
-            Err(error) => failed(work, task, appliance, pool, error).await,
+            Err(error) => failed(work, &self.catalogue(), task, appliance, pool, error).await,
         }
     }
 }
@@ -188,11 +187,12 @@ async fn succeed(work: &mut Work, task: &Task) -> Result<()> {
         return Ok(());
     }
     end_workflows(work, &[Ended::succeeded(task.workflow_id)]).await?;
-    // A slot may be free, and a later workflow of the subject may be waiting.
+    // A slot may be free, something warm may be ready, and a later workflow of the subject may be waiting.
     work.wake(Topic::Tasks);
     if matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill) {
         work.wake(Topic::Warm);
     }
+    work.wake(Topic::Queue);
     unblock(work, std::slice::from_ref(&task.subject)).await
 }
 
@@ -281,6 +281,7 @@ fn observed(output: StepOutput) -> ApplianceChange {
 
 async fn failed(
     work: &mut Work,
+    catalogue: &Catalogue,
     task: &Task,
     appliance: Appliance,
     pool: Option<Pool>,
@@ -317,7 +318,7 @@ async fn failed(
             work.tx.cancel_tasks(&[task.workflow_id]).await?;
             end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await?;
             if task.workflow == WorkflowKind::Deploy {
-                deployment_failed(work, task, appliance, pool, &error).await?;
+                deployment_failed(work, catalogue, task, appliance, pool, &error).await?;
             }
         }
     }
@@ -328,6 +329,7 @@ async fn failed(
 /// The compensation of a deployment: what there is of it is killed, and its pool gets another one, elsewhere if possible, or fails.
 async fn deployment_failed(
     work: &mut Work,
+    catalogue: &Catalogue,
     task: &Task,
     appliance: Appliance,
     pool: Option<Pool>,
@@ -346,39 +348,24 @@ async fn deployment_failed(
     work.emit_appliance(EventKind::ApplianceState, &broken, format!("{} failed: {}", broken.name, error.message));
     if let Some(mut pool) = pool.filter(|pool| matches!(pool.state, PoolState::Waiting | PoolState::Provisioning)) {
         work.tx.change_pools(&[pool.id], &PoolChange { add_failures: 1, ..PoolChange::default() }).await?;
-        let again = if pool.failure_count < failures_tolerated(pool.count) {
-            replacement(work, &pool, &broken, error).await?
+        let tolerated = pool.failure_count < failures_tolerated(pool.count);
+        if tolerated && may_succeed(work, catalogue, &pool, &broken, error).await? {
+            wait_again(work, &pool, &broken.provider, &error.message).await?;
         } else {
-            Vec::new()
-        };
-        if again.is_empty() {
             give_up(work, &mut pool, error).await?;
-        } else {
-            let wanted = For {
-                pool: Some(pool.id),
-                owner: Some(pool.owner_id),
-                memory_mib: pool.memory_mib,
-                cpus: pool.cpus,
-                user_group: None,
-            };
-            deploy(work, again.into_iter().map(|template| (template, wanted)).collect()).await?;
         }
     }
     kill_appliances(work, &[broken.id], &error.message).await
 }
 
-/// A template to try instead: alike, elsewhere if possible; not the same one again where that cannot help. None: there is nothing to try.
-async fn replacement(work: &mut Work, pool: &Pool, broken: &Appliance, error: &StepError) -> Result<Vec<Template>> {
-    let filter = TemplateFilter {
-        group: Some(pool.group.clone()),
-        provider: pool.provider.clone(),
-        version: Some(pool.version.clone()),
-        date: Some(pool.date),
-        with_gone: false,
-        usable_only: true,
-        visible: visible_to_owner(work.tx.as_mut(), pool.owner_id).await?,
-    };
-    let mut templates = work.tx.templates(&filter).await?;
+/// Whether there is something to try for the pool: the same again where that can help, else another template.
+async fn may_succeed(
+    work: &mut Work,
+    catalogue: &Catalogue,
+    pool: &Pool,
+    broken: &Appliance,
+    error: &StepError,
+) -> Result<bool> {
     let hopeless = matches!(
         error.reason,
         StepErrorReason::TemplateNotFound
@@ -386,15 +373,18 @@ async fn replacement(work: &mut Work, pool: &Pool, broken: &Appliance, error: &S
             | StepErrorReason::Unsupported
             | StepErrorReason::AccessDenied
     );
-    templates.retain(|t| !hopeless || t.id != broken.template_id);
-    place(work, 1, (pool.memory_mib, pool.cpus), &templates, std::slice::from_ref(&broken.provider)).await
+    let about = vec![WaitingPool { pool: pool.clone(), weight: 1 }];
+    let round = Round::about(work.tx.as_mut(), catalogue, about).await?;
+    let used = |template: &&Template| round.rooms.get(&template.provider).is_some_and(|room| !room.disabled);
+    Ok(round.candidates(pool).iter().any(|t| used(t) && !(hopeless && t.id == broken.template_id)))
 }
 
 /// The pool cannot be fulfilled: it fails, and what there is of it is killed.
 async fn give_up(work: &mut Work, pool: &mut Pool, error: &StepError) -> Result<()> {
     let status = format!("no appliance could be deployed: {}", error.message);
-    work.tx.change_pools(&[pool.id], &PoolChange { status: Some(status.clone()), ..PoolChange::default() }).await?;
-    pool.status.clone_from(&status);
+    let change = PoolChange { status: Some(status.clone()), stop_waiting: true, ..PoolChange::default() };
+    work.tx.change_pools(&[pool.id], &change).await?;
+    (pool.status, pool.waiting_count) = (status.clone(), 0);
     advance_pool(work, pool, PoolEvent::GaveUp, &format!("failed: {status}")).await?;
     let rest: Vec<_> = work.tx.appliances_of_pools(&[pool.id], false).await?.iter().map(|a| a.id).collect();
     kill_appliances(work, &rest, "its pool failed").await

@@ -31,6 +31,7 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
     mark_killed(work, &appliances, &live, &pools, why).await?;
     settle_pools(work, &mut pools).await?;
     work.wake(Topic::Tasks);
+    work.wake(Topic::Queue);
     work.wake(Topic::Cancels);
     work.wake(Topic::Leases);
     work.wake(Topic::Warm);
@@ -99,7 +100,7 @@ async fn mark_killed(
 }
 
 /// Brings pools (locked) to the state their appliances are in: ready when all that count are, ending when none of them counts any more, ended
-/// when none is left. A deployment that failed is replaced in the transaction that says so; an appliance that was killed by request is not, and
+/// when none is left, and not while it waits for more. A deployment that failed waits to be made up for in the transaction that says so; an appliance that was killed by request is not, and
 /// its pool does not wait for it.
 pub(crate) async fn settle_pools(work: &mut Work, pools: &mut BTreeMap<PoolId, Pool>) -> Result<()> {
     let ids: Vec<_> = pools.keys().copied().collect();
@@ -109,7 +110,7 @@ pub(crate) async fn settle_pools(work: &mut Work, pools: &mut BTreeMap<PoolId, P
     let left = work.tx.appliances_of_pools(&ids, false).await?;
     for pool in pools.values_mut() {
         let wanted: Vec<_> = left.iter().filter(|a| a.pool_id == Some(pool.id) && a.state.counts()).collect();
-        if !wanted.is_empty() && wanted.iter().all(|a| a.state == ApplianceState::Ready) {
+        if pool.waiting_count == 0 && !wanted.is_empty() && wanted.iter().all(|a| a.state == ApplianceState::Ready) {
             fulfil(work, pool).await?;
         }
     }
@@ -118,7 +119,7 @@ pub(crate) async fn settle_pools(work: &mut Work, pools: &mut BTreeMap<PoolId, P
         (PoolState::Ended, PoolEvent::Empty, "ended: nothing of it is left"),
     ] {
         let mut changed = Vec::new();
-        for pool in pools.values_mut() {
+        for pool in pools.values_mut().filter(|pool| pool.waiting_count == 0) {
             let mut mine = left.iter().filter(|a| a.pool_id == Some(pool.id)).peekable();
             let due = match what {
                 PoolState::Ended => mine.peek().is_none(),

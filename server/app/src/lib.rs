@@ -7,6 +7,7 @@ mod batch;
 mod bus;
 mod event;
 mod finish;
+mod grant;
 mod group;
 mod hold;
 mod job;
@@ -19,6 +20,7 @@ mod name;
 mod pool;
 pub mod ports;
 mod provider;
+mod queue;
 mod request;
 mod shepherd;
 mod stall;
@@ -29,6 +31,7 @@ mod token;
 mod user;
 mod user_group;
 mod visibility;
+mod wait;
 mod warm;
 mod work;
 mod worker;
@@ -50,6 +53,7 @@ pub use self::{
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
     lease::Extension,
     pool::{PoolStream, PoolView},
+    queue::Placed,
     request::RequestedPool,
     shepherd::{Counted, PlannedShepherd, ShepherdView, WantedShepherd},
     task::{Assignment, Outcome, TaskKey},
@@ -104,6 +108,7 @@ impl App {
         let mut work = self.work().await?;
         let specs: Vec<_> = catalogue.providers.values().cloned().collect();
         work.tx.sync_providers(&specs).await?;
+        work.wake(ports::Topic::Queue);
         work.commit().await?;
         set_release_names(catalogue.release_names.clone());
         *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);

@@ -7,9 +7,8 @@ use sprout_domain::{
     Error, PoolId, Reason, Result, Timestamp,
     appliance::{Appliance, ApplianceState},
     event::EventKind,
-    lease, placement,
+    lease,
     pool::{self, Pool, PoolEvent},
-    template::Template,
     user::{Role, User},
 };
 
@@ -18,6 +17,7 @@ use crate::{
     kill::{kill_appliances, settle_pools},
     lease::lease_of,
     ports::{EventFilter, Page, PoolChange, PoolFilter, Topic, Tx},
+    queue::stop_waiting,
     work::{Work, repeated},
 };
 
@@ -123,7 +123,8 @@ async fn end_pool(work: &mut Work, pool: &Pool, why: &str) -> Result<()> {
     let ids: Vec<_> = work.tx.appliances_of_pools(&[pool.id], false).await?.iter().map(|a| a.id).collect();
     kill_appliances(work, &ids, why).await?;
     // A replacement may have been added between the look and the lock; nothing can be added any more.
-    let locked = work.tx.lock_pools(&[pool.id]).await?;
+    let mut locked = work.tx.lock_pools(&[pool.id]).await?;
+    stop_waiting(work, &mut locked).await?;
     let late: Vec<_> = work.tx.appliances_of_pools(&[pool.id], false).await?.iter().map(|a| a.id).collect();
     if late.iter().any(|id| !ids.contains(id)) {
         kill_appliances(work, &late, why).await?;
@@ -144,19 +145,6 @@ pub(crate) async fn owned(tx: &mut dyn Tx, caller: &User, id: PoolId) -> Result<
 pub(crate) async fn view(tx: &mut dyn Tx, pool: Pool) -> Result<PoolView> {
     let appliances = tx.appliances_of_pools(&[pool.id], false).await?;
     Ok(PoolView { pool, appliances })
-}
-
-/// Chooses templates for `count` appliances with these overrides (MiB and CPUs).
-pub(crate) async fn place(
-    work: &mut Work,
-    count: u32,
-    overrides: (Option<u32>, Option<u32>),
-    templates: &[Template],
-    avoid: &[sprout_domain::ProviderKey],
-) -> Result<Vec<Template>> {
-    let keys: Vec<_> = templates.iter().map(|t| t.provider.clone()).collect();
-    let mut room = work.tx.room(&keys).await?;
-    Ok(placement::place(count, overrides, templates, &mut room, avoid).into_iter().cloned().collect())
 }
 
 /// The pool (locked) has all it wanted: it is ready, and its lease starts.

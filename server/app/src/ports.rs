@@ -7,6 +7,7 @@ mod audit;
 mod job;
 mod join;
 mod lease;
+mod queue;
 mod quota;
 mod shepherd;
 mod task;
@@ -38,6 +39,7 @@ pub use self::{
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     lease::{Hold, LeaseRows},
+    queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
@@ -77,6 +79,7 @@ pub trait Tx:
     + UserRows
     + UserGroupRows
     + QuotaRows
+    + QueueRows
     + WorkerRows
     + EventRows
     + LeadershipRows
@@ -164,6 +167,8 @@ pub struct PoolChange {
     pub status: Option<String>,
     /// Adds to the failed deployments.
     pub add_failures: u32,
+    /// It waits for nothing any more.
+    pub stop_waiting: bool,
 }
 
 /// Which pools to list.
@@ -300,8 +305,9 @@ pub trait ApplianceRows: Send {
     async fn appliances_of_pools(&mut self, pools: &[PoolId], with_gone: bool) -> Result<Vec<Appliance>>;
 
     /// Locks up to `count` warm appliances of these templates, longest ready first, until the transaction ends. Only ready and unowned ones, without
-    /// memory or CPU overrides; skips those another transaction has locked.
-    async fn take_warm(&mut self, templates: &[TemplateId], count: u64) -> Result<Vec<ApplianceId>>;
+    /// memory or CPU overrides; skips those another transaction has locked. With
+    /// `behind` none while a pool waits for appliances of the same kind: they are that one's.
+    async fn take_warm(&mut self, templates: &[TemplateId], count: u64, behind: bool) -> Result<Vec<ApplianceId>>;
 
     /// Binds ready, unowned appliances to pools by one conditional update; returns those bound, in order of id.
     async fn grant(&mut self, grants: &[Grant]) -> Result<Vec<Appliance>>;
@@ -463,11 +469,13 @@ pub enum Topic {
     Jobs,
     /// Nobody may be leading.
     Leadership,
+    /// Someone waits, or there may be room for someone who does.
+    Queue,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Tasks,
         Self::Cancels,
         Self::Workers,
@@ -476,6 +484,7 @@ impl Topic {
         Self::Warm,
         Self::Jobs,
         Self::Leadership,
+        Self::Queue,
     ];
 
     /// Name between replicas.
@@ -489,6 +498,7 @@ impl Topic {
             Self::Warm => "warm",
             Self::Jobs => "jobs",
             Self::Leadership => "leadership",
+            Self::Queue => "queue",
         }
     }
 }

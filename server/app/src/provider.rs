@@ -101,6 +101,7 @@ impl App {
         if changed > 0 {
             work.wake(Topic::Warm);
         }
+        work.wake(Topic::Queue);
         emit_checked(work, task, true, status);
         Ok(())
     }

@@ -1,24 +1,34 @@
-//! Requesting pools: warm appliances at once, workflows for the rest. Requests that arrive together share one transaction.
+//! Requesting pools: warm appliances at once, workflows for what there is room for; the rest waits. Requests that arrive together share one transaction.
 
-use std::{collections::BTreeSet, sync::Arc};
+mod check;
+mod templates;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sha2::{Digest as _, Sha256};
 use sprout_domain::{
-    ApplianceId, Catalogue, Error, PoolId, Reason, Result, UserId, Visible,
-    appliance::Appliance,
+    ApplianceId, Catalogue, Error, ProviderKey, Reason, Result, Timestamp, UserId, Visible,
     event::{EventKind, NewEvent},
-    lease, placement,
-    pool::{Pool, PoolEvent, PoolRequest, PoolState, Priority},
-    template::{BuildDate, Template},
-    user::User,
+    lease,
+    placement::choose,
+    pool::{Pool, PoolEvent, PoolRequest, PoolState, Priority, WAIT_LIMIT},
+    room::Room,
+    template::Template,
+    user::{Role, User},
 };
 
+use self::{check::check, templates::usable_templates};
 use crate::{
     App, Call, PoolView,
-    appliance::{For, deploy},
+    appliance::deploy,
     audit,
+    grant::{Wish, deal, grant, tell_granted},
     lease::lease_of,
-    ports::{Grant, NewPool, TemplateFilter, Topic},
+    ports::{Grant, NewPool, Topic},
+    queue::{TURN, alive_until, for_pool},
     visibility::Sights,
     work::{Work, tried},
 };
@@ -106,11 +116,48 @@ struct Plan {
     templates: Vec<Template>,
     /// Warm ones it gets.
     granted: Vec<ApplianceId>,
+    /// Templates of those that are deployed at once.
+    placed: Vec<Template>,
 }
 
 impl Plan {
     fn missing(&self) -> u32 {
-        self.new.count.saturating_sub(u32::try_from(self.granted.len()).unwrap_or(u32::MAX))
+        let got = self.granted.len() + self.placed.len();
+        self.new.count.saturating_sub(u32::try_from(got).unwrap_or(u32::MAX))
+    }
+
+    /// What it could have of what is warm.
+    fn wish(&self) -> Wish {
+        let templates = if self.new.is_plain() { self.templates.iter().map(|t| t.id).collect() } else { Vec::new() };
+        Wish { templates, count: self.new.count }
+    }
+
+    /// Takes room for what is missing, as far as there is any.
+    fn place(&mut self, rooms: &mut BTreeMap<ProviderKey, Room>) {
+        let overrides = (self.new.memory_mib, self.new.cpus);
+        let templates: Vec<_> = self.templates.iter().collect();
+        while self.missing() > 0 {
+            let Some(template) = choose(&templates, overrides, rooms, None) else { break };
+            if let Some(room) = rooms.get_mut(&template.provider) {
+                let need = room.need(overrides.0, overrides.1);
+                room.take(&need);
+            }
+            self.placed.push(template.clone());
+        }
+    }
+
+    /// What is complete from the start is inserted so; what has a part of what it wants does not merely wait.
+    fn begin(&mut self) {
+        self.new.waiting_count = self.missing();
+        let event = match (self.new.count, self.granted.len()) {
+            (0, _) => Some(PoolEvent::Empty),
+            (count, granted) if granted as u64 == u64::from(count) => Some(PoolEvent::Fulfilled),
+            (_, 0) => None,
+            _ => Some(PoolEvent::Dispatched),
+        };
+        if let Some(state) = event.and_then(|event| self.new.state.after(event)) {
+            self.new.state = state;
+        }
     }
 }
 
@@ -155,13 +202,19 @@ async fn plan(
         if answers[index].is_some() {
             continue;
         }
+        let now = work.tx.now();
         let alike = |plan: &&Plan| {
             let (_, other, _) = &asked[plan.index];
             visible[plan.index] == visible[index]
                 && (&other.group, &other.version, other.date, &other.provider)
                     == (&request.group, &request.version, request.date, &request.provider)
+                && (&other.provider_type, other.template_type, other.unconfigured)
+                    == (&request.provider_type, request.template_type, request.unconfigured)
         };
-        let lease = catalogue.group(&request.group).and_then(|group| lease::checked(request.lease, group));
+        let lease = catalogue
+            .group(&request.group)
+            .and_then(|group| lease::checked(request.lease, group))
+            .and_then(|lease| check(catalogue, caller, request, &visible[index]).map(|()| lease));
         let templates = match (&lease, plans.iter().find(alike)) {
             (Err(error), _) => Err(error.clone()),
             (Ok(_), Some(plan)) => Ok(plan.templates.clone()),
@@ -192,49 +245,50 @@ async fn plan(
             provider_type: request.provider_type.clone(),
             template_type: request.template_type,
             unconfigured: request.unconfigured,
-            priority: request.priority.unwrap_or(Priority::Interactive),
+            priority: request.priority.unwrap_or(if caller.role == Role::Bot {
+                Priority::Batch
+            } else {
+                Priority::Interactive
+            }),
             waiting_count: 0,
             keep_alive: request.keep_alive,
-            alive_until: None,
-            wait_until: None,
+            alive_until: alive_until(now, request.keep_alive),
+            wait_until: Some(lease::end(now, request.wait_limit.unwrap_or(WAIT_LIMIT))),
             state: PoolState::Waiting,
         };
-        plans.push(Plan { index, new, templates, granted: Vec::new() });
+        plans.push(Plan { index, new, templates, granted: Vec::new(), placed: Vec::new() });
     }
     Ok(plans)
 }
 
-/// Makes the pools: grants what is warm, in the order of the requests, and deploys the rest.
+/// Makes the pools: grants what is warm, in the order of the requests, deploys what there is room for, and lets the rest wait.
 async fn fill(work: &mut Work, mut plans: Vec<Plan>) -> Result<Vec<(usize, PoolView)>> {
     if plans.is_empty() {
         return Ok(Vec::new());
     }
-    take_warm(work, &mut plans).await?;
+    let wishes: Vec<_> = plans.iter().map(Plan::wish).collect();
+    for (plan, granted) in plans.iter_mut().zip(deal(work, &wishes, true).await?) {
+        plan.granted = granted;
+    }
+    place(work, &mut plans).await?;
     for plan in &mut plans {
-        // What is complete from the start is inserted so.
-        let complete = match plan.missing() {
-            _ if plan.new.count == 0 => Some(PoolEvent::Empty),
-            0 => Some(PoolEvent::Fulfilled),
-            _ => None,
-        };
-        if let Some(state) = complete.and_then(|event| plan.new.state.after(event)) {
-            plan.new.state = state;
-        }
+        plan.begin();
     }
     let pools = work.tx.insert_pools(plans.iter().map(|plan| plan.new.clone()).collect()).await?;
-    let mut appliances = grant(work, &plans, &pools).await?;
+    let grants = grants(&work.catalogue, work.tx.now(), &plans, &pools);
+    let mut appliances = grant(work, &grants).await?;
     for pool in &pools {
         tell_requested(work, pool);
     }
-    for appliance in &appliances {
-        let pool = appliance.pool_id.unwrap_or(PoolId(0));
-        let message = format!("{} was warm and is granted to pool {pool}", appliance.name);
-        work.emit_appliance(EventKind::ApplianceGranted, appliance, message);
-    }
+    tell_granted(work, &appliances);
     for pool in &pools {
-        tell_complete(work, pool);
+        tell_state(work, pool);
     }
-    appliances.extend(deploy_missing(work, &plans, &pools).await?);
+    let wanted = plans
+        .iter()
+        .zip(&pools)
+        .flat_map(|(plan, pool)| plan.placed.iter().map(|template| (template.clone(), for_pool(pool))));
+    appliances.extend(deploy(work, wanted.collect()).await?);
     appliances.sort_by_key(|appliance| appliance.id);
     let view = |(plan, pool): (&Plan, Pool)| {
         let mine = appliances.iter().filter(|a| a.pool_id == Some(pool.id)).cloned().collect();
@@ -243,52 +297,33 @@ async fn fill(work: &mut Work, mut plans: Vec<Plan>) -> Result<Vec<(usize, PoolV
     Ok(plans.iter().zip(pools).map(view).collect())
 }
 
-/// Takes warm appliances, and deals them out in the order of the requests.
-async fn take_warm(work: &mut Work, plans: &mut [Plan]) -> Result<()> {
-    let mut taken: Vec<ApplianceId> = Vec::new();
-    for first in 0..plans.len() {
-        let ids: Vec<_> = plans[first].templates.iter().map(|template| template.id).collect();
-        let alike = |plan: &Plan| plan.new.is_plain() && plan.templates.iter().map(|t| t.id).eq(ids.iter().copied());
-        // Once for all that can take the same.
-        if !plans[first].new.is_plain() || plans[..first].iter().any(alike) {
-            continue;
-        }
-        let wanted: u64 = plans[first..].iter().filter(|plan| alike(plan)).map(|plan| u64::from(plan.new.count)).sum();
-        if wanted == 0 {
-            continue;
-        }
-        // What this transaction has taken for others it would be given again.
-        let more = taken.len() as u64;
-        let mut warm = work.tx.take_warm(&ids, wanted + more).await?;
-        warm.retain(|id| !taken.contains(id));
-        let mut warm = warm.into_iter();
-        for plan in plans[first..].iter_mut().filter(|plan| alike(plan)) {
-            plan.granted = warm.by_ref().take(plan.new.count as usize).collect();
-            taken.extend(&plan.granted);
-        }
-    }
-    Ok(())
+fn grants(catalogue: &Catalogue, now: Timestamp, plans: &[Plan], pools: &[Pool]) -> Vec<Grant> {
+    let each = |(plan, pool): (&Plan, &Pool)| {
+        let lease = (pool.state == PoolState::Ready).then(|| lease_of(catalogue, now, pool));
+        let grant = |appliance: &ApplianceId| Grant { appliance: *appliance, pool: pool.id, lease };
+        plan.granted.iter().map(grant).collect::<Vec<_>>()
+    };
+    plans.iter().zip(pools).flat_map(each).collect()
 }
 
-async fn grant(work: &mut Work, plans: &[Plan], pools: &[Pool]) -> Result<Vec<Appliance>> {
-    let now = work.tx.now();
-    let grants: Vec<_> = plans
-        .iter()
-        .zip(pools)
-        .flat_map(|(plan, pool)| {
-            let lease = (pool.state == PoolState::Ready).then(|| lease_of(&work.catalogue, now, pool));
-            plan.granted.iter().map(move |appliance| Grant { appliance: *appliance, pool: pool.id, lease })
-        })
-        .collect();
-    if grants.is_empty() {
-        return Ok(Vec::new());
+/// Finds room for what was not warm, if it is this transaction's turn to do so and nobody waits who would be overtaken.
+async fn place(work: &mut Work, plans: &mut [Plan]) -> Result<()> {
+    let cold = || plans.iter().filter(|plan| plan.missing() > 0);
+    let keys: BTreeSet<_> = cold().flat_map(|plan| plan.templates.iter().map(|t| t.provider.clone())).collect();
+    if keys.is_empty() {
+        return Ok(());
     }
-    let granted = work.tx.grant(&grants).await?;
-    if granted.len() != grants.len() {
-        return Err(Error::internal("a warm appliance was granted although this transaction had locked it"));
+    let keys: Vec<_> = keys.into_iter().collect();
+    // For those who are left waiting, and for the time limits of all.
+    work.wake(Topic::Queue);
+    if !work.tx.try_turn(TURN).await? || work.tx.somebody_waits_for(&keys).await? {
+        return Ok(());
     }
-    work.wake(Topic::Warm);
-    Ok(granted)
+    let mut rooms = work.tx.room(&keys).await?;
+    for plan in plans.iter_mut() {
+        plan.place(&mut rooms);
+    }
+    Ok(())
 }
 
 fn tell_requested(work: &mut Work, pool: &Pool) {
@@ -301,7 +336,7 @@ fn tell_requested(work: &mut Work, pool: &Pool) {
     });
 }
 
-fn tell_complete(work: &mut Work, pool: &Pool) {
+fn tell_state(work: &mut Work, pool: &Pool) {
     let says = match pool.state {
         PoolState::Ready => {
             work.wake(Topic::Leases);
@@ -309,105 +344,8 @@ fn tell_complete(work: &mut Work, pool: &Pool) {
             format!("ready, leased until {}", until.format("%F %T UTC"))
         }
         PoolState::Ended => "ended: it asked for no appliance".to_owned(),
-        PoolState::Waiting | PoolState::Provisioning | PoolState::Ending | PoolState::Failed => return,
+        PoolState::Provisioning => "provisioning: a part of it was warm".to_owned(),
+        PoolState::Waiting | PoolState::Ending | PoolState::Failed => return,
     };
     work.emit_pool(EventKind::PoolState, pool, format!("pool {} is {says}", pool.id));
-}
-
-/// Deploys what was not warm, each where there is most room after what was placed before.
-async fn deploy_missing(work: &mut Work, plans: &[Plan], pools: &[Pool]) -> Result<Vec<Appliance>> {
-    let cold = || plans.iter().zip(pools).filter(|(plan, _)| plan.missing() > 0);
-    let keys: BTreeSet<_> = cold().flat_map(|(plan, _)| plan.templates.iter().map(|t| t.provider.clone())).collect();
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut room = work.tx.room(&keys.into_iter().collect::<Vec<_>>()).await?;
-    let mut wanted = Vec::new();
-    for (plan, pool) in cold() {
-        let to = For {
-            pool: Some(pool.id),
-            owner: Some(pool.owner_id),
-            memory_mib: pool.memory_mib,
-            cpus: pool.cpus,
-            user_group: None,
-        };
-        let placed = placement::place(plan.missing(), (pool.memory_mib, pool.cpus), &plan.templates, &mut room, &[]);
-        wanted.extend(placed.into_iter().map(|template| (template.clone(), to)));
-    }
-    deploy(work, wanted).await
-}
-
-/// The templates that can serve the request, all of one version and date; never none.
-async fn usable_templates(
-    work: &mut Work,
-    catalogue: &Catalogue,
-    request: &PoolRequest,
-    visible: Visible,
-) -> Result<Vec<Template>> {
-    if let Some(key) = &request.provider {
-        catalogue.provider_seen(key, &visible)?;
-    }
-    let filter = TemplateFilter {
-        group: Some(request.group.clone()),
-        provider: request.provider.clone(),
-        version: request.version.clone(),
-        date: request.date,
-        with_gone: false,
-        usable_only: true,
-        visible,
-    };
-    let mut templates = work.tx.templates(&filter).await?;
-    let Some((version, date)) = placement::resolve(&templates) else {
-        return Err(why_no_template(work, request, filter).await?);
-    };
-    templates.retain(|t| t.version == version && t.date == date);
-    Ok(templates)
-}
-
-/// Says what stands in the way: the provider asked for, all providers, or the templates.
-async fn why_no_template(work: &mut Work, request: &PoolRequest, filter: TemplateFilter) -> Result<Error> {
-    if filter.visible.is_nothing() {
-        let message = "you are in no user group with a provider; ask an administrator to put you into one";
-        return Ok(Error::new(Reason::NoTemplate, message));
-    }
-    let mut providers = work.tx.providers().await?;
-    providers.retain(|provider| filter.visible.sees(&provider.key));
-    let concerned: Vec<_> =
-        providers.iter().filter(|p| request.provider.as_ref().is_none_or(|key| *key == p.key)).collect();
-    let down: Vec<_> = concerned.iter().filter(|p| p.disabled || !p.working).collect();
-    if let Some(first) = down.first().filter(|_| down.len() == concerned.len()) {
-        let state = match (first.disabled, first.checked_at) {
-            (true, _) => "is disabled".to_owned(),
-            (false, None) => "was not checked yet (is a worker connected? see `sproutctl worker list`)".to_owned(),
-            (false, Some(_)) => format!("does not work: {}", first.status),
-        };
-        let message =
-            format!("provider {} {state}; mend it, then run `sproutctl provider check {}`", first.key, first.key);
-        return Ok(Error::new(Reason::ProviderNotUsable, message).with("provider", &*first.key.0));
-    }
-    let mut known = work.tx.templates(&TemplateFilter { version: None, date: None, ..filter }).await?;
-    known.sort_by(|a, b| (&b.version, b.date).cmp(&(&a.version, a.date)));
-    let mut versions: Vec<_> = known.iter().map(build_of).collect();
-    versions.dedup();
-    let wanted = match (&request.version, request.date) {
-        (Some(version), Some(date)) => format!(" of version {version} and date {date}"),
-        (Some(version), None) => format!(" of version {version}"),
-        (None, Some(date)) => format!(" of date {date}"),
-        (None, None) => String::new(),
-    };
-    let wanted_on = request.provider.as_ref().map(|key| format!(" on {key}")).unwrap_or_default();
-    let there = if versions.is_empty() {
-        "none of its templates is on a working provider (the group's `template_pattern` decides which belong to it; see `sproutctl template list`)"
-            .to_owned()
-    } else {
-        versions.truncate(5);
-        format!("there is {}", versions.join(", "))
-    };
-    Ok(Error::new(Reason::NoTemplate, format!("group {} has no template{wanted}{wanted_on}: {there}", request.group)))
-}
-
-/// "5.11.7.3 of 2020-09-10", or the version alone where names have no date.
-fn build_of(template: &Template) -> String {
-    let Template { version, date, .. } = template;
-    if *date == BuildDate::default() { version.to_string() } else { format!("{version} of {date}") }
 }

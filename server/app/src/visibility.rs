@@ -30,9 +30,3 @@ impl Sights {
 pub(crate) async fn visible_to(tx: &mut dyn Tx, caller: &User) -> Result<Visible> {
     Ok(Sights::read(tx, std::iter::once(caller)).await?.of(caller))
 }
-
-/// What the owner of a pool sees, long after it was asked for.
-pub(crate) async fn visible_to_owner(tx: &mut dyn Tx, owner: UserId) -> Result<Visible> {
-    let sight = tx.sights(&[owner]).await?.remove(&owner);
-    Ok(sight.map_or(Visible::Only(BTreeSet::new()), |sight| Visible::to(sight.role, sight.providers)))
-}

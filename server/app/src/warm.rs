@@ -23,6 +23,7 @@ use crate::{
     appliance::{For, deploy},
     kill::{self, kill_appliances},
     ports::{Pick, ShepherdFilter, StockRow, Topic, Tx},
+    queue,
     shepherd::Counted,
     work::{Work, repeated},
 };
@@ -75,6 +76,8 @@ impl App {
         // What another server has just begun counts as there; also if that one was thought dead, and is not.
         let flock = shepherd.flock.id().map_or_else(|| "everyone".to_owned(), |id| id.to_string());
         work.tx.take_turn(&format!("warm refill of {} for {flock}", shepherd.group)).await?;
+        // Nor is room counted twice that a request has just taken.
+        work.tx.take_turn(queue::TURN).await?;
         let group = Some(&shepherd.group);
         // Meanwhile it may have been set otherwise.
         let known = all_shepherds(work.tx.as_mut(), group).await?;

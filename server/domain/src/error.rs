@@ -42,6 +42,8 @@ pub enum Reason {
     UserExists,
     /// A user group of that name exists.
     UserGroupExists,
+    /// The user may not choose memory and CPUs of appliances.
+    OverrideNotAllowed,
     /// No template fits the request, and none will without someone's doing.
     NoTemplate,
     /// The provider asked for is disabled or failed its last check.
@@ -105,6 +107,7 @@ impl Reason {
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::UserExists => "USER_EXISTS",
             Self::UserGroupExists => "USER_GROUP_EXISTS",
+            Self::OverrideNotAllowed => "OVERRIDE_NOT_ALLOWED",
             Self::NoTemplate => "NO_TEMPLATE",
             Self::ProviderNotUsable => "PROVIDER_NOT_USABLE",
             Self::WrongState => "WRONG_STATE",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     ProviderKey,
-    room::Room,
+    room::{NoRoom, Room},
     template::{BuildDate, Template},
     version::Version,
 };
@@ -41,6 +41,28 @@ pub fn place<'a>(
         placed.push(best);
     }
     placed
+}
+
+/// The template that the next appliance is cloned from, with these overrides (MiB and CPUs): where there is room for it now, on the least loaded
+/// provider. The provider to avoid is not used while another one is, even if that is full just now. None: there is no room for now.
+pub fn choose<'a>(
+    templates: &[&'a Template],
+    (memory_mib, cpus): (Option<u32>, Option<u32>),
+    rooms: &BTreeMap<ProviderKey, Room>,
+    avoid: Option<&ProviderKey>,
+) -> Option<&'a Template> {
+    let fits = |room: &Room| room.fits(&room.need(memory_mib, cpus));
+    let other = |t: &&&Template| avoid.is_some_and(|key| t.provider != *key);
+    let elsewhere = templates
+        .iter()
+        .filter(other)
+        .any(|t| rooms.get(&t.provider).is_some_and(|room| fits(room).err().is_none_or(NoRoom::is_used)));
+    templates
+        .iter()
+        .filter(|t| !elsewhere || avoid != Some(&t.provider))
+        .filter_map(|t| Some((t, rooms.get(&t.provider).filter(|room| fits(room).is_ok())?)))
+        .min_by_key(|(t, room)| (room.load(), &t.provider, t.id))
+        .map(|(t, _)| *t)
 }
 
 #[cfg(test)]
@@ -118,5 +140,24 @@ mod tests {
         let mut rooms = BTreeMap::from([("a".into(), room(Some(1), 1)), ("b".into(), room(Some(9), 8))]);
         assert_eq!(providers(&place(2, (None, None), &templates, &mut rooms, &["b".into()])), ["b", "a"]);
         assert!(place(1, (None, None), &[], &mut rooms, &[]).is_empty());
+    }
+
+    #[test]
+    fn the_next_one_goes_where_there_is_room_now_and_not_where_one_failed() {
+        let templates = [template("a", "1", "2020-01-01"), template("b", "1", "2020-01-01")];
+        let templates: Vec<_> = templates.iter().collect();
+        let chosen = |a: Room, b: Room, avoid: Option<&str>| {
+            let rooms = BTreeMap::from([("a".into(), a), ("b".into(), b)]);
+            let avoid = avoid.map(ProviderKey::from);
+            choose(&templates, (None, None), &rooms, avoid.as_ref()).map(|t| t.provider.to_string())
+        };
+        let (free, busy, full) = (room(None, 0), room(None, 3), room(Some(1), 1));
+        let broken = Room { working: false, ..free };
+        assert_eq!(chosen(busy, free, None).as_deref(), Some("b"));
+        assert_eq!(chosen(busy, free, Some("b")).as_deref(), Some("a"));
+        assert_eq!(chosen(full, free, None).as_deref(), Some("b"));
+        assert_eq!(chosen(full, free, Some("b")), None, "it waits for a");
+        assert_eq!(chosen(broken, free, Some("b")).as_deref(), Some("b"), "there is no other");
+        assert_eq!(chosen(full, broken, None), None);
     }
 }

@@ -6,7 +6,7 @@
 //!    waiting, provisioning ─cannot be fulfilled→ failed
 //! ```
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use crate::{
     Error, GroupName, PoolId, ProviderKey, Result, Timestamp, UserId,
@@ -101,6 +101,13 @@ pub fn failures_tolerated(count: u32) -> u32 {
 /// How long a pool waits for what it wants if its request does not say.
 pub const WAIT_LIMIT: Duration = Duration::from_secs(3_600);
 
+/// The shortest wait that may be asked for.
+const MIN_WAIT_LIMIT: Duration = Duration::from_secs(1);
+/// The longest wait that may be asked for.
+const MAX_WAIT_LIMIT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a client that waits may be silent, if it asked for being missed.
+const KEEP_ALIVES: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(3600);
+
 /// Who goes first where requests wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
@@ -194,6 +201,13 @@ impl PoolRequest {
         }
         if self.cpus.is_some_and(|cpus| !(1..=256).contains(&cpus)) {
             return Err(Error::invalid("cpus", "an appliance has 1 to 256 CPUs"));
+        }
+        if self.keep_alive.is_some_and(|time| !KEEP_ALIVES.contains(&time)) {
+            return Err(Error::invalid("keep_alive", "a keep-alive is from 10 seconds to 1 hour; ask for e.g. 60s"));
+        }
+        if self.wait_limit.is_some_and(|time| time < MIN_WAIT_LIMIT || time > MAX_WAIT_LIMIT) {
+            let sentence = "a request waits for at least a second and at most 7 days; ask for e.g. 2h";
+            return Err(Error::invalid("wait_limit", sentence));
         }
         Ok(())
     }
@@ -312,6 +326,22 @@ mod tests {
             }
             assert_eq!(state.after(PoolEvent::Empty).is_some(), !state.is_final(), "{state}");
         }
+    }
+
+    #[test]
+    fn time_limits_that_make_no_sense_are_refused_by_their_field() {
+        let of = |keep_alive, wait_limit| PoolRequest {
+            keep_alive: Some(Duration::from_secs(keep_alive)),
+            wait_limit: Some(Duration::from_secs(wait_limit)),
+            ..PoolRequest::new("r", "g", 1)
+        };
+        for (keep_alive, wait_limit) in [(10, 1), (3600, 7 * 24 * 3600)] {
+            assert_eq!(of(keep_alive, wait_limit).check(), Ok(()));
+        }
+        for (keep_alive, wait_limit, field) in [(9, 1, "keep_alive"), (3601, 1, "keep_alive"), (10, 0, "wait_limit")] {
+            assert_eq!(of(keep_alive, wait_limit).check().unwrap_err().metadata, [("field", field.to_owned())]);
+        }
+        assert!(of(10, 7 * 24 * 3600 + 1).check().is_err());
     }
 
     #[test]

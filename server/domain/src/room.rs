@@ -177,6 +177,11 @@ impl NoRoom {
         }
     }
 
+    /// Deployments go there as such: what is missing comes back as others end.
+    pub fn is_used(self) -> bool {
+        !matches!(self, Self::Disabled | Self::NotWorking | Self::CircuitOpen { .. })
+    }
+
     /// What is placed there nevertheless only waits for others that are being deployed.
     pub fn is_slot(self) -> bool {
         matches!(self, Self::Slot { .. })

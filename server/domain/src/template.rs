@@ -1,5 +1,7 @@
 //! Templates: images on one provider.
 
+use std::fmt;
+
 use crate::{ApplianceId, GroupName, ProviderKey, TemplateId, Timestamp, version::Version};
 
 /// The day a template was built.
@@ -27,6 +29,23 @@ pub enum TemplateType {
     Container,
     /// A virtual machine that runs the product in a container.
     DockerVm,
+}
+
+impl TemplateType {
+    /// Name in tables and for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VirtualMachine => "virtual_machine",
+            Self::Container => "container",
+            Self::DockerVm => "docker_vm",
+        }
+    }
+}
+
+impl fmt::Display for TemplateType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// One image on one provider.

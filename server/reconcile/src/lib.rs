@@ -1,7 +1,7 @@
 //! Background activities of a server: each is idempotent, takes no input, and runs on a period and on a nudge. What a nudge
 //! that got lost would have done, the period does.
 //!
-//! What must happen on time although a server has just died runs on every server: the ends of leases, the look for silent workers and steps. Each locks what
+//! What must happen on time although a server has just died runs on every server: the ends of leases, the look for silent workers and steps, the queue. Each locks what
 //! it is about and looks again, so that the second to come finds nothing to do. What is merely to be done runs where the leadership is: jobs, the
 //! warm refill, the look for providers that were never checked.
 
@@ -11,6 +11,7 @@ mod leader;
 mod lease;
 mod provider;
 mod prune;
+mod queue;
 mod stalled;
 mod warm;
 mod worker;
@@ -62,11 +63,13 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         if options.ticks { Some(jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?) } else { None };
 
     let mut running = JoinSet::new();
-    let everywhere: [Box<dyn Activity>; 4] = [
+    let everywhere: [Box<dyn Activity>; 6] = [
         Box::new(leader::Lead::new(app.clone(), server.clone(), term)),
         Box::new(lease::Expire(app.clone())),
         Box::new(worker::ReleaseSilent(app.clone())),
         Box::new(stalled::StopStalled(app.clone())),
+        Box::new(queue::Place(app.clone())),
+        Box::new(queue::EndOverdue(app.clone())),
     ];
     for activity in everywhere {
         running.spawn(driver::run(activity, app.bus().clone(), shutdown.clone()));

@@ -18,6 +18,7 @@ mod open;
 mod pool;
 mod provider;
 mod pulse;
+mod queue;
 mod quota;
 mod room;
 mod shepherd;

@@ -20,7 +20,7 @@ use crate::{
 const SELECT: &str = "select p.*, u.name as owner from pools p join users u on u.id = p.owner_id where ";
 
 /// A pool with the name of its owner.
-struct Row {
+pub(crate) struct Row {
     pool: Model,
     owner: String,
 }
@@ -229,6 +229,9 @@ impl PoolRows for SeaTx {
                 PoolState::Ended | PoolState::Failed => set.add("ended_at = ?", self.time(self.now)),
                 PoolState::Waiting | PoolState::Provisioning | PoolState::Ending => {}
             }
+        }
+        if change.stop_waiting {
+            set.plain("waiting_count = 0");
         }
         if let Some(status) = &change.status {
             set.add("status = ?", status.as_str());

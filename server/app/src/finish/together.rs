@@ -128,6 +128,9 @@ async fn succeeded(work: &mut Work, done: &[(&Task, &StepOutput)]) -> Result<()>
     if ended.iter().any(|task| matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill)) {
         work.wake(Topic::Warm);
     }
+    if !ended.is_empty() {
+        work.wake(Topic::Queue);
+    }
     Ok(())
 }
 

@@ -42,7 +42,8 @@ async fn each_of_a_batch_has_its_own_answer(db: TestDatabase) -> anyhow::Result<
     let large = PoolRequest { memory_mib: Some(64), ..wanted("large", 1) };
     let old = PoolRequest { version: Some(sprout_domain::version::Version::new("0.9")), ..wanted("old", 1) };
     let all = [wanted("two", 2), unknown, long, large, old, wanted("none", 0), wanted("three", 3)];
-    let answers = join_all(all.into_iter().map(|request| world.app.request_pool(&world.user, request))).await;
+    let user = sprout_domain::user::User { can_override_hardware: true, ..world.user.clone() };
+    let answers = join_all(all.into_iter().map(|request| world.app.request_pool(&user, request))).await;
     let told: Vec<_> = answers
         .iter()
         .map(|answer| match answer {
@@ -59,7 +60,7 @@ async fn each_of_a_batch_has_its_own_answer(db: TestDatabase) -> anyhow::Result<
             ("waiting", 0),
             (Reason::NoTemplate.as_str(), 0),
             ("ended", 0),
-            ("waiting", 1),
+            ("provisioning", 1),
         ]
     );
     Ok(())

@@ -86,7 +86,11 @@ async fn a_change_marks_when(db: TestDatabase) -> anyhow::Result<()> {
     tx.change_pools(&[a.id], &change(PoolState::Ready)).await?;
     tx.change_pools(&[], &change(PoolState::Failed)).await?;
     let status = Some("gave up".to_owned());
-    tx.change_pools(&[b.id], &PoolChange { state: Some(PoolState::Failed), status, add_failures: 2 }).await?;
+    tx.change_pools(
+        &[b.id],
+        &PoolChange { state: Some(PoolState::Failed), status, add_failures: 2, ..PoolChange::default() },
+    )
+    .await?;
     tx.change_pools(&[b.id], &PoolChange { add_failures: 1, ..PoolChange::default() }).await?;
     tx.commit().await?;
 

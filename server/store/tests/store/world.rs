@@ -85,7 +85,7 @@ impl World {
         templates: &[TemplateId],
         count: u64,
     ) -> Result<Vec<Appliance>> {
-        let warm = tx.take_warm(templates, count).await?;
+        let warm = tx.take_warm(templates, count, false).await?;
         let grants: Vec<_> = warm.iter().map(|id| Grant { appliance: *id, pool, lease: None }).collect();
         let mut granted = tx.grant(&grants).await?;
         granted.sort_by_key(|appliance| warm.iter().position(|id| *id == appliance.id));
