@@ -112,12 +112,15 @@ fn output(input: StepInput) -> Output {
             power_state: power.into(),
             address: address.then_some(host),
             endpoints: if address { vec![endpoint] } else { Vec::new() },
+            console_url: None,
         })
     };
     match input.step {
-        Some(Step::CheckProvider(_)) => {
-            Output::CheckProvider(CheckProviderOutput { version: "puppet".into(), templates: vec![TEMPLATE.into()] })
-        }
+        Some(Step::CheckProvider(_)) => Output::CheckProvider(CheckProviderOutput {
+            version: "puppet".into(),
+            templates: vec![TEMPLATE.into()],
+            capabilities: Vec::new(),
+        }),
         Some(Step::WaitPresent(_)) => seen(PowerState::Off, false),
         Some(Step::Start(_)) => seen(PowerState::On, false),
         Some(Step::WaitAddress(_)) => seen(PowerState::On, true),

@@ -25,7 +25,8 @@ crate::change::change! {
              memory_limit_mib bigint,
              cpu_total bigint,
              cpu_limit bigint,
-             refreshed_at {time}
+             refreshed_at {time},
+             capabilities text not null default ''
          )",
     ],
     down: ["drop table providers"],

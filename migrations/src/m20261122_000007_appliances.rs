@@ -44,7 +44,7 @@ crate::change::change! {
              missing_since {time},
              accounted_until {time},
              changed_at {time},
-             unique (name, provider)
+             console_url text
          )",
         "create index appliances_grantable on appliances (template_id, ready_at, id)
              where state = 'ready' and pool_id is null and memory_mib is null and cpus is null",
@@ -56,7 +56,9 @@ crate::change::change! {
         "create index appliances_held on appliances (held_until, id) where held_until is not null and state <> 'gone'",
         "create index appliances_to_remind on appliances (remind_at, id)
              where remind_at is not null and state not in ('killing', 'failed', 'gone')",
-        "create unique index appliances_new_name on appliances (new_name, provider) where new_name is not null",
+        "create index appliances_called on appliances (name)",
+        "create unique index appliances_named on appliances (name, provider) where state <> 'gone'",
+        "create unique index appliances_new_name on appliances (new_name, provider) where new_name is not null and state <> 'gone'",
         "create index appliances_provisioning on appliances (provider) where state in ('cloning', 'starting', 'preparing')",
         "create index appliances_requested on appliances (provider) where state = 'requested'",
         "create index appliances_there on appliances (provider) where state <> 'gone'",

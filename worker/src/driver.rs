@@ -117,6 +117,8 @@ pub struct Instance {
     pub memory_mib: Option<u32>,
     /// CPUs; `None`: no limit or unknown.
     pub cpus: Option<u32>,
+    /// A URL at which its screen can be seen.
+    pub console_url: Option<String>,
 }
 
 /// A provider of one type. Cheap to share; connections are kept inside.

@@ -332,6 +332,7 @@ impl Machine {
             published: BTreeMap::new(),
             memory_mib: None,
             cpus: None,
+            console_url: None,
         })
     }
 }

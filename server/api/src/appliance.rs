@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sprout_app::App;
-use sprout_domain::ApplianceId;
+use sprout_domain::{ApplianceId, operation::Operation};
 use sprout_proto::appliance::{self as proto, appliance_service_server::ApplianceService};
 use tonic::{Request, Response, Status, async_trait};
 
@@ -11,6 +11,7 @@ use crate::{
     appliance_log, auth,
     convert::{Wire, duration, id, lease::extension},
     drain::Draining,
+    operate::operate,
     page::PageRequest,
     status::{status, unbuilt},
     stream::{BoxStream, streaming},
@@ -88,44 +89,56 @@ impl ApplianceService for ApplianceApi {
 
     async fn start_appliance(
         &self,
-        _: Request<proto::StartApplianceRequest>,
+        request: Request<proto::StartApplianceRequest>,
     ) -> Result<Response<proto::StartApplianceResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::Start;
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::StartApplianceResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn stop_appliance(
         &self,
-        _: Request<proto::StopApplianceRequest>,
+        request: Request<proto::StopApplianceRequest>,
     ) -> Result<Response<proto::StopApplianceResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::Stop;
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::StopApplianceResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn suspend_appliance(
         &self,
-        _: Request<proto::SuspendApplianceRequest>,
+        request: Request<proto::SuspendApplianceRequest>,
     ) -> Result<Response<proto::SuspendApplianceResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::Suspend;
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::SuspendApplianceResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn resume_appliance(
         &self,
-        _: Request<proto::ResumeApplianceRequest>,
+        request: Request<proto::ResumeApplianceRequest>,
     ) -> Result<Response<proto::ResumeApplianceResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::Resume;
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::ResumeApplianceResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn reboot_appliance(
         &self,
-        _: Request<proto::RebootApplianceRequest>,
+        request: Request<proto::RebootApplianceRequest>,
     ) -> Result<Response<proto::RebootApplianceResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::Reboot;
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::RebootApplianceResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn rename_appliance(
         &self,
-        _: Request<proto::RenameApplianceRequest>,
+        request: Request<proto::RenameApplianceRequest>,
     ) -> Result<Response<proto::RenameApplianceResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::Rename(request.get_ref().name.clone());
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::RenameApplianceResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn describe_appliance(
@@ -159,30 +172,39 @@ impl ApplianceService for ApplianceApi {
 
     async fn reset_appliance(
         &self,
-        _: Request<proto::ResetApplianceRequest>,
+        request: Request<proto::ResetApplianceRequest>,
     ) -> Result<Response<proto::ResetApplianceResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::Reset;
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::ResetApplianceResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn attach_disk(
         &self,
-        _: Request<proto::AttachDiskRequest>,
+        request: Request<proto::AttachDiskRequest>,
     ) -> Result<Response<proto::AttachDiskResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::AttachDisk(request.get_ref().size_mib);
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::AttachDiskResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn detach_disk(
         &self,
-        _: Request<proto::DetachDiskRequest>,
+        request: Request<proto::DetachDiskRequest>,
     ) -> Result<Response<proto::DetachDiskResponse>, Status> {
-        Err(unbuilt())
+        let operation = Operation::DetachDisk;
+        let (appliance, workflow_id) = operate(&self.app, &request, request.get_ref().id, operation).await?;
+        Ok(Response::new(proto::DetachDiskResponse { appliance: Some(appliance), workflow_id }))
     }
 
     async fn get_console(
         &self,
-        _: Request<proto::GetConsoleRequest>,
+        request: Request<proto::GetConsoleRequest>,
     ) -> Result<Response<proto::GetConsoleResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = ApplianceId(id("id", request.into_inner().id).map_err(status)?);
+        let url = self.app.console(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::GetConsoleResponse { url }))
     }
 
     type WatchApplianceStream = BoxStream<proto::WatchApplianceResponse>;

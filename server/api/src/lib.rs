@@ -13,6 +13,7 @@ mod event;
 mod gate;
 mod group;
 mod job;
+mod operate;
 mod page;
 mod pool;
 mod provider;

@@ -114,7 +114,8 @@ pub async fn api(
                 .max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(
-            workflow::WorkflowServiceServer::new(WorkflowApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+            workflow::WorkflowServiceServer::new(WorkflowApi { app: app(), draining: draining() })
+                .max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(audit::AuditServiceServer::new(AuditApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(cleanup::CleanupServiceServer::new(CleanupApi).max_decoding_message_size(MAX_REQUEST))

@@ -59,12 +59,15 @@ fn code(reason: Reason) -> Code {
         | Reason::WorkerNotFound
         | Reason::WorkflowNotFound
         | Reason::TaskNotFound => Code::NotFound,
-        Reason::RequestIdReused | Reason::UserExists | Reason::UserGroupExists => Code::AlreadyExists,
+        Reason::RequestIdReused | Reason::UserExists | Reason::UserGroupExists | Reason::NameTaken => {
+            Code::AlreadyExists
+        }
         Reason::NoTemplate
         | Reason::ProviderNotUsable
         | Reason::WrongState
         | Reason::PoolsDiffer
         | Reason::WorkflowNotCancellable
+        | Reason::Busy
         | Reason::TaskNotRunning
         | Reason::TaskNotRetrying
         | Reason::OutOfOrder
@@ -76,6 +79,7 @@ fn code(reason: Reason) -> Code {
         | Reason::JoinTokenUsed
         | Reason::CertificateRequired => Code::Unauthenticated,
         Reason::NotAllowed | Reason::OverrideNotAllowed => Code::PermissionDenied,
+        Reason::Unsupported => Code::Unimplemented,
         Reason::HoldLimit => Code::ResourceExhausted,
         Reason::QuotaExceeded => Code::ResourceExhausted,
         Reason::WatchTooOld => Code::OutOfRange,

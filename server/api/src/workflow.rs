@@ -2,21 +2,28 @@
 
 use std::sync::Arc;
 
+use futures::TryStreamExt as _;
 use sprout_app::App;
-use sprout_domain::WorkflowId;
+use sprout_domain::{
+    WorkflowId,
+    workflow::{Task, Workflow},
+};
 use sprout_proto::workflow::{self as proto, workflow_service_server::WorkflowService};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
+    auth,
     convert::{Wire, id, text},
+    drain::Draining,
     page::PageRequest,
-    status::{status, unbuilt},
-    stream::BoxStream,
+    status::status,
+    stream::{BoxStream, streaming},
 };
 
 /// Serves workflows.
 pub(crate) struct WorkflowApi {
     pub(crate) app: Arc<App>,
+    pub(crate) draining: Draining,
 }
 
 #[async_trait]
@@ -64,8 +71,17 @@ impl WorkflowService for WorkflowApi {
 
     async fn watch_workflow(
         &self,
-        _: Request<proto::WatchWorkflowRequest>,
+        request: Request<proto::WatchWorkflowRequest>,
     ) -> Result<Response<Self::WatchWorkflowStream>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = WorkflowId(id("id", request.into_inner().id).map_err(status)?);
+        let states = self.app.watch_workflow(&caller, id).await.map_err(status)?;
+        let sent = states.map_ok(watched).map_err(status);
+        Ok(streaming(sent, self.draining.clone()))
     }
+}
+
+fn watched((workflow, tasks): (Workflow, Vec<Task>)) -> proto::WatchWorkflowResponse {
+    let tasks = tasks.into_iter().map(|task| Wire(task).into()).collect();
+    proto::WatchWorkflowResponse { workflow: Some(Wire(workflow).into()), tasks }
 }

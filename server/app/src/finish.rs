@@ -4,6 +4,7 @@
 //! it comes from the assignment that is current (task, epoch, worker); anything else is refused and changes nothing, so a result
 //! may be sent any number of times.
 
+pub(crate) mod operation;
 mod together;
 
 use std::time::Duration;
@@ -71,8 +72,11 @@ impl App {
     /// A step that is about no appliance: a check of a provider, or a ping.
     async fn finish_other_step(&self, work: &mut Work, task: &Task, outcome: Outcome) -> Result<()> {
         let error = match (task.step, outcome) {
-            (StepKind::CheckProvider, Ok(StepOutput::Provider { version, templates })) => {
+            (StepKind::CheckProvider, Ok(StepOutput::Provider { version, templates, capabilities })) => {
                 self.provider_seen(work, task, &version, &templates).await?;
+                if !capabilities.is_empty() {
+                    work.tx.set_capabilities(&task.provider, &capabilities).await?;
+                }
                 return succeed(work, task).await;
             }
             (StepKind::CheckProvider, Ok(_)) => StepError {
@@ -204,6 +208,9 @@ fn next_step(task: &Task) -> Option<u32> {
 
 /// A step that was to be stopped has ended, one way or the other: what waited for that goes on.
 async fn stopped(work: &mut Work, task: &Task, appliance: &Appliance, outcome: &Outcome) -> Result<()> {
+    if task.workflow.is_operation() {
+        operation::stopped(work, task, appliance, outcome).await?;
+    }
     if task.step == StepKind::Clone && is_confirmed(task, outcome) {
         let change = ApplianceChange { clone_unconfirmed: Some(false), ..ApplianceChange::default() };
         work.tx.change_appliances(&[appliance.id], &change).await?;
@@ -228,12 +235,16 @@ async fn succeeded(
     output: StepOutput,
 ) -> Result<()> {
     emit_step(work, EventKind::StepDone, task, Some(&appliance), format!("{} is done", task.step));
-    let change = effect(task.step, &appliance, output);
-    work.tx.change_appliances(&[appliance.id], &change).await?;
-    if let Some(state) = change.state {
-        appliance.state = state;
-        let message = format!("{} is {state}", appliance.name);
-        work.emit_appliance(EventKind::ApplianceState, &appliance, message);
+    if task.workflow.is_operation() {
+        appliance = operation::succeeded(work, task, &appliance, output).await?;
+    } else {
+        let change = effect(task.step, &appliance, output);
+        work.tx.change_appliances(&[appliance.id], &change).await?;
+        if let Some(state) = change.state {
+            appliance.state = state;
+            let message = format!("{} is {state}", appliance.name);
+            work.emit_appliance(EventKind::ApplianceState, &appliance, message);
+        }
     }
     succeed(work, task).await?;
     match (appliance.state, pool) {
@@ -257,6 +268,13 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         StepKind::Delete => (None, "deleted, proving that nothing is left"),
         StepKind::WaitGone => (Some(ApplianceEvent::Absent), "gone"),
         StepKind::CheckProvider | StepKind::Ping => (None, ""),
+        // Of operations only, which are written down otherwise.
+        StepKind::Suspend
+        | StepKind::Resume
+        | StepKind::Reboot
+        | StepKind::Rename
+        | StepKind::AttachDisk
+        | StepKind::DetachDisk => (None, ""),
     };
     ApplianceChange {
         status: Some(status.to_owned()),
@@ -268,11 +286,12 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
 
 fn observed(output: StepOutput) -> ApplianceChange {
     match output {
-        StepOutput::Observed { provider_ref, power, address, endpoints } => ApplianceChange {
+        StepOutput::Observed { provider_ref, power, address, endpoints, console_url } => ApplianceChange {
             provider_ref: (!provider_ref.is_empty()).then_some(provider_ref),
             power: (power != PowerState::Unknown).then_some(power),
             endpoints: address.is_some().then_some(endpoints),
             address,
+            console_url,
             ..ApplianceChange::default()
         },
         StepOutput::Empty | StepOutput::Provider { .. } => ApplianceChange::default(),
@@ -308,7 +327,7 @@ async fn failed(
             work.tx.change_tasks(&[task.id], &change).await?;
         }
         // What cannot be stopped can still be deleted: drivers delete in any power state.
-        AfterFailure::GiveUp if task.step == StepKind::Stop => {
+        AfterFailure::GiveUp if task.step == StepKind::Stop && task.workflow != WorkflowKind::Stop => {
             emit_step(work, EventKind::StepFailed, task, Some(&appliance), format!("{why}; it is deleted as it is"));
             succeed(work, task).await?;
         }
@@ -319,6 +338,9 @@ async fn failed(
             end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await?;
             if task.workflow == WorkflowKind::Deploy {
                 deployment_failed(work, catalogue, task, appliance, pool, &error).await?;
+            } else if task.workflow.is_operation() {
+                operation::failed(work, task, &appliance, &error).await?;
+                unblock(work, std::slice::from_ref(&task.subject)).await?;
             }
         }
     }

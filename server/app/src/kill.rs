@@ -28,7 +28,7 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
     let mut pools: BTreeMap<PoolId, Pool> = lock_pools(work, &unlocked).await?;
     let appliances = work.tx.lock_appliances(ids).await?;
     end_others(work, &live).await?;
-    mark_killed(work, &appliances, &live, &pools, why).await?;
+    mark_killed(work, &appliances, &pools, why).await?;
     settle_pools(work, &mut pools).await?;
     work.wake(Topic::Tasks);
     work.wake(Topic::Queue);
@@ -66,10 +66,11 @@ async fn end_others(work: &mut Work, live: &[LiveWorkflow]) -> Result<()> {
 async fn mark_killed(
     work: &mut Work,
     appliances: &[Appliance],
-    live: &[LiveWorkflow],
     pools: &BTreeMap<PoolId, Pool>,
     why: &str,
 ) -> Result<()> {
+    let ids: Vec<_> = appliances.iter().map(|appliance| appliance.id).collect();
+    let busy = work.tx.busy_appliances(&ids).await?;
     let mut by_state: BTreeMap<ApplianceState, Vec<ApplianceId>> = BTreeMap::new();
     let mut workflows = Vec::new();
     for appliance in appliances {
@@ -81,7 +82,7 @@ async fn mark_killed(
             let subject = Subject::Appliance(appliance.id);
             workflows.push(NewWorkflow {
                 // A step that is still with a worker could create what we are about to delete: it must end first.
-                wait: live.iter().any(|w| w.subject == subject && w.has_running_task),
+                wait: busy.contains(&appliance.id),
                 owner_id: appliance.pool_id.and_then(|id| pools.get(&id)).map(|pool| pool.owner_id),
                 ..NewWorkflow::new(WorkflowKind::Kill, subject, Some(appliance.provider.clone()))
             });

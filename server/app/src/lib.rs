@@ -17,6 +17,7 @@ mod leader;
 mod lease;
 pub mod log;
 mod name;
+mod operate;
 mod pool;
 pub mod ports;
 mod provider;
@@ -36,6 +37,7 @@ mod warm;
 mod work;
 mod worker;
 mod workflow;
+mod workflow_watch;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -60,6 +62,7 @@ pub use self::{
     user::SignedIn,
     user_group::UserGroupUpdate,
     worker::{LEASE, Reconnected},
+    workflow_watch::WorkflowStream,
 };
 use self::{ports::Ports, work::Work};
 

@@ -8,6 +8,7 @@ mod job;
 mod join;
 mod lease;
 mod queue;
+mod operate;
 mod quota;
 mod shepherd;
 mod task;
@@ -40,6 +41,7 @@ pub use self::{
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     lease::{Hold, LeaseRows},
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
+    operate::OperateRows,
     quota::{QuotaAndUse, QuotaRows},
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
@@ -87,6 +89,7 @@ pub trait Tx:
     + JoinRows
     + AuditRows
     + ShepherdRows
+    + OperateRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;
@@ -242,6 +245,8 @@ pub struct ApplianceChange {
     pub clone_unconfirmed: Option<bool>,
     /// Status line; `status_changed_at` becomes now.
     pub status: Option<String>,
+    /// Where its screen can be seen.
+    pub console_url: Option<String>,
 }
 
 /// Which appliances to list.

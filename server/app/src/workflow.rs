@@ -11,6 +11,7 @@ use sprout_domain::{
 use crate::{
     App,
     kill::kill_appliances,
+    operate,
     ports::{Ended, NewWorkflow, Page, Topic, Tx, WorkflowFilter, WorkflowsToLock},
     work::{Work, repeated},
 };
@@ -106,12 +107,15 @@ impl App {
     }
 }
 
-async fn find(tx: &mut dyn Tx, id: WorkflowId) -> Result<Workflow> {
-    let missing = || {
-        let message = format!("there is no workflow {id}; those that ended are deleted after some days");
-        Error::new(Reason::WorkflowNotFound, message)
-    };
-    tx.workflow(id).await?.ok_or_else(missing)
+/// The workflow.
+pub(crate) async fn find(tx: &mut dyn Tx, id: WorkflowId) -> Result<Workflow> {
+    tx.workflow(id).await?.ok_or_else(|| missing(id))
+}
+
+/// There is none of this id, or none that the caller may see.
+pub(crate) fn missing(id: WorkflowId) -> Error {
+    let message = format!("there is no workflow {id}; those that ended are deleted after some days");
+    Error::new(Reason::WorkflowNotFound, message)
 }
 
 /// Ends workflows, in whatever way, and the parents that nothing is left of then. Every end of a workflow is one of these. Those that have ended
@@ -148,13 +152,16 @@ pub(crate) async fn begin_parent(work: &mut Work, parent: NewWorkflow, parts: Ve
 async fn cancel(work: &mut Work, workflows: Vec<Workflow>) -> Result<()> {
     let mut appliances = Vec::new();
     let mut ids = Vec::new();
+    let mut operations = Vec::new();
     for workflow in &workflows {
         match workflow.subject {
+            Subject::Appliance(id) if workflow.kind.is_operation() => operations.push((workflow.clone(), id)),
             Subject::Appliance(id) => appliances.push(id),
             Subject::Provider(_) | Subject::Nothing => ids.push(workflow.id),
         }
     }
     kill_appliances(work, &appliances, "its deployment was cancelled").await?;
+    operate::cancel(work, &operations).await?;
     if ids.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,13 @@
 //! requested ─dispatch→ cloning ─tagged→ starting ─addressed→ preparing ─proven→ ready
 //!     any of these ─broke→ failed            any but gone ─kill→ killing ─proven absent→ gone
 //!     requested ─kill→ gone (nothing was asked of the provider)
+//!
+//!     ready, suspended ─stop→ stopping ─seen off→ off            ready ─suspend→ suspending ─seen suspended→ suspended
+//!     ready, off, suspended ─start→ starting ─…→ ready            (also to continue and to restart)
+//!     ready, off, suspended, orphaned ─reset→ stopping ─proven absent→ requested ─dispatch→ …→ ready
 //! ```
+//! An operation that fails, or is ended early, leaves what was seen last: off, suspended, orphaned where nothing is there, else ready.
+//!
 //! Power state is what was last observed on the provider, a field of its own: unknown is not off, nor absent.
 
 use std::fmt;
@@ -62,8 +68,18 @@ pub enum ApplianceEvent {
     Broke,
     /// Someone, or its lease, ended it.
     Kill,
-    /// It was proven absent after a kill.
+    /// It was proven absent, after a kill, or where it is to be made anew.
     Absent,
+    /// It is to be powered off.
+    Stop,
+    /// It is to be suspended.
+    Suspend,
+    /// It is to be powered on, continued or restarted.
+    Start,
+    /// It is to be made anew.
+    Reset,
+    /// An operation has ended, well or not, and this is how its power was seen last.
+    Seen(PowerState),
 }
 
 impl ApplianceState {
@@ -96,7 +112,17 @@ impl ApplianceState {
             (S::Cloning, E::Tagged) => Some(S::Starting),
             (S::Starting, E::Addressed) => Some(S::Preparing),
             (S::Preparing, E::Proven) => Some(S::Ready),
-            (S::Requested | S::Cloning | S::Starting | S::Preparing, E::Broke) => Some(S::Failed),
+            (S::Requested | S::Cloning | S::Starting | S::Preparing | S::Stopping | S::Suspending, E::Broke) => {
+                Some(S::Failed)
+            }
+            (S::Ready | S::Suspended, E::Stop) | (S::Ready | S::Off | S::Suspended | S::Orphaned, E::Reset) => {
+                Some(S::Stopping)
+            }
+            (S::Ready, E::Suspend) => Some(S::Suspending),
+            (S::Ready | S::Off | S::Suspended, E::Start) => Some(S::Starting),
+            (S::Stopping, E::Absent) => Some(S::Requested),
+            (S::Killing | S::Gone | S::Failed, E::Seen(_)) => None,
+            (_, E::Seen(power)) => Some(power.at_rest()),
             (S::Requested, E::Kill) | (S::Killing, E::Absent) => Some(S::Gone),
             (S::Killing | S::Gone, E::Kill) => None,
             (_, E::Kill) => Some(S::Killing),
@@ -161,6 +187,21 @@ pub enum PowerState {
     Changing,
     /// Proven absent.
     Absent,
+}
+
+impl PowerState {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Unknown, Self::On, Self::Off, Self::Suspended, Self::Changing, Self::Absent];
+
+    /// Where an appliance is in its life that was ready once, has this power, and of which nothing is wanted just now.
+    fn at_rest(self) -> ApplianceState {
+        match self {
+            Self::Unknown | Self::On | Self::Changing => ApplianceState::Ready,
+            Self::Off => ApplianceState::Off,
+            Self::Suspended => ApplianceState::Suspended,
+            Self::Absent => ApplianceState::Orphaned,
+        }
+    }
 }
 
 /// One VM or container.
@@ -242,25 +283,36 @@ pub struct Appliance {
     pub provider_type: String,
     /// When any of this last changed.
     pub changed_at: Timestamp,
+    /// Where its screen can be seen.
+    pub console_url: Option<String>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const EVENTS: [ApplianceEvent; 7] = [
-        ApplianceEvent::Dispatched,
-        ApplianceEvent::Tagged,
-        ApplianceEvent::Addressed,
-        ApplianceEvent::Proven,
-        ApplianceEvent::Broke,
-        ApplianceEvent::Kill,
-        ApplianceEvent::Absent,
-    ];
+    /// Everything that can happen.
+    fn events() -> impl Iterator<Item = ApplianceEvent> {
+        use ApplianceEvent as E;
+        let plain = [
+            E::Dispatched,
+            E::Tagged,
+            E::Addressed,
+            E::Proven,
+            E::Broke,
+            E::Kill,
+            E::Absent,
+            E::Stop,
+            E::Suspend,
+            E::Start,
+            E::Reset,
+        ];
+        plain.into_iter().chain(PowerState::ALL.map(E::Seen))
+    }
 
     #[test]
     fn nothing_leaves_gone_and_killing_only_ends_in_gone() {
-        for event in EVENTS {
+        for event in events() {
             assert_eq!(ApplianceState::Gone.after(event), None, "{event:?}");
             assert!(matches!(ApplianceState::Killing.after(event), None | Some(ApplianceState::Gone)), "{event:?}");
         }
@@ -277,7 +329,7 @@ mod tests {
     #[test]
     fn what_was_asked_of_the_provider_is_never_forgotten_without_a_proof() {
         for state in ApplianceState::ALL {
-            for event in EVENTS {
+            for event in events() {
                 if state.after(event) == Some(ApplianceState::Gone) {
                     assert!(
                         (state, event) == (ApplianceState::Requested, ApplianceEvent::Kill)
@@ -285,6 +337,45 @@ mod tests {
                         "{state} {event:?}"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn operations_go_through_their_states_and_back() {
+        use ApplianceEvent as E;
+        use ApplianceState as S;
+        let walk =
+            |from: S, events: &[E]| events.iter().map(|event| *event).try_fold(from, |state, event| state.after(event));
+        assert_eq!(walk(S::Ready, &[E::Stop]), Some(S::Stopping));
+        assert_eq!(walk(S::Ready, &[E::Stop, E::Seen(PowerState::Off)]), Some(S::Off));
+        assert_eq!(walk(S::Ready, &[E::Suspend, E::Seen(PowerState::Suspended)]), Some(S::Suspended));
+        for from in [S::Ready, S::Off, S::Suspended] {
+            assert_eq!(walk(from, &[E::Start]), Some(S::Starting));
+            assert_eq!(walk(from, &[E::Start, E::Addressed, E::Proven]), Some(S::Ready));
+            assert_eq!(walk(from, &[E::Reset, E::Absent, E::Dispatched, E::Tagged]), Some(S::Starting));
+        }
+        assert_eq!(walk(S::Orphaned, &[E::Reset, E::Absent]), Some(S::Requested));
+        assert_eq!(walk(S::Ready, &[E::Reset, E::Absent, E::Kill]), Some(S::Gone), "nothing is there then");
+        assert_eq!(
+            walk(S::Ready, &[E::Reset, E::Absent, E::Dispatched, E::Seen(PowerState::Absent)]),
+            Some(S::Orphaned)
+        );
+    }
+
+    #[test]
+    fn an_operation_begins_only_from_rest_and_ends_at_rest() {
+        use ApplianceEvent as E;
+        use ApplianceState as S;
+        for state in S::ALL {
+            let at_rest = matches!(state, S::Ready | S::Off | S::Suspended | S::Orphaned);
+            for event in [E::Stop, E::Suspend, E::Start, E::Reset] {
+                assert!(at_rest || state.after(event).is_none(), "{state} {event:?}");
+            }
+            for power in PowerState::ALL {
+                let ended = state.after(E::Seen(power));
+                assert_eq!(ended.is_none(), matches!(state, S::Killing | S::Gone | S::Failed), "{state}");
+                assert!(ended.is_none_or(|state| matches!(state, S::Ready | S::Off | S::Suspended | S::Orphaned)));
             }
         }
     }

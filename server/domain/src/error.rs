@@ -52,6 +52,12 @@ pub enum Reason {
     WrongState,
     /// The user has, or would have, more than the user's quota allows; metadata says which, its limit, and what is used of it.
     QuotaExceeded,
+    /// Something else is under way with the subject; metadata `workflow_id` says what.
+    Busy,
+    /// The provider cannot do this.
+    Unsupported,
+    /// Something else on the provider has that name.
+    NameTaken,
     /// The lease asked for is longer than the group allows.
     LeaseTooLong,
     /// The two pools are not of one kind or one owner, and cannot become one; metadata `field` says in what they differ.
@@ -112,6 +118,9 @@ impl Reason {
             Self::ProviderNotUsable => "PROVIDER_NOT_USABLE",
             Self::WrongState => "WRONG_STATE",
             Self::QuotaExceeded => "QUOTA_EXCEEDED",
+            Self::Busy => "BUSY",
+            Self::Unsupported => "UNSUPPORTED",
+            Self::NameTaken => "NAME_TAKEN",
             Self::LeaseTooLong => "LEASE_TOO_LONG",
             Self::PoolsDiffer => "POOLS_DIFFER",
             Self::HoldLimit => "HOLD_LIMIT",

@@ -11,6 +11,7 @@ pub mod group;
 pub mod ids;
 pub mod job;
 pub mod lease;
+pub mod operation;
 pub mod placement;
 pub mod pool;
 pub mod provider;

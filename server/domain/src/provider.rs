@@ -1,6 +1,8 @@
 //! Providers: how they are reached (configuration) and how they do (observed).
 
-use crate::{ProviderKey, Secret, Timestamp, room::Need};
+use std::collections::BTreeSet;
+
+use crate::{ProviderKey, Secret, Timestamp, operation::Capability, room::Need};
 
 /// A provider as configured. Never stored: it may hold secrets.
 #[derive(Debug, Clone)]
@@ -124,6 +126,8 @@ pub struct Provider {
     pub memory: Capacity,
     /// CPUs, likewise.
     pub cpus: Capacity,
+    /// What it can do; empty: its workers did not say yet.
+    pub capabilities: BTreeSet<Capability>,
 }
 
 /// Whether deployments go to a provider.

@@ -11,10 +11,11 @@
 //!
 //! A parent has children instead of steps: it is running from the beginning, and ends with the last of them, `failed` unless all succeeded.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
     ApplianceId, ProviderKey, TaskId, Timestamp, UserId, WorkerId, WorkflowId, appliance::PowerState, group::Endpoint,
+    operation::Capability,
 };
 
 /// What a workflow does.
@@ -32,6 +33,24 @@ pub enum WorkflowKind {
     Ping,
     /// Parent of pings.
     Pings,
+    /// Powers an appliance on.
+    Start,
+    /// Powers an appliance off.
+    Stop,
+    /// Suspends an appliance.
+    Suspend,
+    /// Continues a suspended appliance.
+    Resume,
+    /// Restarts an appliance.
+    Reboot,
+    /// Gives an appliance another name.
+    Rename,
+    /// Deploys an appliance anew.
+    Reset,
+    /// Attaches a disk to an appliance.
+    AttachDisk,
+    /// Detaches an appliance's disk, and deletes it.
+    DetachDisk,
 }
 
 /// One step.
@@ -59,6 +78,18 @@ pub enum StepKind {
     CheckProvider,
     /// Nothing: proves that tasks reach workers and results come back.
     Ping,
+    /// Freeze, keeping the memory.
+    Suspend,
+    /// Continue what is frozen.
+    Resume,
+    /// Restart the guest.
+    Reboot,
+    /// Change the name.
+    Rename,
+    /// Attach an empty disk.
+    AttachDisk,
+    /// Detach the disk and delete it.
+    DetachDisk,
 }
 
 /// Room that tasks compete in; lower goes first.
@@ -122,6 +153,25 @@ impl WorkflowKind {
             Self::CheckProvider => &[S::CheckProvider],
             Self::Ping => &[S::Ping],
             Self::CheckProviders | Self::Pings => &[],
+            Self::Start => &[S::Start, S::WaitAddress, S::WaitReady],
+            Self::Stop => &[S::Stop],
+            Self::Suspend => &[S::Suspend],
+            Self::Resume => &[S::Resume, S::WaitAddress, S::WaitReady],
+            Self::Reboot => &[S::Reboot, S::WaitAddress, S::WaitReady],
+            Self::Rename => &[S::Rename],
+            Self::Reset => &[
+                S::Stop,
+                S::Delete,
+                S::WaitGone,
+                S::Clone,
+                S::WaitPresent,
+                S::Tag,
+                S::Start,
+                S::WaitAddress,
+                S::WaitReady,
+            ],
+            Self::AttachDisk => &[S::AttachDisk],
+            Self::DetachDisk => &[S::DetachDisk],
         }
     }
 
@@ -140,9 +190,9 @@ impl WorkflowKind {
         }
     }
 
-    /// It can be ended by request. A kill cannot: nothing may be left behind.
+    /// It can be ended by request. A kill cannot: nothing may be left behind. Nor can a reset: what it has deleted is nowhere until it has ended.
     pub fn is_cancellable(self) -> bool {
-        self != Self::Kill
+        !matches!(self, Self::Kill | Self::Reset)
     }
 
     /// Name in tables, events and logs.
@@ -154,6 +204,15 @@ impl WorkflowKind {
             Self::CheckProviders => "check_providers",
             Self::Ping => "ping",
             Self::Pings => "pings",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::Reboot => "reboot",
+            Self::Rename => "rename",
+            Self::Reset => "reset",
+            Self::AttachDisk => "attach_disk",
+            Self::DetachDisk => "detach_disk",
         }
     }
 
@@ -163,6 +222,15 @@ impl WorkflowKind {
             Self::Deploy => Lane::Provision,
             Self::Kill => Lane::Kill,
             Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings => Lane::Maintain,
+            Self::Start
+            | Self::Stop
+            | Self::Suspend
+            | Self::Resume
+            | Self::Reboot
+            | Self::Rename
+            | Self::Reset
+            | Self::AttachDisk
+            | Self::DetachDisk => Lane::Operate,
         }
     }
 }
@@ -236,6 +304,9 @@ impl StepKind {
             Self::Delete | Self::WaitGone => (None, seconds(10 * 60), seconds(2 * 60)),
             Self::CheckProvider => (Some(1), seconds(60), seconds(60)),
             Self::Ping => (Some(3), seconds(10), seconds(10)),
+            Self::Suspend | Self::Resume | Self::Reboot | Self::Rename | Self::AttachDisk | Self::DetachDisk => {
+                (Some(4), seconds(5 * 60), seconds(150))
+            }
         };
         Policy { attempts, backoff: Duration::from_millis(500), backoff_max: seconds(60), deadline, progress_limit }
     }
@@ -254,6 +325,12 @@ impl StepKind {
             Self::WaitGone => "wait_gone",
             Self::CheckProvider => "check_provider",
             Self::Ping => "ping",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::Reboot => "reboot",
+            Self::Rename => "rename",
+            Self::AttachDisk => "attach_disk",
+            Self::DetachDisk => "detach_disk",
         }
     }
 }
@@ -329,6 +406,8 @@ pub enum StepOutput {
         address: Option<String>,
         /// Where its services answer, if it has an address.
         endpoints: Vec<Endpoint>,
+        /// Where its screen can be seen.
+        console_url: Option<String>,
     },
     /// The provider as seen.
     Provider {
@@ -336,6 +415,8 @@ pub enum StepOutput {
         version: String,
         /// Names of all templates.
         templates: Vec<String>,
+        /// What it can do; empty: its worker did not say.
+        capabilities: BTreeSet<Capability>,
     },
 }
 

@@ -8,8 +8,9 @@ use sprout_domain::{
     TaskId, WorkerId,
     appliance::{Appliance, PowerState},
     group::{self, Endpoint, ProbeCheck},
+    operation::Capability,
     provider::{ProviderSettings, ProviderSpec},
-    workflow::{StepError, StepErrorReason, StepKind, StepOutput},
+    workflow::{StepError, StepErrorReason, StepKind, StepOutput, Task, WorkflowKind},
 };
 use sprout_proto::{
     appliance as appliance_pb, group as group_pb,
@@ -42,9 +43,10 @@ pub(crate) fn assign(assignment: Assignment) -> Assign {
     let epoch = key.epoch.unsigned_abs();
     let reference = appliance.as_ref().map(|appliance| pb::ApplianceRef {
         name: appliance.name.clone(),
+        new_name: appliance.new_name.clone().unwrap_or_default(),
         tags: Some(pb::Tags { installation_id, appliance_id: appliance.id.into(), epoch }),
     });
-    let step = step(task.step, reference, appliance.as_ref(), &endpoints, &probes);
+    let step = step(&task, reference, appliance.as_ref(), &endpoints, &probes);
     Assign {
         task: Some(task_ref(key)),
         input: Some(pb::StepInput { step: Some(step) }),
@@ -54,14 +56,14 @@ pub(crate) fn assign(assignment: Assignment) -> Assign {
 }
 
 fn step(
-    step: StepKind,
+    task: &Task,
     appliance: Option<pb::ApplianceRef>,
     whole: Option<&Appliance>,
     endpoints: &[group::EndpointSpec],
     probes: &[group::Probe],
 ) -> Step {
     let specs = || endpoints.iter().map(endpoint_spec).collect();
-    match step {
+    match task.step {
         StepKind::Clone => Step::Clone(pb::CloneStep {
             appliance,
             template: whole.map(|a| a.template.clone()).unwrap_or_default(),
@@ -78,7 +80,7 @@ fn step(
             endpoints: whole.map(|a| a.endpoints.iter().map(endpoint).collect()).unwrap_or_default(),
             probes: probes.iter().map(probe).collect(),
         }),
-        StepKind::Stop => Step::Stop(pb::StopStep { appliance }),
+        StepKind::Stop => Step::Stop(pb::StopStep { appliance, prove: task.workflow == WorkflowKind::Stop }),
         StepKind::Delete => Step::Delete(pb::DeleteStep { appliance }),
         StepKind::WaitGone => {
             let clone_unconfirmed = whole.is_some_and(|a| a.clone_unconfirmed);
@@ -86,6 +88,15 @@ fn step(
         }
         StepKind::CheckProvider => Step::CheckProvider(pb::CheckProviderStep {}),
         StepKind::Ping => Step::Ping(pb::PingStep {}),
+        StepKind::Suspend => Step::Suspend(pb::SuspendStep { appliance }),
+        StepKind::Resume => Step::Resume(pb::ResumeStep { appliance }),
+        StepKind::Reboot => Step::Reboot(pb::RebootStep { appliance }),
+        StepKind::Rename => Step::Rename(pb::RenameStep { appliance }),
+        StepKind::AttachDisk => {
+            let size_mib = whole.and_then(|a| a.wanted_disk_mib).unwrap_or_default();
+            Step::AttachDisk(pb::AttachDiskStep { appliance, size_mib })
+        }
+        StepKind::DetachDisk => Step::DetachDisk(pb::DetachDiskStep { appliance }),
     }
 }
 
@@ -156,8 +167,9 @@ pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
             Some(Output::Empty(_)) => Ok(StepOutput::Empty),
             Some(Output::Observed(seen)) => observed(seen).ok_or_else(|| nonsense("an endpoint that cannot be")),
             Some(Output::CheckProvider(seen)) => {
+                let capabilities = seen.capabilities().filter_map(capability).collect();
                 let templates = seen.templates.into_iter().map(text).collect();
-                Ok(StepOutput::Provider { version: text(seen.version), templates })
+                Ok(StepOutput::Provider { version: text(seen.version), templates, capabilities })
             }
             None => Err(nonsense("an output this server does not know")),
         },
@@ -184,7 +196,24 @@ fn observed(seen: pb::ObservedOutput) -> Option<StepOutput> {
     };
     let endpoints = seen.endpoints.into_iter().map(endpoint).collect::<Option<_>>()?;
     let (provider_ref, address) = (text(seen.provider_ref), seen.address.map(text));
-    Some(StepOutput::Observed { provider_ref, power, address, endpoints })
+    let console_url = seen.console_url.map(text);
+    Some(StepOutput::Observed { provider_ref, power, address, endpoints, console_url })
+}
+
+/// None: one that this server does not know.
+fn capability(capability: pb::Capability) -> Option<Capability> {
+    Some(match capability {
+        pb::Capability::Unspecified => return None,
+        pb::Capability::Power => Capability::Power,
+        pb::Capability::Suspend => Capability::Suspend,
+        pb::Capability::Rename => Capability::Rename,
+        pb::Capability::RenameOff => Capability::RenameOff,
+        pb::Capability::Disk => Capability::Disk,
+        pb::Capability::Snapshot => Capability::Snapshot,
+        pb::Capability::Resize => Capability::Resize,
+        pb::Capability::ResizeOff => Capability::ResizeOff,
+        pb::Capability::MakeTemplate => Capability::MakeTemplate,
+    })
 }
 
 fn reason(reason: pb::StepErrorReason) -> StepErrorReason {

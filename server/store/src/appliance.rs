@@ -102,6 +102,7 @@ fn appliance(
         user_group,
         provider_type: provider_type.unwrap_or_default(),
         changed_at: row.changed_at.unwrap_or(row.created_at),
+        console_url: row.console_url,
     })
 }
 
@@ -153,7 +154,7 @@ impl SeaTx {
         self.appliances_where(&those, vec![self.numbers(ids(list))]).await
     }
 
-    async fn replace_endpoints(&self, list: &[ApplianceId], endpoints: &[Endpoint]) -> Result<()> {
+    pub(crate) async fn replace_endpoints(&self, list: &[ApplianceId], endpoints: &[Endpoint]) -> Result<()> {
         let each: Vec<_> = list.iter().map(|id| (*id, endpoints)).collect();
         self.replace_endpoints_of(&each).await
     }
@@ -378,7 +379,8 @@ impl ApplianceRows for SeaTx {
         if list.is_empty() {
             return Ok(());
         }
-        let ApplianceChange { state, power, address, endpoints, provider_ref, clone_unconfirmed, status } = change;
+        let ApplianceChange { state, power, address, endpoints, provider_ref, clone_unconfirmed, status, console_url } =
+            change;
         let now = || self.time(self.now);
         let mut set = Clauses::default();
         if let Some(state) = state {
@@ -398,6 +400,9 @@ impl ApplianceRows for SeaTx {
         }
         if let Some(provider_ref) = provider_ref {
             set.add("provider_ref = ?", provider_ref.as_str());
+        }
+        if let Some(console_url) = console_url {
+            set.add("console_url = ?", console_url.as_str());
         }
         if let Some(unconfirmed) = clone_unconfirmed {
             set.add("clone_unconfirmed = ?", *unconfirmed);

@@ -7,6 +7,7 @@ use sprout_domain::{
     appliance::{ApplianceState, PowerState},
     event::EventKind,
     job::JobRunState,
+    operation::Capability,
     pool::PoolState,
     provider::CircuitState,
     template::{TemplateState, TemplateType},
@@ -66,7 +67,12 @@ names! {
     Role { User = "user", Bot = "bot", Staff = "staff", Superuser = "superuser" }
     WorkflowKind {
         Deploy = "deploy", Kill = "kill", CheckProvider = "check_provider", CheckProviders = "check_providers",
-        Ping = "ping", Pings = "pings",
+        Ping = "ping", Pings = "pings", Start = "start", Stop = "stop", Suspend = "suspend", Resume = "resume",
+        Reboot = "reboot", Rename = "rename", Reset = "reset", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
+    }
+    Capability {
+        Power = "power", Suspend = "suspend", Rename = "rename", RenameOff = "rename_off", Disk = "disk",
+        Snapshot = "snapshot", Resize = "resize", ResizeOff = "resize_off", MakeTemplate = "make_template",
     }
     WorkflowState {
         Pending = "pending", Running = "running", Succeeded = "succeeded", Failed = "failed", Cancelled = "cancelled",
@@ -74,7 +80,8 @@ names! {
     StepKind {
         Clone = "clone", WaitPresent = "wait_present", Tag = "tag", Start = "start", WaitAddress = "wait_address",
         WaitReady = "wait_ready", Stop = "stop", Delete = "delete", WaitGone = "wait_gone",
-        CheckProvider = "check_provider", Ping = "ping",
+        CheckProvider = "check_provider", Ping = "ping", Suspend = "suspend", Resume = "resume", Reboot = "reboot",
+        Rename = "rename", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
     }
     TaskState {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
@@ -151,6 +158,7 @@ mod tests {
         every_name_leads_back::<WorkflowKind>();
         every_name_leads_back::<WorkflowState>();
         every_name_leads_back::<StepKind>();
+        every_name_leads_back::<Capability>();
         every_name_leads_back::<TaskState>();
         every_name_leads_back::<EventKind>();
         every_name_leads_back::<JobRunState>();

@@ -15,6 +15,7 @@ mod job;
 mod join;
 mod lease;
 mod open;
+mod operate;
 mod pool;
 mod provider;
 mod pulse;

@@ -14,6 +14,7 @@ use sprout_domain::{
 use crate::{
     convert::{count, optional_count, variant},
     entities::provider::Model,
+    operate::capabilities,
     room::{TAKEN, capacity},
     tx::SeaTx,
 };
@@ -126,6 +127,7 @@ impl ProviderRows for SeaTx {
                         appliance_count: count(there)?,
                         template_count: count(templates)?,
                     },
+                    capabilities: capabilities(&provider.capabilities)?,
                 })
             })
             .collect()

@@ -143,17 +143,18 @@ impl TaskRows for SeaTx {
                 "power": change.power.map(Named::name),
                 "address": change.address,
                 "provider_ref": change.provider_ref,
+                "console_url": change.console_url,
                 "unconfirmed": change.clone_unconfirmed,
                 "status": change.status,
             })
         };
         let rows = serde_json::Value::from(changes.iter().map(row).collect::<Vec<_>>()).to_string();
         let (given, now) = if self.on_postgres() {
-            let columns =
-                "id bigint, state text, power text, address text, provider_ref text, unconfirmed boolean, status text";
+            let columns = "id bigint, state text, power text, address text, provider_ref text, console_url text, unconfirmed boolean, \
+                 status text";
             (format!("select * from json_to_recordset($1::json) as given ({columns})"), "$2::timestamptz")
         } else {
-            let columns = ["id", "state", "power", "address", "provider_ref", "unconfirmed", "status"];
+            let columns = ["id", "state", "power", "address", "provider_ref", "console_url", "unconfirmed", "status"];
             let columns = columns.map(|name| format!("value ->> '{name}' as {name}"));
             (format!("select {} from json_each($1)", columns.join(", ")), "$2")
         };
@@ -162,6 +163,7 @@ impl TaskRows for SeaTx {
                  state = coalesce(new.state, appliances.state), power = coalesce(new.power, appliances.power),
                  address = coalesce(new.address, appliances.address),
                  provider_ref = coalesce(new.provider_ref, appliances.provider_ref),
+                 console_url = coalesce(new.console_url, appliances.console_url),
                  clone_unconfirmed = coalesce(new.unconfirmed, appliances.clone_unconfirmed),
                  status = coalesce(new.status, appliances.status),
                  status_changed_at = case when new.status is null then appliances.status_changed_at else {now} end,

@@ -58,7 +58,13 @@ pub(super) fn instance(view: View) -> Instance {
         address,
         memory_mib: Some(view.memory_mib),
         cpus: Some(view.cpus),
+        console_url: (view.power == Power::On).then(|| console(view.id)),
     }
+}
+
+/// Where the screen of an instance could be seen, if there was one.
+fn console(id: u64) -> String {
+    format!("vnc://127.0.0.1:{}", 5900 + id % 10_000)
 }
 
 pub(super) fn capabilities(config: &Config) -> Capabilities {

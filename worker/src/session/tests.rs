@@ -283,7 +283,7 @@ fn tags() -> Tags {
 }
 
 fn wait() -> Step {
-    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()) };
+    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()), new_name: String::new() };
     Step::WaitPresent(WaitPresentStep { appliance: Some(appliance) })
 }
 

@@ -10,5 +10,11 @@ pub(super) async fn run(ctx: &StepContext) -> Result<StepOutput> {
     let version = ctx.check().await?.version;
     let mut templates = ctx.templates().await?;
     templates.sort_unstable();
-    Ok(StepOutput { output: Some(Output::CheckProvider(CheckProviderOutput { version, templates })) })
+    Ok(StepOutput {
+        output: Some(Output::CheckProvider(CheckProviderOutput {
+            version,
+            templates,
+            capabilities: ctx.capabilities(),
+        })),
+    })
 }

@@ -4,11 +4,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sprout_proto::worker::{LogLevel, TaskRef};
+use sprout_proto::{
+    task::Capability,
+    worker::{LogLevel, TaskRef},
+};
 use tokio::time::{Duration, Instant};
 
 use crate::{
-    driver::{Driver, DriverError, Instance, Reason, Report, Result},
+    driver::{Driver, DriverError, Instance, Needs, Reason, Report, Result},
     lease::Hold,
     outbox::Outbox,
 };
@@ -66,6 +69,23 @@ impl StepContext {
     /// See [`Driver::templates`].
     pub(crate) async fn templates(&self) -> Result<Vec<String>> {
         self.heard(self.driver.templates().await)
+    }
+
+    /// What the provider can do, as the server wants it. After a check, which is when external providers tell it.
+    pub(crate) fn capabilities(&self) -> Vec<i32> {
+        let can = self.driver.capabilities();
+        let all = [
+            (Capability::Power, true),
+            (Capability::Suspend, can.suspend),
+            (Capability::Rename, can.rename == Some(Needs::Any)),
+            (Capability::RenameOff, can.rename == Some(Needs::Off)),
+            (Capability::Disk, can.disk),
+            (Capability::Snapshot, can.snapshot),
+            (Capability::Resize, can.resize == Some(Needs::Any)),
+            (Capability::ResizeOff, can.resize == Some(Needs::Off)),
+            (Capability::MakeTemplate, can.make_template.is_some()),
+        ];
+        all.into_iter().filter(|(_, able)| *able).map(|(capability, _)| capability.into()).collect()
     }
 
     /// Whether marks can be written after creation.

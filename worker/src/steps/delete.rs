@@ -11,17 +11,18 @@ use crate::driver::{Reason, Result};
 
 pub(super) async fn run(ctx: &StepContext, step: &DeleteStep) -> Result<StepOutput> {
     let subject = named(step.appliance.as_ref())?;
-    let there = match subject.look(ctx).await? {
-        Seen::Ours(_) => true,
-        Seen::Absent => false,
+    let seen = subject.look(ctx).await?;
+    let (there, name) = match &seen {
+        Seen::Ours(instance) => (true, instance.name.as_str()),
+        Seen::Absent => (false, subject.name),
         Seen::Foreign(taken) => {
             ctx.warn(format!("nothing to delete: {taken}"));
             return Ok(done());
         }
     };
     ctx.status(None, "deleting");
-    match ctx.change().await?.delete(subject.name, subject.tags).await {
-        Ok(()) if there => ctx.info(format!("deleted {}", subject.name)),
+    match ctx.change().await?.delete(name, subject.tags).await {
+        Ok(()) if there => ctx.info(format!("deleted {name}")),
         Ok(()) => {}
         // Taken by another between our look and the driver's.
         Err(taken) if taken.reason == Reason::NameTaken => ctx.warn(format!("nothing to delete: {taken}")),

@@ -15,6 +15,8 @@ const DEAD_AFTER: Duration = Duration::from_millis(500);
 pub(super) struct Subject<'a> {
     /// Its name on the provider.
     pub(super) name: &'a str,
+    /// The name that it may have been given by now; empty: there is none.
+    pub(super) new_name: &'a str,
     /// The marks it must carry.
     pub(super) tags: &'a Tags,
 }
@@ -32,7 +34,19 @@ pub(super) enum Seen {
 impl Subject<'_> {
     /// Looks. The epoch of the marks is not compared: a clone made under an older assignment of the same task is as good.
     pub(super) async fn look(&self, ctx: &StepContext) -> Result<Seen> {
-        Ok(match ctx.find(self.name).await? {
+        let seen = self.look_for(ctx, self.name).await?;
+        if self.new_name.is_empty() || matches!(seen, Seen::Ours(_)) {
+            return Ok(seen);
+        }
+        // In this order: whoever renames it meanwhile makes it turn up here.
+        match self.look_for(ctx, self.new_name).await? {
+            Seen::Ours(instance) => Ok(Seen::Ours(instance)),
+            Seen::Foreign(_) | Seen::Absent => Ok(seen),
+        }
+    }
+
+    async fn look_for(&self, ctx: &StepContext, name: &str) -> Result<Seen> {
+        Ok(match ctx.find(name).await? {
             None => Seen::Absent,
             Some(instance) if self.owns(&instance) => Seen::Ours(instance),
             Some(instance) => Seen::Foreign(self.taken(&instance)),
@@ -62,7 +76,8 @@ impl Subject<'_> {
             }
             Some(tags) => format!("belongs to the Sprout installation {}", tags.installation_id),
         };
-        let message = format!("{} on the provider {whose}; it is not touched: remove or rename it there", self.name);
+        let name = &instance.name;
+        let message = format!("{name} on the provider {whose}; it is not touched: remove or rename it there");
         DriverError::new(Reason::NameTaken, message)
     }
 }
@@ -110,6 +125,7 @@ pub(super) fn observation(instance: &Instance) -> ObservedOutput {
         power_state: instance.power.into(),
         address: instance.address.clone(),
         endpoints: Vec::new(),
+        console_url: instance.console_url.clone(),
     }
 }
 

@@ -1,15 +1,24 @@
 //! The steps a worker can run, one file each. Every step looks first, acts if needed and looks again, so that running it a
 //! second time, after it went through, failed or died at any point, does no harm; each file says why.
 
+mod attach_disk;
 mod check_provider;
 #[path = "clone.rs"]
 mod clone_step;
 mod context;
 mod delete;
+mod detach_disk;
 mod look;
+#[cfg(test)]
+mod operation_tests;
 mod poll;
+mod power;
+mod reboot;
+mod rename;
+mod resume;
 mod start;
 mod stop;
+mod suspend;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -50,6 +59,12 @@ pub(crate) async fn run(ctx: &StepContext, step: &Step) -> Result<StepOutput> {
         Step::WaitGone(step) => wait_gone::run(ctx, step).await,
         Step::CheckProvider(_) => check_provider::run(ctx).await,
         Step::Ping(_) => Ok(done()),
+        Step::Suspend(step) => suspend::run(ctx, step).await,
+        Step::Resume(step) => resume::run(ctx, step).await,
+        Step::Reboot(step) => reboot::run(ctx, step).await,
+        Step::Rename(step) => rename::run(ctx, step).await,
+        Step::AttachDisk(step) => attach_disk::run(ctx, step).await,
+        Step::DetachDisk(step) => detach_disk::run(ctx, step).await,
     }
 }
 
@@ -72,6 +87,12 @@ pub(crate) fn name(step: &Step) -> &'static str {
         Step::WaitGone(_) => "wait_gone",
         Step::CheckProvider(_) => "check_provider",
         Step::Ping(_) => "ping",
+        Step::Suspend(_) => "suspend",
+        Step::Resume(_) => "resume",
+        Step::Reboot(_) => "reboot",
+        Step::Rename(_) => "rename",
+        Step::AttachDisk(_) => "attach_disk",
+        Step::DetachDisk(_) => "detach_disk",
     }
 }
 
@@ -83,6 +104,12 @@ pub(crate) fn interrupt(step: &Step) -> Interrupt {
         Step::Tag(_) | Step::Start(_) | Step::Stop(_) | Step::Delete(_) | Step::CheckProvider(_) | Step::Ping(_) => {
             Interrupt::Action
         }
+        Step::Suspend(_)
+        | Step::Resume(_)
+        | Step::Reboot(_)
+        | Step::Rename(_)
+        | Step::AttachDisk(_)
+        | Step::DetachDisk(_) => Interrupt::Action,
     }
 }
 
@@ -98,6 +125,12 @@ pub(crate) fn appliance(step: &Step) -> Option<&str> {
         Step::Stop(step) => &step.appliance,
         Step::Delete(step) => &step.appliance,
         Step::WaitGone(step) => &step.appliance,
+        Step::Suspend(step) => &step.appliance,
+        Step::Resume(step) => &step.appliance,
+        Step::Reboot(step) => &step.appliance,
+        Step::Rename(step) => &step.appliance,
+        Step::AttachDisk(step) => &step.appliance,
+        Step::DetachDisk(step) => &step.appliance,
         Step::CheckProvider(_) | Step::Ping(_) => &None,
     };
     appliance.as_ref().map(|appliance| appliance.name.as_str())
@@ -111,8 +144,10 @@ fn invalid(message: impl Into<String>) -> DriverError {
 /// The appliance a step names, which must have a name and marks.
 fn named(appliance: Option<&ApplianceRef>) -> Result<look::Subject<'_>> {
     match appliance {
-        Some(ApplianceRef { name, tags: Some(tags) }) if !name.is_empty() && !tags.installation_id.is_empty() => {
-            Ok(look::Subject { name, tags })
+        Some(ApplianceRef { name, tags: Some(tags), new_name })
+            if !name.is_empty() && !tags.installation_id.is_empty() =>
+        {
+            Ok(look::Subject { name, new_name, tags })
         }
         _ => Err(invalid("the step names no appliance with its marks; this is a mistake of the server, report it")),
     }

@@ -14,7 +14,7 @@ pub(super) async fn run(ctx: &StepContext, step: &TagStep) -> Result<StepOutput>
     // Without retagging, marks stay as the clone got them, with the epoch of that try.
     if instance.tags.as_ref() != Some(subject.tags) && ctx.can_retag() {
         ctx.status(None, "writing marks");
-        ctx.change().await?.tag(subject.name, subject.tags).await?;
+        ctx.change().await?.tag(&instance.name, subject.tags).await?;
         instance = subject.expect(ctx).await?;
         if instance.tags.as_ref() != Some(subject.tags) {
             let message = format!("the provider accepted marks for {} but shows others", subject.name);

@@ -22,14 +22,14 @@ use crate::{
     testing::{FakeDriver, Fault, instance},
 };
 
-const NAME: &str = "sprout-7";
+pub(super) const NAME: &str = "sprout-7";
 
-struct Bench {
-    driver: Arc<FakeDriver>,
+pub(super) struct Bench {
+    pub(super) driver: Arc<FakeDriver>,
     ctx: StepContext,
 }
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     let driver = Arc::new(FakeDriver::default());
     let ctx = StepContext::new(
         driver.clone(),
@@ -40,20 +40,20 @@ fn bench() -> Bench {
     Bench { driver, ctx }
 }
 
-fn tags(appliance_id: u64, epoch: u64) -> Tags {
+pub(super) fn tags(appliance_id: u64, epoch: u64) -> Tags {
     Tags { installation_id: "here".into(), appliance_id, epoch }
 }
 
-fn ours(power: PowerState) -> Instance {
+pub(super) fn ours(power: PowerState) -> Instance {
     Instance { tags: Some(tags(7, 1)), power, ..instance(NAME) }
 }
 
-fn others() -> Instance {
+pub(super) fn others() -> Instance {
     Instance { tags: Some(tags(8, 1)), ..instance(NAME) }
 }
 
-fn appliance() -> ApplianceRef {
-    ApplianceRef { name: NAME.into(), tags: Some(tags(7, 1)) }
+pub(super) fn appliance() -> ApplianceRef {
+    ApplianceRef { name: NAME.into(), tags: Some(tags(7, 1)), new_name: String::new() }
 }
 
 fn clone_step() -> Step {
@@ -64,19 +64,19 @@ fn tag_step() -> Step {
     Step::Tag(TagStep { appliance: Some(appliance()) })
 }
 
-fn start_step() -> Step {
+pub(super) fn start_step() -> Step {
     Step::Start(StartStep { appliance: Some(appliance()) })
 }
 
-fn stop_step() -> Step {
-    Step::Stop(StopStep { appliance: Some(appliance()) })
+pub(super) fn stop_step() -> Step {
+    Step::Stop(StopStep { appliance: Some(appliance()), prove: false })
 }
 
-fn delete_step() -> Step {
+pub(super) fn delete_step() -> Step {
     Step::Delete(DeleteStep { appliance: Some(appliance()) })
 }
 
-fn gone_step(clone_unconfirmed: bool) -> Step {
+pub(super) fn gone_step(clone_unconfirmed: bool) -> Step {
     Step::WaitGone(WaitGoneStep { appliance: Some(appliance()), clone_unconfirmed })
 }
 
@@ -95,18 +95,18 @@ fn address_step() -> Step {
 }
 
 impl Bench {
-    async fn run(&self, step: &Step) -> Result<StepOutput> {
+    pub(super) async fn run(&self, step: &Step) -> Result<StepOutput> {
         run(&self.ctx, step).await
     }
 
-    async fn seen(&self, step: &Step) -> ObservedOutput {
+    pub(super) async fn seen(&self, step: &Step) -> ObservedOutput {
         match self.run(step).await.unwrap().output {
             Some(Output::Observed(observed)) => observed,
             other => panic!("not an observation: {other:?}"),
         }
     }
 
-    async fn reason(&self, step: &Step) -> Reason {
+    pub(super) async fn reason(&self, step: &Step) -> Reason {
         self.run(step).await.unwrap_err().reason
     }
 }
@@ -476,7 +476,7 @@ async fn a_provider_is_checked() {
 #[tokio::test]
 async fn steps_without_an_appliance_are_refused() {
     let bench = bench();
-    let unmarked = Some(ApplianceRef { name: NAME.into(), tags: None });
+    let unmarked = Some(ApplianceRef { tags: None, ..appliance() });
     for appliance in [None, unmarked] {
         let step = Step::Delete(DeleteStep { appliance });
         assert_eq!((bench.reason(&step).await, bench.driver.count("delete")), (Reason::Invalid, 0));

@@ -34,19 +34,19 @@ pub(super) async fn run(ctx: &StepContext, step: &WaitGoneStep) -> Result<StepOu
                 let since = *absent_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= SETTLE {
                     // The late clone may have ended as parts that are not yet an appliance.
-                    if patience.forgive(ctx, delete(ctx, subject).await)?.is_some() {
+                    if patience.forgive(ctx, delete(ctx, subject, subject.name).await)?.is_some() {
                         return Ok(done());
                     }
                     absent_since = None;
                 }
                 ctx.status(None, "absent; making sure that no late clone turns up");
             }
-            Some(Seen::Ours(_)) => {
+            Some(Seen::Ours(there)) => {
                 absent_since = None;
                 if step.clone_unconfirmed || deleted_at.elapsed() >= DELETE_AGAIN {
-                    ctx.info(format!("{} is there; deleting it", subject.name));
+                    ctx.info(format!("{} is there; deleting it", there.name));
                     deleted_at = Instant::now();
-                    patience.forgive(ctx, remove(ctx, subject).await)?;
+                    patience.forgive(ctx, remove(ctx, subject, &there.name).await)?;
                 }
                 ctx.status(None, "waiting until it is gone");
             }
@@ -57,14 +57,14 @@ pub(super) async fn run(ctx: &StepContext, step: &WaitGoneStep) -> Result<StepOu
     }
 }
 
-async fn remove(ctx: &StepContext, subject: Subject<'_>) -> Result<()> {
-    ctx.change().await?.stop(subject.name).await?;
-    delete(ctx, subject).await
+async fn remove(ctx: &StepContext, subject: Subject<'_>, name: &str) -> Result<()> {
+    ctx.change().await?.stop(name).await?;
+    delete(ctx, subject, name).await
 }
 
 /// Deletes, unless something of another is there.
-async fn delete(ctx: &StepContext, subject: Subject<'_>) -> Result<()> {
-    match ctx.change().await?.delete(subject.name, subject.tags).await {
+async fn delete(ctx: &StepContext, subject: Subject<'_>, name: &str) -> Result<()> {
+    match ctx.change().await?.delete(name, subject.tags).await {
         Err(taken) if taken.reason == Reason::NameTaken => Ok(()),
         result => result,
     }

@@ -8,7 +8,9 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 
-use crate::driver::{Capabilities, CloneSpec, Driver, DriverError, Instance, PowerState, Reason, Report, Result, Tags};
+use crate::driver::{
+    Capabilities, CloneSpec, Driver, DriverError, Instance, Needs, PowerState, Reason, Report, Result, Tags,
+};
 
 /// What happens to the next call of one kind, instead of its doing what it should.
 #[derive(Debug, Clone)]
@@ -41,6 +43,7 @@ struct State {
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     late: Option<(CloneSpec, u32)>,
     retag: bool,
+    disks: BTreeMap<String, u64>,
     templates: Vec<String>,
 }
 
@@ -86,6 +89,11 @@ impl FakeDriver {
     /// Appliances get their marks by `create` only.
     pub(crate) fn without_retag(&self) {
         self.state().retag = false;
+    }
+
+    /// Size of the extra disk, if there is one.
+    pub(crate) fn disk(&self, name: &str) -> Option<u64> {
+        self.state().disks.get(name).copied()
     }
 
     /// How often this was called so far.
@@ -141,6 +149,20 @@ impl State {
         Ok(())
     }
 
+    fn power(&mut self, name: &str, power: PowerState) -> Result<()> {
+        self.at(name)?.power = power;
+        Ok(())
+    }
+
+    fn rename(&mut self, name: &str, new_name: &str) -> Result<()> {
+        if self.instances.contains_key(new_name) {
+            return Err(DriverError::new(Reason::NameTaken, "the name is in use"));
+        }
+        let instance = self.instances.remove(name).ok_or_else(|| DriverError::not_found(name))?;
+        self.instances.insert(new_name.to_owned(), Instance { name: new_name.to_owned(), ..instance });
+        Ok(())
+    }
+
     fn at(&mut self, name: &str) -> Result<&mut Instance> {
         self.instances.get_mut(name).ok_or_else(|| DriverError::not_found(name))
     }
@@ -157,6 +179,7 @@ pub(crate) fn instance(name: &str) -> Instance {
         published: BTreeMap::new(),
         memory_mib: None,
         cpus: None,
+        console_url: None,
     }
 }
 
@@ -165,11 +188,11 @@ impl Driver for FakeDriver {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             retag: self.state().retag,
-            suspend: false,
-            rename: None,
+            suspend: true,
+            rename: Some(Needs::Any),
             resize: None,
             snapshot: false,
-            disk: false,
+            disk: true,
             make_template: None,
         }
     }
@@ -245,20 +268,20 @@ impl Driver for FakeDriver {
         .await
     }
 
-    async fn reboot(&self, _: &str) -> Result<()> {
-        Err(DriverError::unsupported("fake", "reboot"))
+    async fn reboot(&self, name: &str) -> Result<()> {
+        self.call("reboot", |state| state.power(name, PowerState::On)).await
     }
 
-    async fn suspend(&self, _: &str) -> Result<()> {
-        Err(DriverError::unsupported("fake", "suspend"))
+    async fn suspend(&self, name: &str) -> Result<()> {
+        self.call("suspend", |state| state.power(name, PowerState::Suspended)).await
     }
 
-    async fn resume(&self, _: &str) -> Result<()> {
-        Err(DriverError::unsupported("fake", "resume"))
+    async fn resume(&self, name: &str) -> Result<()> {
+        self.call("resume", |state| state.power(name, PowerState::On)).await
     }
 
-    async fn rename(&self, _: &str, _: &str) -> Result<()> {
-        Err(DriverError::unsupported("fake", "rename"))
+    async fn rename(&self, name: &str, new_name: &str) -> Result<()> {
+        self.call("rename", |state| state.rename(name, new_name)).await
     }
 
     async fn resize(&self, _: &str, _: Option<u32>, _: Option<u32>) -> Result<()> {
@@ -273,12 +296,22 @@ impl Driver for FakeDriver {
         Err(DriverError::unsupported("fake", "reset"))
     }
 
-    async fn attach_disk(&self, _: &str, _: u64) -> Result<()> {
-        Err(DriverError::unsupported("fake", "attach a disk"))
+    async fn attach_disk(&self, name: &str, size_mib: u64) -> Result<()> {
+        self.call("attach_disk", |state| {
+            state.at(name)?;
+            state.disks.entry(name.to_owned()).or_insert(size_mib);
+            Ok(())
+        })
+        .await
     }
 
-    async fn detach_disk(&self, _: &str) -> Result<()> {
-        Err(DriverError::unsupported("fake", "detach a disk"))
+    async fn detach_disk(&self, name: &str) -> Result<()> {
+        self.call("detach_disk", |state| {
+            state.at(name)?;
+            state.disks.remove(name);
+            Ok(())
+        })
+        .await
     }
 
     async fn make_template(&self, _: &str, _: &str) -> Result<()> {

@@ -1,7 +1,10 @@
 //! Providers on the wire. What is configured of them (and may be secret) is not part of it.
 
-use sprout_domain::provider::{Capacity, CircuitState, Provider};
-use sprout_proto::provider as proto;
+use sprout_domain::{
+    operation::Capability,
+    provider::{Capacity, CircuitState, Provider},
+};
+use sprout_proto::{provider as proto, task};
 
 use super::{Wire, moment};
 
@@ -32,7 +35,22 @@ impl From<Wire<Provider>> for proto::Provider {
             user_groups: Vec::new(),
             memory_mib: Some(Wire(provider.memory).into()),
             cpus: Some(Wire(provider.cpus).into()),
+            capabilities: provider.capabilities.into_iter().map(|can| capability(can).into()).collect(),
         }
+    }
+}
+
+fn capability(capability: Capability) -> task::Capability {
+    match capability {
+        Capability::Power => task::Capability::Power,
+        Capability::Suspend => task::Capability::Suspend,
+        Capability::Rename => task::Capability::Rename,
+        Capability::RenameOff => task::Capability::RenameOff,
+        Capability::Disk => task::Capability::Disk,
+        Capability::Snapshot => task::Capability::Snapshot,
+        Capability::Resize => task::Capability::Resize,
+        Capability::ResizeOff => task::Capability::ResizeOff,
+        Capability::MakeTemplate => task::Capability::MakeTemplate,
     }
 }
 

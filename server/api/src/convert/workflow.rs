@@ -56,6 +56,15 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
             WorkflowKind::CheckProviders => Self::CheckProviders,
             WorkflowKind::Ping => Self::Ping,
             WorkflowKind::Pings => Self::Pings,
+            WorkflowKind::Start => Self::Start,
+            WorkflowKind::Stop => Self::Stop,
+            WorkflowKind::Suspend => Self::Suspend,
+            WorkflowKind::Resume => Self::Resume,
+            WorkflowKind::Reboot => Self::Reboot,
+            WorkflowKind::Rename => Self::Rename,
+            WorkflowKind::Reset => Self::Reset,
+            WorkflowKind::AttachDisk => Self::AttachDisk,
+            WorkflowKind::DetachDisk => Self::DetachDisk,
         }
     }
 }
@@ -69,6 +78,15 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
             proto::WorkflowKind::CheckProviders => Some(WorkflowKind::CheckProviders),
             proto::WorkflowKind::Ping => Some(WorkflowKind::Ping),
             proto::WorkflowKind::Pings => Some(WorkflowKind::Pings),
+            proto::WorkflowKind::Start => Some(WorkflowKind::Start),
+            proto::WorkflowKind::Stop => Some(WorkflowKind::Stop),
+            proto::WorkflowKind::Suspend => Some(WorkflowKind::Suspend),
+            proto::WorkflowKind::Resume => Some(WorkflowKind::Resume),
+            proto::WorkflowKind::Reboot => Some(WorkflowKind::Reboot),
+            proto::WorkflowKind::Rename => Some(WorkflowKind::Rename),
+            proto::WorkflowKind::Reset => Some(WorkflowKind::Reset),
+            proto::WorkflowKind::AttachDisk => Some(WorkflowKind::AttachDisk),
+            proto::WorkflowKind::DetachDisk => Some(WorkflowKind::DetachDisk),
             _ => None,
         }
     }

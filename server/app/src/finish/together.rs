@@ -84,7 +84,10 @@ impl App {
         for ((worker, key, outcome), accepted) in results.iter().zip(&mut accepted) {
             let Ok(output) = outcome else { continue };
             match tasks.get(&key.id).filter(|task| is_current(task, worker, *key)) {
-                Some(task) if task.cancel_requested || task.step == StepKind::CheckProvider => {}
+                Some(task)
+                    if task.cancel_requested
+                        || task.step == StepKind::CheckProvider
+                        || task.workflow.is_operation() => {}
                 Some(task) if seen.insert(key.id) => {
                     *accepted = Some(true);
                     done.push((task, output));

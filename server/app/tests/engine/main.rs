@@ -8,6 +8,7 @@ mod event;
 mod hold;
 mod job;
 mod lease;
+mod operate;
 mod pool;
 mod request;
 mod task;

@@ -53,7 +53,11 @@ async fn a_look_at_all_providers_adopts_the_one_under_way(db: TestDatabase) -> a
     let all = world.app.check_providers().await?;
     assert_eq!(world.app.check_providers().await?.id, all.id, "one at a time");
     assert_eq!(world.app.workflow(check).await?.0.parent_id, Some(all.id));
-    let seen = StepOutput::Provider { version: "1".to_owned(), templates: vec!["app-1.0".to_owned()] };
+    let seen = StepOutput::Provider {
+        version: "1".to_owned(),
+        templates: vec!["app-1.0".to_owned()],
+        capabilities: std::collections::BTreeSet::new(),
+    };
     assert!(worker.finish(key(&running), Ok(seen)).await?);
     assert_eq!(world.app.workflow(all.id).await?.0.state, WorkflowState::Succeeded);
 

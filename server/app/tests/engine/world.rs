@@ -186,6 +186,7 @@ pub(crate) fn well(step: StepKind) -> Outcome {
             power: PowerState::On,
             address: Some("192.0.2.1".to_owned()),
             endpoints: Vec::new(),
+            console_url: None,
         },
         _ => StepOutput::Empty,
     })

@@ -46,6 +46,7 @@ pub struct Model {
     pub room_cpus: i64,
     pub accounted_until: Option<DateTimeUtc>,
     pub changed_at: Option<DateTimeUtc>,
+    pub console_url: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

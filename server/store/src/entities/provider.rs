@@ -29,6 +29,7 @@ pub struct Model {
     pub cpu_total: Option<i64>,
     pub cpu_limit: Option<i64>,
     pub refreshed_at: Option<DateTimeUtc>,
+    pub capabilities: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

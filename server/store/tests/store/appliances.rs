@@ -62,6 +62,7 @@ async fn every_field_changes(db: TestDatabase) -> anyhow::Result<()> {
         provider_ref: Some("ref".to_owned()),
         clone_unconfirmed: Some(true),
         status: Some("ready".to_owned()),
+        console_url: Some("vnc://h:1".to_owned()),
     };
     tx.change_appliances(&ids, &change).await?;
     tx.change_appliances(&ids[..1], &ApplianceChange { endpoints: Some(vec![]), ..ApplianceChange::default() }).await?;
@@ -81,7 +82,9 @@ async fn every_field_changes(db: TestDatabase) -> anyhow::Result<()> {
         appliance.provider_ref = Some("ref".to_owned());
         appliance.clone_unconfirmed = true;
         appliance.status = String::from("ready");
+        appliance.console_url = Some("vnc://h:1".to_owned());
         appliance.status_changed_at = now;
+        appliance.changed_at = tx.now();
         appliance.ready_at = Some(now); // the first time
         appliance.proven_at = Some(tx.now()); // the last time
     }

@@ -1,9 +1,12 @@
 //! Providers and templates: kept equal to the configuration and to what a check found.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use sprout_app::ports::TemplateFilter;
 use sprout_domain::{
     appliance::ApplianceState,
+    operation::Capability,
     provider::{Capacity, Circuit, CircuitState, Provider, ProviderLoad},
     room::{Need, Room},
     template::TemplateState,
@@ -28,6 +31,8 @@ async fn providers_follow_the_configuration(db: TestDatabase) -> anyhow::Result<
     let world = World::new(db).await?;
     let mut tx = world.write().await?;
     tx.set_checked(&"p1".into(), true, "Docker 28").await?;
+    let can = BTreeSet::from([Capability::Power, Capability::RenameOff]);
+    tx.set_capabilities(&"p1".into(), &can).await?;
     let now = tx.now();
     tx.sync_providers(&[provider("p0", 7, Some(3)), provider("p1", 4, None)]).await?;
     let all = tx.providers().await?;
@@ -53,8 +58,11 @@ async fn providers_follow_the_configuration(db: TestDatabase) -> anyhow::Result<
         },
         memory: Capacity::default(),
         cpus: Capacity::default(),
+        capabilities: can.clone(),
     };
     assert_eq!(all[1], expected);
+    assert_eq!(tx.capabilities(&"p1".into()).await?, can);
+    assert!(tx.capabilities(&"p0".into()).await?.is_empty(), "not known");
     assert_eq!((&all[0].key, all[0].appliance_limit, all[0].working), (&"p0".into(), Some(3), false));
 
     tx.sync_providers(&[provider("p0", 7, None)]).await?;

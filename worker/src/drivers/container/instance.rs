@@ -60,6 +60,7 @@ pub(super) fn inspected(container: ContainerInspectResponse, publish: &Publish) 
         published,
         memory_mib: limit(limits.memory, 1 << 20),
         cpus: limit(limits.nano_cpus, 1_000_000_000),
+        console_url: None,
     }
 }
 
@@ -90,6 +91,7 @@ pub(super) fn listed(container: ContainerSummary, publish: &Publish) -> Instance
         published,
         memory_mib: None,
         cpus: None,
+        console_url: None,
     }
 }
 

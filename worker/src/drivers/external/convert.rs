@@ -44,6 +44,7 @@ pub(super) fn instance(instance: pb::Instance) -> Result<Instance, String> {
         address: instance.address.filter(|address| !address.is_empty()),
         memory_mib: instance.memory_mib,
         cpus: instance.cpus,
+        console_url: instance.console_url.filter(|url| !url.is_empty()),
     })
 }
 

@@ -141,6 +141,7 @@ fn instance(seen: Seen, power: PowerState, address: Option<String>) -> Instance 
         published: BTreeMap::new(),
         memory_mib: seen.memory_mib,
         cpus: seen.cpus,
+        console_url: None,
     }
 }
 

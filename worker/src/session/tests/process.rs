@@ -147,7 +147,7 @@ impl Process {
 }
 
 fn clone() -> Step {
-    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()) };
+    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()), new_name: String::new() };
     Step::Clone(CloneStep { appliance: Some(appliance), template: "t".into(), ..Default::default() })
 }
 
