@@ -7,8 +7,8 @@ mod audit;
 mod job;
 mod join;
 mod lease;
-mod queue;
 mod operate;
+mod queue;
 mod quota;
 mod shepherd;
 mod task;
@@ -40,8 +40,8 @@ pub use self::{
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     lease::{Hold, LeaseRows},
-    queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     operate::OperateRows,
+    queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
