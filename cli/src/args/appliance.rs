@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::duration;
+use super::{
+    duration,
+    operate::{AttachDisk, Operate, Rename, Reset},
+};
 
 /// Work on single appliances.
 #[derive(Debug, Subcommand)]
@@ -19,6 +22,26 @@ pub(crate) enum Appliance {
     Extend(Extend),
     /// Print an appliance's log, oldest line first.
     Logs(Logs),
+    /// Power it on, and wait until it proves ready again.
+    Start(Operate),
+    /// Power it off.
+    Stop(Operate),
+    /// Freeze it, keeping its memory.
+    Suspend(Operate),
+    /// Continue a suspended one, and wait until it proves ready again.
+    Resume(Operate),
+    /// Restart it, and wait until it proves ready again.
+    Reboot(Operate),
+    /// Give it another name, also on the provider.
+    Rename(Rename),
+    /// Delete it and deploy it anew from its template, under the same id and name and in the same pool.
+    Reset(Reset),
+    /// Attach an empty disk; one at a time.
+    AttachDisk(AttachDisk),
+    /// Detach its disk, and delete that.
+    DetachDisk(Operate),
+    /// Print where its screen can be seen.
+    Console(Which),
 }
 
 /// Which appliances to list.

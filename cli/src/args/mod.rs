@@ -3,6 +3,7 @@
 pub(crate) mod appliance;
 pub(crate) mod duration;
 pub(crate) mod job;
+pub(crate) mod operate;
 pub(crate) mod other;
 pub(crate) mod pool;
 pub(crate) mod session;

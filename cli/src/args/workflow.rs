@@ -68,6 +68,15 @@ pub(crate) enum Kind {
     CheckProviders,
     Ping,
     Pings,
+    Start,
+    Stop,
+    Suspend,
+    Resume,
+    Reboot,
+    Rename,
+    Reset,
+    AttachDisk,
+    DetachDisk,
 }
 
 /// Names a workflow.

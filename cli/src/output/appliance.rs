@@ -116,6 +116,18 @@ impl Row for MemberView<'_> {
     }
 }
 
+/// Where a screen can be seen.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConsoleView {
+    pub(crate) url: String,
+}
+
+impl Card for ConsoleView {
+    fn text(&self) -> String {
+        format!("{}\n", self.url)
+    }
+}
+
 impl Card for ApplianceView {
     fn text(&self) -> String {
         facts(&[

@@ -11,6 +11,7 @@ use sprout_proto::{
     event::{WatchRequest, WatchResponse},
     pool::{Pool, PoolState, WatchPoolRequest, WatchPoolResponse},
     task::{WatchTaskLogsRequest, WatchTaskLogsResponse},
+    workflow::{WatchWorkflowRequest, WatchWorkflowResponse},
 };
 use tonic::{Response, Status, Streaming};
 
@@ -64,6 +65,20 @@ impl Watch<WatchPoolResponse> {
                 let state = message.and_then(|message| message.pool.as_ref()).map(Pool::state);
                 matches!(state, Some(PoolState::Ended | PoolState::Failed))
             },
+        )
+    }
+}
+
+impl Watch<WatchWorkflowResponse> {
+    /// Watches a workflow until it ended. After a break the server sends it as it is then.
+    pub fn workflow(connection: &Connection, id: u64) -> Self {
+        Self::new(
+            connection,
+            Box::new(move |connection, _| {
+                let mut workflows = connection.workflows();
+                Box::pin(async move { workflows.watch_workflow(WatchWorkflowRequest { id }).await })
+            }),
+            |message| message.and_then(|message| message.workflow.as_ref()).is_some_and(|it| it.finished_at.is_some()),
         )
     }
 }

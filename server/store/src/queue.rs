@@ -231,7 +231,7 @@ impl QueueRows for SeaTx {
         let part = |state: &str| {
             format!(
                 "select a.id, a.pool_id, a.group_name, a.version, a.build_date, a.unconfigured, a.template_type
-                 from appliances a where a.{state} and a.pool_id is not null and a.memory_mib is null and a.cpus is null"
+                 from appliances a where a.{state} and a.pool_id is not null and a.ready_at is null and a.memory_mib is null and a.cpus is null"
             )
         };
         let sql = format!(

@@ -1,10 +1,12 @@
 //! `sproutctl appliance …`, and how an appliance is named.
 
+pub(crate) mod console;
 pub(crate) mod extend;
 pub(crate) mod get;
 pub(crate) mod kill;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod operate;
 
 use std::net::IpAddr;
 

@@ -49,5 +49,14 @@ fn kind_to_proto(kind: Kind) -> WorkflowKind {
         Kind::CheckProviders => WorkflowKind::CheckProviders,
         Kind::Ping => WorkflowKind::Ping,
         Kind::Pings => WorkflowKind::Pings,
+        Kind::Start => WorkflowKind::Start,
+        Kind::Stop => WorkflowKind::Stop,
+        Kind::Suspend => WorkflowKind::Suspend,
+        Kind::Resume => WorkflowKind::Resume,
+        Kind::Reboot => WorkflowKind::Reboot,
+        Kind::Rename => WorkflowKind::Rename,
+        Kind::Reset => WorkflowKind::Reset,
+        Kind::AttachDisk => WorkflowKind::AttachDisk,
+        Kind::DetachDisk => WorkflowKind::DetachDisk,
     }
 }
