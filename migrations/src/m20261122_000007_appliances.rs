@@ -62,6 +62,7 @@ crate::change::change! {
         "create index appliances_provisioning on appliances (provider) where state in ('cloning', 'starting', 'preparing')",
         "create index appliances_requested on appliances (provider) where state = 'requested'",
         "create index appliances_there on appliances (provider) where state <> 'gone'",
+        "create index appliances_failed on appliances (id) where state = 'failed'",
         "create index appliances_of_pool on appliances (pool_id, id) where pool_id is not null",
         "create index appliances_at_address on appliances (address) where address is not null and state <> 'gone'",
     ],

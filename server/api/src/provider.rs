@@ -58,16 +58,23 @@ impl ProviderService for ProviderApi {
 
     async fn update_provider(
         &self,
-        _: Request<proto::UpdateProviderRequest>,
+        request: Request<proto::UpdateProviderRequest>,
     ) -> Result<Response<proto::UpdateProviderResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let proto::UpdateProviderRequest { key, disabled, hidden } = request.into_inner();
+        let key = text("key", key).map_err(status)?.as_str().into();
+        let provider = self.app.switch_provider(&caller, &key, disabled, hidden).await.map_err(status)?;
+        Ok(Response::new(proto::UpdateProviderResponse { provider: Some(Wire(provider).into()) }))
     }
 
     async fn close_circuit(
         &self,
-        _: Request<proto::CloseCircuitRequest>,
+        request: Request<proto::CloseCircuitRequest>,
     ) -> Result<Response<proto::CloseCircuitResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let key = text("key", request.into_inner().key).map_err(status)?.as_str().into();
+        let provider = self.app.close_circuit(&caller, &key).await.map_err(status)?;
+        Ok(Response::new(proto::CloseCircuitResponse { provider: Some(Wire(provider).into()) }))
     }
 
     async fn list_machines(

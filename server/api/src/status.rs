@@ -50,6 +50,7 @@ fn code(reason: Reason) -> Code {
     match reason {
         Reason::InvalidArgument | Reason::LeaseTooLong => Code::InvalidArgument,
         Reason::PoolNotFound
+        | Reason::TemplateNotFound
         | Reason::ApplianceNotFound
         | Reason::ProviderNotFound
         | Reason::GroupNotFound

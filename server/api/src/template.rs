@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sprout_app::{App, ports::TemplateFilter};
 use sprout_domain::{
-    Error,
+    Error, TemplateId,
     template::{Template, TemplateState},
 };
 use sprout_proto::template::{self as proto, template_service_server::TemplateService};
@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     auth,
-    convert::Wire,
+    convert::{Wire, id},
     page::PageRequest,
     status::{status, unbuilt},
 };
@@ -31,12 +31,13 @@ impl TemplateService for TemplateApi {
         let caller = auth::user(request.extensions())?;
         let request = request.into_inner();
         let page = PageRequest::read(request.page_size, &request.page_token).map_err(status)?;
+        let wanted = Wanted::read(&request).map_err(status)?;
         let filter: TemplateFilter = Wire(request).try_into().map_err(status)?;
         // The template a page ended with may be gone meanwhile, but keeps its place in the order.
         let all = TemplateFilter { with_gone: true, ..filter.clone() };
         let found = self.app.templates(&caller, &all).await.map_err(status)?;
-        let (mut templates, with_gone) = (after(found, page).map_err(status)?, filter.with_gone);
-        templates.retain(|template| with_gone || template.state != TemplateState::Gone);
+        let mut templates = after(found, page).map_err(status)?;
+        templates.retain(|template| wanted.has(template));
         let next_page_token = page.cut(&mut templates, |template| template.id.0);
         let templates = templates.into_iter().map(|template| Wire(template).into()).collect();
         Ok(Response::new(proto::ListTemplatesResponse { templates, next_page_token }))
@@ -44,16 +45,22 @@ impl TemplateService for TemplateApi {
 
     async fn get_template(
         &self,
-        _: Request<proto::GetTemplateRequest>,
+        request: Request<proto::GetTemplateRequest>,
     ) -> Result<Response<proto::GetTemplateResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = TemplateId(id("id", request.into_inner().id).map_err(status)?);
+        let template = self.app.template(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::GetTemplateResponse { template: Some(Wire(template).into()) }))
     }
 
     async fn release_template(
         &self,
-        _: Request<proto::ReleaseTemplateRequest>,
+        request: Request<proto::ReleaseTemplateRequest>,
     ) -> Result<Response<proto::ReleaseTemplateResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = TemplateId(id("id", request.into_inner().id).map_err(status)?);
+        let template = self.app.release_template(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::ReleaseTemplateResponse { template: Some(Wire(template).into()) }))
     }
 
     async fn delete_template(
@@ -61,6 +68,49 @@ impl TemplateService for TemplateApi {
         _: Request<proto::DeleteTemplateRequest>,
     ) -> Result<Response<proto::DeleteTemplateResponse>, Status> {
         Err(unbuilt())
+    }
+}
+
+/// Which templates are asked for, of those that match otherwise.
+struct Wanted {
+    /// In one of these states; empty: in any but gone.
+    states: Vec<TemplateState>,
+    with_gone: bool,
+    suggested_for_deletion: bool,
+}
+
+impl Wanted {
+    fn read(request: &proto::ListTemplatesRequest) -> Result<Self, Error> {
+        let state = |number: &i32| {
+            proto::TemplateState::try_from(*number).ok().and_then(template_state).ok_or_else(|| {
+                let message = format!("no template is in state {number}; use ready, quarantined, retiring or gone");
+                Error::invalid("states", message)
+            })
+        };
+        Ok(Self {
+            states: request.states.iter().map(state).collect::<Result<_, _>>()?,
+            with_gone: request.include_gone,
+            suggested_for_deletion: request.suggested_for_deletion,
+        })
+    }
+
+    fn has(&self, template: &Template) -> bool {
+        let state = match self.states.as_slice() {
+            [] => self.with_gone || template.state != TemplateState::Gone,
+            states => states.contains(&template.state),
+        };
+        state && (template.suggested_for_deletion || !self.suggested_for_deletion)
+    }
+}
+
+/// The state of this name; none of those in which no template can be.
+fn template_state(state: proto::TemplateState) -> Option<TemplateState> {
+    match state {
+        proto::TemplateState::Ready => Some(TemplateState::Ready),
+        proto::TemplateState::Quarantined => Some(TemplateState::Quarantined),
+        proto::TemplateState::Retiring => Some(TemplateState::Retiring),
+        proto::TemplateState::Gone => Some(TemplateState::Gone),
+        proto::TemplateState::Unspecified | proto::TemplateState::Found | proto::TemplateState::Preparing => None,
     }
 }
 

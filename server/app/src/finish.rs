@@ -26,9 +26,9 @@ use crate::{
     kill::{kill_appliances, settle_pools},
     pool::advance_pool,
     ports::{ApplianceBy, ApplianceChange, Ended, PoolChange, TaskChange, Topic, WaitingPool},
-    provider::provider_failed,
     queue::{Round, wait_again},
     task::{appliance_of, emit_step},
+    trial::deployments_succeeded,
     work::{Work, repeated},
     worker::unblock,
     workflow::end_workflows,
@@ -57,6 +57,12 @@ impl App {
                 Some(task) => task,
                 None => return refused(work).await,
             };
+            if let Err(error) = &outcome {
+                self.deployment_counts(&mut work, &task, error).await?;
+            }
+        }
+        if outcome.is_ok() && next_step(&task).is_none() {
+            deployments_succeeded(&mut work, &[&task]).await?;
         }
         match appliance_of(&task) {
             Some(id) => self.finish_appliance_step(&mut work, &task, id, outcome).await?,
@@ -97,7 +103,7 @@ impl App {
             }
             AfterFailure::GiveUp => {
                 if task.step == StepKind::CheckProvider {
-                    provider_failed(work, task, &error.message).await?;
+                    self.provider_failed(work, task, &error.message).await?;
                 }
                 work.tx.change_tasks(&[task.id], &TaskChange::to(TaskState::Failed).with_error(&error.message)).await?;
                 end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await
@@ -367,6 +373,8 @@ async fn deployment_failed(
         change.clone_unconfirmed = Some(false);
     }
     work.tx.change_appliances(&[broken.id], &change).await?;
+    // Before its pool may be given up, with all that is in it.
+    let kept = work.tx.keep_specimen(broken.id).await?;
     work.emit_appliance(EventKind::ApplianceState, &broken, format!("{} failed: {}", broken.name, error.message));
     if let Some(mut pool) = pool.filter(|pool| matches!(pool.state, PoolState::Waiting | PoolState::Provisioning)) {
         work.tx.change_pools(&[pool.id], &PoolChange { add_failures: 1, ..PoolChange::default() }).await?;
@@ -377,7 +385,7 @@ async fn deployment_failed(
             give_up(work, &mut pool, error).await?;
         }
     }
-    kill_appliances(work, &[broken.id], &error.message).await
+    if kept { Ok(()) } else { kill_appliances(work, &[broken.id], &error.message).await }
 }
 
 /// Whether there is something to try for the pool: the same again where that can help, else another template.

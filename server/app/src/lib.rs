@@ -29,6 +29,7 @@ mod task;
 mod task_list;
 mod template;
 mod token;
+mod trial;
 mod user;
 mod user_group;
 mod visibility;

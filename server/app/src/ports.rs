@@ -13,6 +13,7 @@ mod quota;
 mod shepherd;
 mod task;
 mod task_list;
+mod trial;
 mod user_group;
 mod worker;
 mod workflow;
@@ -46,6 +47,7 @@ pub use self::{
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
+    trial::{TrialRows, Troubled},
     user_group::{Sight, UserGroupChange, UserGroupRows},
     worker::{Heard, SessionRow, WorkerHello, WorkerRows},
     workflow::{Begun, Ended, LiveWorkflow, NewWorkflow, WorkflowFilter, WorkflowRows, WorkflowsToLock},
@@ -78,6 +80,7 @@ pub trait Tx:
     + TaskListRows
     + ProviderRows
     + TemplateRows
+    + TrialRows
     + UserRows
     + UserGroupRows
     + QuotaRows
@@ -380,6 +383,9 @@ pub trait TemplateRows: Send {
     /// Writes nothing where nothing changed. Returns how many rows changed.
     async fn sync_templates(&mut self, provider: &ProviderKey, found: &[FoundTemplate]) -> Result<u64>;
 
+    /// One template.
+    async fn template(&mut self, id: TemplateId) -> Result<Option<Template>>;
+
     /// All templates that match, newest id first.
     async fn templates(&mut self, filter: &TemplateFilter) -> Result<Vec<Template>>;
 }
@@ -476,11 +482,13 @@ pub enum Topic {
     Leadership,
     /// Someone waits, or there may be room for someone who does.
     Queue,
+    /// A provider or a template is to be tried again at another time, or a specimen is needed no more.
+    Tries,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Tasks,
         Self::Cancels,
         Self::Workers,
@@ -490,6 +498,7 @@ impl Topic {
         Self::Jobs,
         Self::Leadership,
         Self::Queue,
+        Self::Tries,
     ];
 
     /// Name between replicas.
@@ -504,6 +513,7 @@ impl Topic {
             Self::Jobs => "jobs",
             Self::Leadership => "leadership",
             Self::Queue => "queue",
+            Self::Tries => "tries",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use sprout_domain::{
     Error, ProviderKey, Reason, Result, Visible, WorkflowId,
+    circuit::CircuitEvent,
     event::{EventKind, NewEvent},
     provider::Provider,
     user::User,
@@ -72,7 +73,8 @@ impl App {
     }
 }
 
-fn check(key: &ProviderKey) -> NewWorkflow {
+/// The workflow that checks a provider.
+pub(crate) fn check(key: &ProviderKey) -> NewWorkflow {
     NewWorkflow::new(WorkflowKind::CheckProvider, Subject::Provider(key.clone()), Some(key.clone()))
 }
 
@@ -98,6 +100,7 @@ impl App {
         let changed = work.tx.sync_templates(&task.provider, &found).await?;
         let status = format!("{version}, {} of {} templates belong to a group", found.len(), names.len());
         work.tx.set_checked(&task.provider, true, &status).await?;
+        self.check_counts(work, &task.provider, CircuitEvent::CheckPassed).await?;
         if changed > 0 {
             work.wake(Topic::Warm);
         }
@@ -105,13 +108,59 @@ impl App {
         emit_checked(work, task, true, status);
         Ok(())
     }
+
+    /// Writes down that a check failed.
+    pub(crate) async fn provider_failed(&self, work: &mut Work, task: &Task, why: &str) -> Result<()> {
+        work.tx.set_checked(&task.provider, false, why).await?;
+        self.check_counts(work, &task.provider, CircuitEvent::CheckFailed(why)).await?;
+        emit_checked(work, task, false, why.to_owned());
+        Ok(())
+    }
+
+    /// Switches a provider off or on for new appliances, or hides or shows it; `None`: as it is.
+    pub async fn switch_provider(
+        &self,
+        caller: &User,
+        key: &ProviderKey,
+        off: Option<bool>,
+        hidden: Option<bool>,
+    ) -> Result<Provider> {
+        let before = self.provider(caller, key).await?;
+        if off == Some(false) && before.disabled {
+            let message = format!(
+                "provider {key} is disabled in the configuration; remove `disabled: true` from its `sprout:` in cfme_data.yaml"
+            );
+            return Err(Error::new(Reason::WrongState, message));
+        }
+        repeated(|| async {
+            let mut work = self.work().await?;
+            if work.tx.switch_provider(key, off, hidden).await? {
+                tell_switched(&mut work, caller, key, off, hidden);
+            }
+            work.commit().await
+        })
+        .await?;
+        self.provider(caller, key).await
+    }
 }
 
-/// Writes down that a check failed.
-pub(crate) async fn provider_failed(work: &mut Work, task: &Task, why: &str) -> Result<()> {
-    work.tx.set_checked(&task.provider, false, why).await?;
-    emit_checked(work, task, false, why.to_owned());
-    Ok(())
+/// Tells what staff made of a provider, and wakes whoever may place there now.
+fn tell_switched(work: &mut Work, caller: &User, key: &ProviderKey, off: Option<bool>, hidden: Option<bool>) {
+    let off = off.map(|off| if off { "disabled" } else { "enabled" });
+    let hidden = hidden.map(|hidden| if hidden { "hidden" } else { "shown" });
+    let switched: Vec<_> = [off, hidden].into_iter().flatten().collect();
+    work.emit(NewEvent {
+        provider: Some(key.clone()),
+        user: Some(caller.name.clone()),
+        state: switched.last().map(|state| (*state).to_owned()),
+        ..NewEvent::new(
+            EventKind::ProviderChanged,
+            format!("provider {key} was {} by {}", switched.join(" and "), caller.name),
+        )
+    });
+    for topic in [Topic::Tasks, Topic::Warm, Topic::Queue] {
+        work.wake(topic);
+    }
 }
 
 fn emit_checked(work: &mut Work, task: &Task, working: bool, status: String) {

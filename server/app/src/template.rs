@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use sprout_domain::{Result, template::Template, user::User};
+use sprout_domain::{Error, Reason, Result, TemplateId, template::Template, user::User};
 
 use crate::{App, ports::TemplateFilter, visibility::visible_to};
 
@@ -22,5 +22,15 @@ impl App {
         templates
             .sort_by_cached_key(|t| (t.group.clone(), Reverse((t.version.clone(), t.date)), t.provider.clone(), t.id));
         Ok(templates)
+    }
+
+    /// One template on a provider the caller sees.
+    pub async fn template(&self, caller: &User, id: TemplateId) -> Result<Template> {
+        let mut tx = self.ports.store.read().await?;
+        let visible = visible_to(tx.as_mut(), caller).await?;
+        let found = tx.template(id).await?.filter(|template| visible.sees(&template.provider));
+        found.ok_or_else(|| {
+            Error::new(Reason::TemplateNotFound, format!("there is no template {id}; see `sproutctl template list`"))
+        })
     }
 }

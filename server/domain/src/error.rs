@@ -16,6 +16,8 @@ pub enum Reason {
     ApplianceNotFound,
     /// There is no such provider, or none the caller may see.
     ProviderNotFound,
+    /// There is no such template, or none the caller may see.
+    TemplateNotFound,
     /// There is no such group.
     GroupNotFound,
     /// There is no such user, or none the caller may see.
@@ -98,6 +100,7 @@ impl Reason {
         match self {
             Self::InvalidArgument => "INVALID_ARGUMENT",
             Self::PoolNotFound => "POOL_NOT_FOUND",
+            Self::TemplateNotFound => "TEMPLATE_NOT_FOUND",
             Self::ApplianceNotFound => "APPLIANCE_NOT_FOUND",
             Self::ProviderNotFound => "PROVIDER_NOT_FOUND",
             Self::GroupNotFound => "GROUP_NOT_FOUND",

@@ -2,7 +2,9 @@
 
 pub mod appliance;
 pub mod audit;
+pub mod blame;
 pub mod catalogue;
+pub mod circuit;
 pub mod demand;
 pub mod dispatch;
 pub mod error;
@@ -15,6 +17,7 @@ pub mod operation;
 pub mod placement;
 pub mod pool;
 pub mod provider;
+pub mod quarantine;
 pub mod queue;
 pub mod quota;
 pub mod room;

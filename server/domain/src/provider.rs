@@ -130,6 +130,13 @@ pub struct Provider {
     pub capabilities: BTreeSet<Capability>,
 }
 
+impl Provider {
+    /// Not used for new appliances, whoever said so: the configuration or staff.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled || self.switched_off || self.hidden
+    }
+}
+
 /// Whether deployments go to a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Circuit {

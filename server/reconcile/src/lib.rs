@@ -13,6 +13,7 @@ mod provider;
 mod prune;
 mod queue;
 mod stalled;
+mod trial;
 mod warm;
 mod worker;
 
@@ -63,13 +64,14 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         if options.ticks { Some(jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?) } else { None };
 
     let mut running = JoinSet::new();
-    let everywhere: [Box<dyn Activity>; 6] = [
+    let everywhere: [Box<dyn Activity>; 7] = [
         Box::new(leader::Lead::new(app.clone(), server.clone(), term)),
         Box::new(lease::Expire(app.clone())),
         Box::new(worker::ReleaseSilent(app.clone())),
         Box::new(stalled::StopStalled(app.clone())),
         Box::new(queue::Place(app.clone())),
         Box::new(queue::EndOverdue(app.clone())),
+        Box::new(trial::TryAgain(app.clone())),
     ];
     for activity in everywhere {
         running.spawn(driver::run(activity, app.bus().clone(), shutdown.clone()));

@@ -29,6 +29,7 @@ mod task_list;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod tx;
 mod user;
 mod user_group;

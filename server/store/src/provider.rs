@@ -7,15 +7,16 @@ use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::ProviderRows;
 use sprout_domain::{
     ProviderKey, Result,
-    provider::{Circuit, Provider, ProviderLoad, ProviderSpec},
+    provider::{Provider, ProviderLoad, ProviderSpec},
     room::Room,
 };
 
 use crate::{
-    convert::{count, optional_count, variant},
+    convert::{count, optional_count},
     entities::provider::Model,
     operate::capabilities,
     room::{TAKEN, capacity},
+    trial::circuit,
     tx::SeaTx,
 };
 
@@ -101,6 +102,7 @@ impl ProviderRows for SeaTx {
         let rows = self.loaded().await?;
         rows.into_iter()
             .map(|Loaded { provider, provisioning, there, memory_mib, cpus, templates }| {
+                let circuit = circuit(&provider)?;
                 Ok(Provider {
                     key: ProviderKey(provider.key),
                     name: provider.name,
@@ -113,13 +115,7 @@ impl ProviderRows for SeaTx {
                     appliance_limit: optional_count(provider.appliance_limit)?,
                     switched_off: provider.switched_off,
                     hidden: provider.hidden,
-                    circuit: Circuit {
-                        state: variant(&provider.circuit)?,
-                        failures: count(provider.circuit_failures)?,
-                        openings: count(provider.circuit_openings)?,
-                        reason: provider.circuit_reason,
-                        next_try_at: provider.circuit_next_try_at,
-                    },
+                    circuit,
                     memory: capacity(provider.memory_total_mib, memory_mib, provider.memory_limit_mib),
                     cpus: capacity(provider.cpu_total, cpus, provider.cpu_limit),
                     load: ProviderLoad {

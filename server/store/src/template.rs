@@ -41,7 +41,7 @@ impl TryFrom<Model> for Template {
 
 /// Whether a row says the same already.
 fn same(row: &Model, found: &FoundTemplate) -> bool {
-    row.state == "ready"
+    row.state != "gone"
         && row.group_name == found.group.0
         && row.version == found.version.as_str()
         && row.build_date == found.date
@@ -69,7 +69,8 @@ impl TemplateRows for SeaTx {
         let changed = found.values().filter(|found| !known.get(&*found.name).is_some_and(|row| same(row, found)));
         let changed: Vec<_> = changed.map(|found| row(found)).collect();
         let rest = "on conflict (provider, name) do update set
-                        group_name = excluded.group_name, version = excluded.version, build_date = excluded.build_date, state = excluded.state";
+                        group_name = excluded.group_name, version = excluded.version, build_date = excluded.build_date,
+                        state = case when templates.state = 'gone' then excluded.state else templates.state end";
         let target = "templates (name, provider, group_name, version, build_date, state, found_at)";
         let written = self.insert(target, changed, rest).await?;
 
@@ -78,8 +79,17 @@ impl TemplateRows for SeaTx {
         if gone.is_empty() {
             return Ok(written);
         }
-        let sql = format!("update templates set state = 'gone' where id {}", self.among(1));
+        let sql = format!(
+            "update templates set state = 'gone', failure_count = 0, quarantine_tries = 0, quarantine_reason = '', specimen_id = null,
+                                  next_try_at = null where id {}",
+            self.among(1)
+        );
         Ok(written + self.run(&sql, [self.numbers(gone)]).await?)
+    }
+
+    async fn template(&mut self, id: TemplateId) -> Result<Option<Template>> {
+        let row: Option<Model> = self.row("select * from templates where id = $1", [id.0.into()]).await?;
+        row.map(Template::try_from).transpose()
     }
 
     async fn templates(&mut self, filter: &TemplateFilter) -> Result<Vec<Template>> {
@@ -100,7 +110,7 @@ impl TemplateRows for SeaTx {
             conditions.plain("state = 'ready'");
         }
         if filter.usable_only {
-            conditions.plain("provider in (select key from providers where working and not disabled)");
+            conditions.plain("provider in (select key from providers where working and not disabled and not switched_off and not hidden)");
         }
         if let Visible::Only(seen) = &filter.visible {
             conditions.among(self, "provider", self.texts(seen.iter().map(|key| &*key.0)));

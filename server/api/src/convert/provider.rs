@@ -10,12 +10,13 @@ use super::{Wire, moment};
 
 impl From<Wire<Provider>> for proto::Provider {
     fn from(Wire(provider): Wire<Provider>) -> Self {
+        let disabled = provider.is_disabled();
         Self {
             key: provider.key.0,
             name: provider.name,
             r#type: provider.driver,
             working: provider.working,
-            disabled: provider.disabled || provider.switched_off,
+            disabled,
             status: provider.status,
             checked_at: provider.checked_at.map(moment),
             provisioning_limit: provider.provisioning_limit,

@@ -17,6 +17,7 @@ use crate::{
     kill::settle_pools,
     ports::{Ended, LiveWorkflow, TaskChange, Topic},
     task::{appliance_of, emit_step},
+    trial::deployments_succeeded,
     work::{Work, tried},
     workflow::end_workflows,
 };
@@ -108,6 +109,7 @@ async fn succeeded(work: &mut Work, done: &[(&Task, &StepOutput)]) -> Result<()>
     let ended: Vec<_> = tasks().filter(|task| next_step(task).is_none()).collect();
     let subjects: Vec<_> =
         ended.iter().map(|task| task.subject.clone()).filter(|s| matches!(s, Subject::Appliance(_))).collect();
+    deployments_succeeded(work, &ended).await?;
     // Tasks, then pools, then appliances.
     let live = if subjects.is_empty() { Vec::new() } else { work.tx.live_workflows(&subjects).await? };
     let settled: Vec<_> = ended.iter().filter_map(|task| appliance_of(task)).collect();

@@ -4,7 +4,7 @@ use sprout_domain::{
     Catalogue, Error, Reason, Result, Visible, placement,
     pool::PoolRequest,
     provider::Provider,
-    template::{BuildDate, Template},
+    template::{BuildDate, Template, TemplateState},
 };
 
 use crate::{ports::TemplateFilter, queue::drivers, work::Work};
@@ -74,6 +74,9 @@ async fn why_none(
     if let Some(error) = unusable(&providers) {
         return Ok(error);
     }
+    if let Some(error) = quarantined(work, catalogue, request, &filter).await? {
+        return Ok(error);
+    }
     let known = TemplateFilter { version: None, date: None, usable_only: false, ..filter };
     let mut known = work.tx.templates(&known).await?;
     known.retain(|template| is_wanted(catalogue, request, template));
@@ -89,6 +92,28 @@ async fn why_none(
     };
     let sentence = format!("group {} has no {}: {there}", request.group, described(request));
     Ok(Error::new(Reason::NoTemplate, sentence))
+}
+
+/// What fits is there, but quarantined.
+async fn quarantined(
+    work: &mut Work,
+    catalogue: &Catalogue,
+    request: &PoolRequest,
+    filter: &TemplateFilter,
+) -> Result<Option<Error>> {
+    let all = TemplateFilter { with_gone: true, usable_only: false, ..filter.clone() };
+    let mut found = work.tx.templates(&all).await?;
+    found.retain(|t| t.state == TemplateState::Quarantined && is_wanted(catalogue, request, t));
+    let Some(first) = found.first() else { return Ok(None) };
+    let message = format!(
+        "every {} of group {} is quarantined, because its deployments fail ({}); it is tried now and then, and staff can \
+         `sproutctl template release {}`",
+        described(request),
+        request.group,
+        first.quarantine_reason,
+        first.id
+    );
+    Ok(Some(Error::new(Reason::NoTemplate, message).with("template_id", first.id.to_string())))
 }
 
 /// All of these are disabled, or were never looked at.

@@ -13,6 +13,7 @@ mod pool;
 mod request;
 mod task;
 mod together;
+mod trial;
 mod warm;
 mod worker;
 mod workflow;
