@@ -5,6 +5,19 @@ use std::{env, error::Error, fs, path::PathBuf};
 /// Served by providers, not by the server.
 const PROVIDERS: [&str; 2] = ["sprout/provider/v1/driver.proto", "sprout/sim/v1/sim.proto"];
 
+/// These carry secrets, and have a Debug of their own (src/redacted.rs), that does not show them.
+const REDACTED: [&str; 9] = [
+    "sprout.user.v1.LoginRequest",
+    "sprout.user.v1.LoginResponse",
+    "sprout.user.v1.CreateUserRequest",
+    "sprout.user.v1.ChangePasswordRequest",
+    "sprout.user.v1.CreateTokenResponse",
+    "sprout.user.v1.UpdateUserRequest",
+    "sprout.worker.v1.ExternalSettings",
+    "sprout.worker.v1.JoinRequest",
+    "sprout.worker.v1.CreateJoinTokenResponse",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let mut files = Vec::new();
@@ -22,7 +35,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Encoded by the compiler, which knows options that the types above do not: what is secret is one of them.
     let descriptors_of_served = served.encode_file_descriptor_set();
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"), descriptors_of_served)?;
-    // Has a Debug of its own, that shows no secrets.
-    tonic_prost_build::configure().skip_debug(["sprout.worker.v1.ExternalSettings"]).compile_fds(descriptors)?;
+    tonic_prost_build::configure().skip_debug(REDACTED).compile_fds(descriptors)?;
     Ok(())
 }

@@ -3,6 +3,10 @@
 //! The protos are the documentation; this crate only gives the generated code its module paths, and carries the
 //! descriptors for server reflection and for tests that must see every rpc.
 
+mod redacted;
+
+pub use redacted::REDACTED;
+
 /// Serialized `google.protobuf.FileDescriptorSet` of what the server serves: everything but [`DriverService`] and [`SimService`].
 ///
 /// [`DriverService`]: provider::driver_service_server::DriverService
@@ -100,10 +104,3 @@ pub use sprout::{
     task::v1 as task, template::v1 as template, usage::v1 as usage, user::v1 as user, worker::v1 as worker,
     workflow::v1 as workflow,
 };
-
-/// Without the token.
-impl std::fmt::Debug for worker::ExternalSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ExternalSettings").field("endpoint", &self.endpoint).finish_non_exhaustive()
-    }
-}

@@ -9,6 +9,9 @@ pub(crate) mod pool;
 pub(crate) mod session;
 pub(crate) mod shepherd;
 pub(crate) mod task;
+pub(crate) mod token;
+pub(crate) mod user;
+pub(crate) mod user_group;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 
@@ -117,9 +120,20 @@ pub(crate) enum Command {
     /// See what happens.
     #[command(subcommand)]
     Event(other::Event),
-    /// Manage users (superusers).
+    /// See and manage users (staff, superusers).
     #[command(subcommand)]
-    User(session::User),
+    User(user::User),
+    /// See and manage user groups: who may see and use which providers.
+    #[command(subcommand)]
+    UserGroup(user_group::UserGroup),
+    /// See and set what users may have at most.
+    #[command(subcommand)]
+    Quota(user::Quota),
+    /// Make, see and revoke tokens for programs.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Change your password; your other tokens stop working.
+    Passwd(user::Passwd),
     /// Print a completion script for a shell.
     Completion(session::Completion),
 }
@@ -144,7 +158,9 @@ impl Command {
             Self::Workflow(_) => "workflow",
             Self::Job(_) => "job",
             Self::Event(_) => "event",
-            Self::User(_) => "user",
+            Self::User(_) | Self::Quota(_) | Self::Passwd(_) => "user",
+            Self::UserGroup(_) => "user-group",
+            Self::Token(_) => "token",
             Self::Completion(_) => "completion",
         }
     }

@@ -1,8 +1,8 @@
-//! Signing in, users, and completion.
+//! Signing in, and completion.
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::Args;
 
 use super::duration;
 
@@ -17,38 +17,6 @@ pub(crate) struct Login {
     /// The token is valid this long, at most 30d [default: 12h].
     #[arg(long, value_parser = duration::parse)]
     pub(crate) lifetime: Option<Duration>,
-}
-
-/// Manage users (superusers).
-#[derive(Debug, Subcommand)]
-pub(crate) enum User {
-    /// Create a user; the password is asked for twice.
-    Create(CreateUser),
-}
-
-/// A user to create.
-#[derive(Debug, Args)]
-pub(crate) struct CreateUser {
-    /// Name to sign in with.
-    pub(crate) name: String,
-    /// What the user may do.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) role: Role,
-    /// Read the password from the first line of standard input, even at a terminal.
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-}
-
-/// What a user may do.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum Role {
-    /// Own pools and appliances.
-    #[default]
-    User,
-    /// See everything.
-    Staff,
-    /// Do everything.
-    Superuser,
 }
 
 /// Print a completion script for a shell.

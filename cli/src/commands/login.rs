@@ -40,5 +40,6 @@ pub(crate) async fn run(context: &Context<'_>, args: Login) -> Result<(), Failur
         server_version: None,
         user: answer.user.map(Into::into),
         expires_at: time::rfc3339(answer.expires_at),
+        token: None,
     })
 }

@@ -10,11 +10,14 @@ mod logout;
 mod page;
 mod pool;
 mod provider;
+mod quota;
 mod shepherd;
 mod status;
 mod task;
 mod template;
+mod token;
 mod user;
+mod user_group;
 mod wait;
 mod whoami;
 mod worker;
@@ -22,7 +25,7 @@ mod workflow;
 
 use crate::{
     args::{
-        Cli, Command, appliance::Appliance, other, pool::Pool, session, shepherd::Shepherd, task::Task, worker::Worker,
+        Cli, Command, appliance::Appliance, other, pool::Pool, shepherd::Shepherd, task::Task, worker::Worker,
         workflow::Workflow,
     },
     context::Context,
@@ -85,7 +88,11 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Workflow(Workflow::Ping(args)) => workflow::ping::run(&context, args).await,
         Command::Job(args) => job::dispatch(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,
-        Command::User(session::User::Create(args)) => user::create::run(&context, args).await,
+        Command::User(args) => user::dispatch(&context, args).await,
+        Command::UserGroup(args) => user_group::dispatch(&context, args).await,
+        Command::Quota(args) => quota::dispatch(&context, args).await,
+        Command::Token(args) => token::dispatch(&context, args).await,
+        Command::Passwd(args) => user::passwd::own(&context, args).await,
         Command::Completion(args) => completion::run(&context, &args),
     }
 }

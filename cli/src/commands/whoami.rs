@@ -21,5 +21,6 @@ pub(crate) async fn session(connection: &Connection) -> Result<SessionView, Fail
         server_version: Some(answer.server_version),
         user: answer.user.map(Into::into),
         expires_at: time::rfc3339(answer.expires_at),
+        token: answer.token.map(Into::into),
     })
 }

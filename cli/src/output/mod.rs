@@ -15,7 +15,9 @@ mod table;
 pub(crate) mod task;
 pub(crate) mod template;
 pub(crate) mod time;
+pub(crate) mod token;
 pub(crate) mod user;
+pub(crate) mod user_group;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 

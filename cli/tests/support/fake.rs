@@ -1,5 +1,6 @@
 //! The canned answers. Which one comes is chosen by the id or group asked for.
 
+mod account;
 mod fleet;
 mod job;
 mod shepherd;
@@ -30,6 +31,7 @@ use sprout_client::proto::{
     task::task_service_server::TaskServiceServer,
     user::{
         self, User,
+        user_group_service_server::UserGroupServiceServer,
         user_service_server::{UserService, UserServiceServer},
     },
     worker::worker_service_server::WorkerServiceServer,
@@ -66,6 +68,7 @@ impl Fake {
             .add_service(PoolServiceServer::new(self.clone()))
             .add_service(ProviderServiceServer::new(self.clone()))
             .add_service(UserServiceServer::new(self.clone()))
+            .add_service(UserGroupServiceServer::new(self.clone()))
             .add_service(JobServiceServer::new(self.clone()))
             .add_service(TaskServiceServer::new(self.clone()))
             .add_service(WorkerServiceServer::new(self.clone()))
@@ -398,35 +401,39 @@ impl UserService for Fake {
         Ok(Response::new(user::CreateUserResponse { user: Some(user) }))
     }
 
-    async fn change_password(&self, _: Request<user::ChangePasswordRequest>) -> Answer<user::ChangePasswordResponse> {
-        Err(unfaked())
+    async fn change_password(
+        &self,
+        request: Request<user::ChangePasswordRequest>,
+    ) -> Answer<user::ChangePasswordResponse> {
+        account::change_password(request.into_inner())
     }
 
-    async fn create_token(&self, _: Request<user::CreateTokenRequest>) -> Answer<user::CreateTokenResponse> {
-        Err(unfaked())
+    async fn create_token(&self, request: Request<user::CreateTokenRequest>) -> Answer<user::CreateTokenResponse> {
+        account::create_token(request.into_inner())
     }
 
     async fn list_tokens(&self, _: Request<user::ListTokensRequest>) -> Answer<user::ListTokensResponse> {
-        Err(unfaked())
+        account::list_tokens()
     }
 
-    async fn revoke_token(&self, _: Request<user::RevokeTokenRequest>) -> Answer<user::RevokeTokenResponse> {
-        Err(unfaked())
+    async fn revoke_token(&self, request: Request<user::RevokeTokenRequest>) -> Answer<user::RevokeTokenResponse> {
+        self.asked.lock().unwrap().push(format!("revoke {}", request.into_inner().id));
+        Ok(Response::new(user::RevokeTokenResponse {}))
     }
 
     async fn list_users(&self, _: Request<user::ListUsersRequest>) -> Answer<user::ListUsersResponse> {
-        Err(unfaked())
+        account::list_users()
     }
 
     async fn get_user(&self, _: Request<user::GetUserRequest>) -> Answer<user::GetUserResponse> {
-        Err(unfaked())
+        account::get_user()
     }
 
-    async fn update_user(&self, _: Request<user::UpdateUserRequest>) -> Answer<user::UpdateUserResponse> {
-        Err(unfaked())
+    async fn update_user(&self, request: Request<user::UpdateUserRequest>) -> Answer<user::UpdateUserResponse> {
+        account::update_user(request.into_inner())
     }
 
-    async fn set_quota(&self, _: Request<user::SetQuotaRequest>) -> Answer<user::SetQuotaResponse> {
-        Err(unfaked())
+    async fn set_quota(&self, request: Request<user::SetQuotaRequest>) -> Answer<user::SetQuotaResponse> {
+        account::set_quota(request.into_inner())
     }
 }

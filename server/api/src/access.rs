@@ -1,5 +1,7 @@
 //! Who may call what, and what it does: the one table. An rpc without a row is denied, so a new rpc cannot be open by accident.
 
+use sprout_domain::token::TokenScope;
+
 /// Who may call an rpc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -42,6 +44,8 @@ pub struct Row {
     pub access: Access,
     /// What it does.
     pub effect: Effect,
+    /// What the token used must at least be for.
+    pub scope: TokenScope,
 }
 
 /// The row of an rpc, by its path (`/package.Service/Method`); none: nobody may call it.
@@ -163,5 +167,12 @@ pub fn row(path: &str) -> Option<Row> {
 
         _ => return None,
     };
-    Some(Row { access, effect })
+    let scope = match effect {
+        // Whoever has a token may end it.
+        _ if path == "/sprout.user.v1.UserService/Logout" => TokenScope::Read,
+        Effect::Reads => TokenScope::Read,
+        Effect::Signals | Effect::Works => TokenScope::Use,
+        Effect::Manages => TokenScope::Full,
+    };
+    Some(Row { access, effect, scope })
 }

@@ -5,6 +5,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use sprout_app::{App, Call};
 use sprout_domain::{
     Error, Reason, Result, Secret, Timestamp, WorkerId,
+    token::{Token, TokenScope},
     user::{Principal, Role, User},
 };
 use tonic::{
@@ -12,7 +13,10 @@ use tonic::{
     transport::server::{TcpConnectInfo, TlsConnectInfo},
 };
 
-use crate::{access::Access, status::status};
+use crate::{
+    access::{Access, Row},
+    status::status,
+};
 
 /// The caller of an rpc that is not open to anyone, kept in the request's extensions.
 #[derive(Debug, Clone)]
@@ -21,8 +25,10 @@ pub(crate) struct Caller {
     pub(crate) principal: Principal,
     /// When the token used stops working.
     pub(crate) expires_at: Option<Timestamp>,
-    /// The token used.
+    /// What proves it.
     pub(crate) token: Secret,
+    /// The token used.
+    pub(crate) shown: Token,
 }
 
 impl Caller {
@@ -60,11 +66,12 @@ impl Shown {
 /// The caller of a request that may come in, said to the call also if it may not; none where anyone may.
 pub(crate) async fn admit(
     app: &App,
-    access: Access,
+    row: Row,
     headers: &HeaderMap,
     extensions: &Extensions,
     call: &Call,
 ) -> Result<Option<Caller>> {
+    let access = row.access;
     if access == Access::Anyone {
         return Ok(None);
     }
@@ -72,10 +79,11 @@ pub(crate) async fn admit(
     let known = app.authenticate(&token).await?;
     call.by(known.principal.name(), "");
     check(access, &known.principal)?;
+    check_scope(row.scope, known.token.scope)?;
     if let (Access::Worker, Principal::Worker(worker)) = (access, &known.principal) {
         check_certificate(worker, &Shown::of(extensions))?;
     }
-    Ok(Some(Caller { principal: known.principal, expires_at: known.expires_at, token }))
+    Ok(Some(Caller { principal: known.principal, expires_at: known.token.expires_at, shown: known.token, token }))
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Secret> {
@@ -112,6 +120,18 @@ fn check(access: Access, principal: &Principal) -> Result<()> {
         _ if least == Role::Superuser => denied("only superusers may do this; ask one of them"),
         _ => denied("only staff may do this; ask one of them"),
     }
+}
+
+fn check_scope(needed: TokenScope, scope: TokenScope) -> Result<()> {
+    if scope >= needed {
+        return Ok(());
+    }
+    let message = format!(
+        "the token used is only for `{}`, and this needs one for `{}`; sign in with `sproutctl login`",
+        scope.as_str(),
+        needed.as_str()
+    );
+    Err(Error::new(Reason::ScopeTooNarrow, message).with("scope", needed.as_str()))
 }
 
 fn check_certificate(worker: &WorkerId, shown: &Shown) -> Result<()> {

@@ -25,6 +25,7 @@ use crate::{
     auth, deadline,
     sent::{Sent, kept},
     status::{CallRefused, name, status},
+    stay::{Stay, staying},
 };
 
 /// A service behind the gate.
@@ -93,7 +94,7 @@ fn told(request: Request<AxumBody>, row: Option<Row>, peer: Option<SocketAddr>) 
 
 /// Lets the call in, if it may.
 async fn pass<S, R>(
-    app: &App,
+    app: &Arc<App>,
     mut inner: S,
     mut request: Request<AxumBody>,
     row: Option<Row>,
@@ -102,15 +103,15 @@ async fn pass<S, R>(
 where
     S: Service<Request<AxumBody>, Response = Response<R>, Error = Infallible>,
 {
-    let Row { access, effect } = row.ok_or(CallRefused::UnknownRpc)?;
-    if let Some(caller) =
-        auth::admit(app, access, request.headers(), request.extensions(), &call).await.map_err(status)?
-    {
+    let row = row.ok_or(CallRefused::UnknownRpc)?;
+    let caller = auth::admit(app, row, request.headers(), request.extensions(), &call).await.map_err(status)?;
+    let stay = caller.as_ref().map(|caller| Stay::new(app, caller));
+    if let Some(caller) = caller {
         Span::current().record("caller", caller.name());
         request.extensions_mut().insert(caller);
     }
-    let answer = inner.call(request);
-    match if effect.is_recorded() { call.run(answer).await } else { answer.await } {
+    let answer = staying(stay, inner.call(request));
+    match if row.effect.is_recorded() { call.run(answer).await } else { answer.await } {
         Ok(response) => Ok(response),
         Err(never) => match never {},
     }

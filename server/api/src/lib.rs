@@ -21,6 +21,7 @@ mod routes;
 mod sent;
 mod shepherd;
 mod status;
+mod stay;
 mod stream;
 mod task;
 mod task_log;

@@ -124,7 +124,9 @@ pub async fn api(
             shepherd::ShepherdServiceServer::new(ShepherdApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(usage::UsageServiceServer::new(UsageApi).max_decoding_message_size(MAX_REQUEST))
-        .add_service(user_group::UserGroupServiceServer::new(UserGroupApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(
+            user_group::UserGroupServiceServer::new(UserGroupApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+        )
         .add_service(
             worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_SAID),
         );

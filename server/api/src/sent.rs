@@ -149,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn messages_with_secrets_do_not_print_them() {
+        let pool = DescriptorPool::decode(sprout_proto::DESCRIPTORS).unwrap();
+        let with_secrets = pool.all_messages().filter(|message| message.fields().any(|field| is_secret(&field)));
+        let mut names: Vec<_> = with_secrets.map(|message| message.full_name().to_owned()).collect();
+        let mut redacted = sprout_proto::REDACTED.to_vec();
+        names.sort_unstable();
+        redacted.sort_unstable();
+        assert_eq!(redacted, names, "list them in proto/build.rs and proto/src/redacted.rs");
+    }
+
+    #[test]
     fn passwords_tokens_and_secrets_are_marked_everywhere() {
         let pool = DescriptorPool::decode(sprout_proto::DESCRIPTORS).unwrap();
         for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {

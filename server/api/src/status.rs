@@ -57,15 +57,19 @@ fn code(reason: Reason) -> Code {
         | Reason::JobNotFound
         | Reason::UserNotFound
         | Reason::UserGroupNotFound
+        | Reason::TokenNotFound
         | Reason::WorkerNotFound
         | Reason::WorkflowNotFound
         | Reason::TaskNotFound => Code::NotFound,
-        Reason::RequestIdReused | Reason::UserExists | Reason::UserGroupExists | Reason::NameTaken => {
-            Code::AlreadyExists
-        }
+        Reason::RequestIdReused
+        | Reason::UserExists
+        | Reason::UserGroupExists
+        | Reason::TokenExists
+        | Reason::NameTaken => Code::AlreadyExists,
         Reason::NoTemplate
         | Reason::ProviderNotUsable
         | Reason::WrongState
+        | Reason::LastSuperuser
         | Reason::PoolsDiffer
         | Reason::WorkflowNotCancellable
         | Reason::Busy
@@ -75,14 +79,14 @@ fn code(reason: Reason) -> Code {
         | Reason::SessionReplaced => Code::FailedPrecondition,
         Reason::NotSignedIn
         | Reason::WrongPassword
+        | Reason::UserDisabled
         | Reason::JoinTokenUnknown
         | Reason::JoinTokenExpired
         | Reason::JoinTokenUsed
         | Reason::CertificateRequired => Code::Unauthenticated,
-        Reason::NotAllowed | Reason::OverrideNotAllowed => Code::PermissionDenied,
+        Reason::NotAllowed | Reason::OverrideNotAllowed | Reason::ScopeTooNarrow => Code::PermissionDenied,
         Reason::Unsupported => Code::Unimplemented,
-        Reason::HoldLimit => Code::ResourceExhausted,
-        Reason::QuotaExceeded => Code::ResourceExhausted,
+        Reason::HoldLimit | Reason::QuotaExceeded => Code::ResourceExhausted,
         Reason::WatchTooOld => Code::OutOfRange,
         Reason::DatabaseUnavailable | Reason::Conflict => Code::Unavailable,
         Reason::Internal => Code::Internal,

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use sprout_app::App;
+use sprout_app::{App, ports::QuotaAndUse};
+use sprout_domain::{Secret, TokenId};
 use sprout_proto::user::{self as proto, user_service_server::UserService};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     auth,
     convert::{
-        Wire,
-        user::{Credentials, Me, NewUser},
+        Wire, id, moment, optional_text, text,
+        user::{Credentials, NewToken, Update, quota, token},
     },
-    status::{status, unbuilt},
+    page::PageRequest,
+    status::status,
 };
 
 /// Serves users.
@@ -34,9 +36,14 @@ impl UserService for UserApi {
         &self,
         request: Request<proto::WhoAmIRequest>,
     ) -> Result<Response<proto::WhoAmIResponse>, Status> {
-        let user = auth::user(request.extensions())?;
-        let expires_at = auth::caller(request.extensions())?.expires_at;
-        Ok(Response::new(Wire(Me { user, expires_at, server_version: self.version.clone() }).into()))
+        let caller = auth::caller(request.extensions())?;
+        let me = self.app.me(&auth::user(request.extensions())?).await.map_err(status)?;
+        Ok(Response::new(proto::WhoAmIResponse {
+            token: Some(token(&me.user.name, caller.shown.clone())),
+            expires_at: caller.expires_at.map(moment),
+            user: Some(Wire(me).into()),
+            server_version: self.version.clone(),
+        }))
     }
 
     async fn logout(&self, request: Request<proto::LogoutRequest>) -> Result<Response<proto::LogoutResponse>, Status> {
@@ -49,58 +56,102 @@ impl UserService for UserApi {
         &self,
         request: Request<proto::CreateUserRequest>,
     ) -> Result<Response<proto::CreateUserResponse>, Status> {
-        let NewUser { name, password, role } = Wire(request.into_inner()).try_into().map_err(status)?;
-        let user = self.app.create_user(&name, password, role).await.map_err(status)?;
+        let new = Wire(request.into_inner()).try_into().map_err(status)?;
+        let user = self.app.add_user(new).await.map_err(status)?;
         Ok(Response::new(proto::CreateUserResponse { user: Some(Wire(user).into()) }))
     }
 
     async fn change_password(
         &self,
-        _: Request<proto::ChangePasswordRequest>,
+        request: Request<proto::ChangePasswordRequest>,
     ) -> Result<Response<proto::ChangePasswordResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let proof = auth::caller(request.extensions())?.token.clone();
+        let request = request.into_inner();
+        let (old, new) = (Secret::new(request.old_password), Secret::new(request.new_password));
+        self.app.change_password(&caller, &proof, old, new).await.map_err(status)?;
+        Ok(Response::new(proto::ChangePasswordResponse {}))
     }
 
     async fn create_token(
         &self,
-        _: Request<proto::CreateTokenRequest>,
+        request: Request<proto::CreateTokenRequest>,
     ) -> Result<Response<proto::CreateTokenResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let own = auth::caller(request.extensions())?.shown.scope;
+        let NewToken { name, scope, lifetime } = Wire(request.into_inner()).try_into().map_err(status)?;
+        let (secret, made) = self.app.create_token(&caller, own, &name, scope, lifetime).await.map_err(status)?;
+        let (secret, token) = (secret.expose().to_owned(), Some(token(&caller.name, made)));
+        Ok(Response::new(proto::CreateTokenResponse { secret, token }))
     }
 
     async fn list_tokens(
         &self,
-        _: Request<proto::ListTokensRequest>,
+        request: Request<proto::ListTokensRequest>,
     ) -> Result<Response<proto::ListTokensResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let name = optional_text("user", request.into_inner().user).map_err(status)?;
+        let (owner, tokens) = self.app.tokens(&caller, name.as_deref()).await.map_err(status)?;
+        let tokens = tokens.into_iter().map(|found| token(&owner, found)).collect();
+        Ok(Response::new(proto::ListTokensResponse { tokens }))
     }
 
     async fn revoke_token(
         &self,
-        _: Request<proto::RevokeTokenRequest>,
+        request: Request<proto::RevokeTokenRequest>,
     ) -> Result<Response<proto::RevokeTokenResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = TokenId(id("id", request.into_inner().id).map_err(status)?);
+        self.app.revoke_token(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::RevokeTokenResponse {}))
     }
 
     async fn list_users(
         &self,
-        _: Request<proto::ListUsersRequest>,
+        request: Request<proto::ListUsersRequest>,
     ) -> Result<Response<proto::ListUsersResponse>, Status> {
-        Err(unbuilt())
+        let request = request.into_inner();
+        let page = PageRequest::read(request.page_size, &request.page_token).map_err(status)?;
+        let filter = Wire(request).try_into().map_err(status)?;
+        let mut found = self.app.users(&filter, page.rows()).await.map_err(status)?;
+        let next_page_token = page.cut(&mut found, |view| view.user.id.0);
+        let users = found.into_iter().map(|view| Wire(view).into()).collect();
+        Ok(Response::new(proto::ListUsersResponse { users, next_page_token }))
     }
 
-    async fn get_user(&self, _: Request<proto::GetUserRequest>) -> Result<Response<proto::GetUserResponse>, Status> {
-        Err(unbuilt())
+    async fn get_user(
+        &self,
+        request: Request<proto::GetUserRequest>,
+    ) -> Result<Response<proto::GetUserResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let name = Some(request.into_inner().name).filter(|name| !name.is_empty());
+        let (user, QuotaAndUse { quota, used }) = self.app.user(&caller, name.as_deref()).await.map_err(status)?;
+        Ok(Response::new(proto::GetUserResponse {
+            user: Some(Wire(user).into()),
+            quota: Some(Wire(quota).into()),
+            r#use: Some(Wire(used).into()),
+        }))
     }
 
     async fn update_user(
         &self,
-        _: Request<proto::UpdateUserRequest>,
+        request: Request<proto::UpdateUserRequest>,
     ) -> Result<Response<proto::UpdateUserResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let Update { name, update } = Wire(request.into_inner()).try_into().map_err(status)?;
+        let user = self.app.update_user(&caller, &name, update).await.map_err(status)?;
+        Ok(Response::new(proto::UpdateUserResponse { user: Some(Wire(user).into()) }))
     }
 
-    async fn set_quota(&self, _: Request<proto::SetQuotaRequest>) -> Result<Response<proto::SetQuotaResponse>, Status> {
-        Err(unbuilt())
+    async fn set_quota(
+        &self,
+        request: Request<proto::SetQuotaRequest>,
+    ) -> Result<Response<proto::SetQuotaResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let name = text("user", request.user).map_err(status)?;
+        let quota = quota(request.quota).map_err(status)?;
+        let QuotaAndUse { quota, used } = self.app.set_quota(&caller, &name, quota).await.map_err(status)?;
+        Ok(Response::new(proto::SetQuotaResponse { quota: Some(Wire(quota).into()), r#use: Some(Wire(used).into()) }))
     }
 }

@@ -16,7 +16,7 @@ use sprout_domain::{
 use crate::{
     App,
     authority::{Authority, SigningRequest, VALIDITY},
-    ports::{JoinToken, Joined, NewToken, TokenOwner},
+    ports::{JoinToken, Joined, NewToken},
     user::{hash_token, new_token},
     work::repeated,
 };
@@ -115,8 +115,7 @@ impl App {
                 format!("worker {worker} joined anew; the credentials it had before are void"),
             ));
         }
-        let owner = TokenOwner::Worker(worker.clone());
-        work.tx.insert_token(NewToken { hash: hash_token(credential), owner, expires_at: None }).await?;
+        work.tx.insert_token(NewToken::of_worker(hash_token(credential), worker)).await?;
         let joined = Joined { at: now, request_hash: request.hash.clone(), certificate: certificate.clone() };
         work.tx.use_join_token(hash, &joined).await?;
         work.commit().await?;

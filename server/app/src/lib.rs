@@ -60,7 +60,10 @@ pub use self::{
     request::RequestedPool,
     shepherd::{Counted, PlannedShepherd, ShepherdView, WantedShepherd},
     task::{Assignment, Outcome, TaskKey},
-    user::SignedIn,
+    user::{
+        SignedIn,
+        account::{NewUser, UserUpdate, UserView},
+    },
     user_group::UserGroupUpdate,
     worker::{LEASE, Reconnected},
     workflow_watch::WorkflowStream,

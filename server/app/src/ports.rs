@@ -14,6 +14,7 @@ mod shepherd;
 mod task;
 mod task_list;
 mod trial;
+mod user;
 mod user_group;
 mod worker;
 mod workflow;
@@ -31,6 +32,7 @@ use sprout_domain::{
     provider::{Provider, ProviderSpec},
     room::Room,
     template::{BuildDate, Template, TemplateType},
+    token::{Token, TokenScope},
     user::{Role, User},
     version::Version,
 };
@@ -48,6 +50,7 @@ pub use self::{
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     trial::{TrialRows, Troubled},
+    user::{AccountRows, TokenRows, TokensToDelete, UserChange, UserFilter},
     user_group::{Sight, UserGroupChange, UserGroupRows},
     worker::{Heard, SessionRow, WorkerHello, WorkerRows},
     workflow::{Begun, Ended, LiveWorkflow, NewWorkflow, WorkflowFilter, WorkflowRows, WorkflowsToLock},
@@ -82,6 +85,8 @@ pub trait Tx:
     + TemplateRows
     + TrialRows
     + UserRows
+    + AccountRows
+    + TokenRows
     + UserGroupRows
     + QuotaRows
     + QueueRows
@@ -397,8 +402,20 @@ pub struct NewToken {
     pub hash: String,
     /// Whose it is.
     pub owner: TokenOwner,
+    /// Name its owner gave it.
+    pub name: String,
+    /// What it may be used for.
+    pub scope: TokenScope,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
+}
+
+impl NewToken {
+    /// The credential of a worker: it has no name, and does not expire.
+    pub fn of_worker(hash: String, worker: &WorkerId) -> Self {
+        let owner = TokenOwner::Worker(worker.clone());
+        Self { hash, owner, name: String::new(), scope: TokenScope::Full, expires_at: None }
+    }
 }
 
 /// Whose a token is.
@@ -415,8 +432,8 @@ pub enum TokenOwner {
 pub struct TokenInfo {
     /// Who.
     pub principal: sprout_domain::user::Principal,
-    /// When it stops working.
-    pub expires_at: Option<Timestamp>,
+    /// The token.
+    pub token: Token,
 }
 
 /// Users and tokens.
@@ -429,9 +446,9 @@ pub trait UserRows: Send {
     async fn user_by_name(&mut self, name: &str) -> Result<Option<(User, String)>>;
 
     /// Inserts a token.
-    async fn insert_token(&mut self, token: NewToken) -> Result<()>;
+    async fn insert_token(&mut self, token: NewToken) -> Result<Token>;
 
-    /// Whose the token with this hash is; none if there is none or it has expired.
+    /// Whose the token with this hash is; none if there is none, it has expired, or its owner is disabled.
     async fn token(&mut self, hash: &str) -> Result<Option<TokenInfo>>;
 
     /// Deletes a token; done if it is absent.

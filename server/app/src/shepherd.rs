@@ -90,7 +90,7 @@ impl App {
         let mut work = self.work().await?;
         if let Some(name) = &wanted.user_group {
             // It is not deleted meanwhile.
-            work.tx.lock_user_group(name).await?;
+            work.tx.lock_user_groups(std::slice::from_ref(name)).await?;
         }
         let shepherd = self.checked(work.tx.as_mut(), wanted).await?;
         work.tx.set_shepherd(&shepherd).await?;

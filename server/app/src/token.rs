@@ -5,15 +5,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use sprout_domain::Timestamp;
-use tokio::time::Instant;
+use sprout_domain::{Timestamp, user::Principal};
+use tokio::{sync::watch, time::Instant};
 
 use crate::ports::TokenInfo;
 
@@ -22,12 +19,15 @@ const MOST: usize = 10_000;
 /// The event log was read this recently, or nothing is taken from here.
 const FRESH: Duration = Duration::from_secs(3);
 
+/// That a token is used is written down this often at most.
+const TOUCHED: Duration = Duration::from_secs(5 * 60);
+
 /// Tokens by their hash.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tokens {
     known: Mutex<HashMap<String, Known>>,
     /// Rises with each revocation: what was read before one must not be written down after it.
-    revocations: AtomicU64,
+    revocations: watch::Sender<u64>,
     read_at: Mutex<Option<Instant>>,
 }
 
@@ -35,6 +35,14 @@ pub(crate) struct Tokens {
 struct Known {
     info: TokenInfo,
     until: Option<Instant>,
+    /// From then on its use is to be written down again.
+    touch_at: Instant,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { known: Mutex::default(), revocations: watch::Sender::new(0), read_at: Mutex::default() }
+    }
 }
 
 impl Tokens {
@@ -52,12 +60,16 @@ impl Tokens {
 
     /// To be taken before the token is read from the database.
     pub(crate) fn revocations(&self) -> u64 {
-        self.revocations.load(Ordering::SeqCst)
+        *self.revocations.borrow()
     }
 
     /// Remembers a token read at `now` by the database's clock, unless one was revoked since.
     pub(crate) fn put(&self, hash: String, info: &TokenInfo, now: Timestamp, revocations: u64) {
-        let left = info.expires_at.map(|at| (at - now).to_std().unwrap_or_default());
+        let left = info.token.expires_at.map(|at| (at - now).to_std().unwrap_or_default());
+        let rest = info
+            .token
+            .used_at
+            .map_or(Duration::ZERO, |at| TOUCHED.saturating_sub((now - at).to_std().unwrap_or_default()));
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if self.revocations() != revocations {
             return;
@@ -65,7 +77,14 @@ impl Tokens {
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(hash, Known { info: info.clone(), until: left.map(|left| Instant::now() + left) });
+        known.insert(
+            hash,
+            Known {
+                info: info.clone(),
+                until: left.map(|left| Instant::now() + left),
+                touch_at: Instant::now() + rest,
+            },
+        );
     }
 
     /// The event log was read to its end just now.
@@ -76,19 +95,40 @@ impl Tokens {
     /// A token was revoked; which one does not matter, it is rare.
     pub(crate) fn revoked(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        self.revocations.fetch_add(1, Ordering::SeqCst);
         known.clear();
+        self.revocations.send_modify(|count| *count += 1);
+    }
+
+    /// Whether the use of a known token is to be written down; true once, and then no more for a while. That of workers is not: they are heard.
+    pub(crate) fn is_to_be_touched(&self, hash: &str) -> bool {
+        let now = Instant::now();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = |known: &&mut Known| known.touch_at <= now && matches!(known.info.principal, Principal::User(_));
+        let Some(found) = known.get_mut(hash).filter(due) else { return false };
+        found.touch_at = now + TOUCHED;
+        true
+    }
+
+    /// A receiver that is marked changed by each revocation.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.revocations.subscribe()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sprout_domain::user::Principal;
+    use sprout_domain::{
+        TokenId,
+        token::{Token, TokenScope},
+    };
 
     use super::*;
 
     fn info(expires_at: Option<Timestamp>) -> TokenInfo {
-        TokenInfo { principal: Principal::Worker("w".into()), expires_at }
+        let (id, created_at) = (TokenId(1), Timestamp::UNIX_EPOCH);
+        let name = String::new();
+        let token = Token { id, name, scope: TokenScope::Full, created_at, expires_at, used_at: None };
+        TokenInfo { principal: Principal::Worker("w".into()), token }
     }
 
     #[tokio::test(start_paused = true)]

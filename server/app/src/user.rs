@@ -3,6 +3,9 @@
 //! Passwords are stored as argon2id hashes (OWASP's minimum: 19 MiB, 2 passes, 1 lane, the crate's default). Tokens are 256 random bits; their
 //! SHA-256 is stored, which is enough for what nobody can guess, and a look-up by it tells nothing through its timing.
 
+pub(crate) mod account;
+mod token;
+
 use std::time::Duration;
 
 use argon2::{
@@ -16,13 +19,16 @@ use sprout_domain::{
     Error, Reason, Result, Secret, Timestamp, WorkerId,
     event::{EventKind, NewEvent},
     lease,
-    user::{self, Role, User},
+    token::{LOGIN, TokenScope},
+    user::Principal,
 };
+use tokio::sync::watch;
 
 use crate::{
     App, audit,
     join::check_worker_id,
-    ports::{NewToken, TokenInfo, TokenOwner},
+    ports::{NewToken, TokenInfo, TokenOwner, TokensToDelete},
+    user::account::UserView,
 };
 
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -36,21 +42,10 @@ pub struct SignedIn {
     /// When it stops working.
     pub expires_at: Timestamp,
     /// Whose it is.
-    pub user: User,
+    pub user: UserView,
 }
 
 impl App {
-    /// Creates a user.
-    pub async fn create_user(&self, name: &str, password: Secret, role: Role) -> Result<User> {
-        user::check_name(name)?;
-        user::check_password(&password)?;
-        let hash = self.hashing(move || hash_password(&password)).await?;
-        let mut work = self.work().await?;
-        let user = work.tx.insert_user(name, &hash, role).await?;
-        work.commit().await?;
-        Ok(user)
-    }
-
     /// Trades name and password for a token.
     pub async fn login(&self, name: &str, password: Secret, lifetime: Option<Duration>) -> Result<SignedIn> {
         let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME);
@@ -63,12 +58,24 @@ impl App {
         let Some(user) = user.filter(|_| matches) else {
             return Err(Error::new(Reason::WrongPassword, "name and password do not match"));
         };
+        if user.disabled {
+            let message = format!("user {} is disabled; ask an administrator", user.name);
+            return Err(Error::new(Reason::UserDisabled, message));
+        }
         audit::signed_in(&user.name);
         let token = new_token("spr_")?;
         let mut work = self.work().await?;
         let expires_at = lease::end(work.tx.now(), lifetime);
-        let new = NewToken { hash: hash_token(&token), owner: TokenOwner::User(user.id), expires_at: Some(expires_at) };
+        let new = NewToken {
+            hash: hash_token(&token),
+            owner: TokenOwner::User(user.id),
+            name: LOGIN.to_owned(),
+            scope: TokenScope::Full,
+            expires_at: Some(expires_at),
+        };
+        work.tx.delete_tokens(user.id, &TokensToDelete::Expired).await?;
         work.tx.insert_token(new).await?;
+        let user = account::view(work.tx.as_mut(), user).await?;
         work.commit().await?;
         Ok(SignedIn { token, expires_at, user })
     }
@@ -78,25 +85,53 @@ impl App {
         check_worker_id(worker)?;
         let token = new_token("spw_")?;
         let mut work = self.work().await?;
-        let new = NewToken { hash: hash_token(&token), owner: TokenOwner::Worker(worker.clone()), expires_at: None };
-        work.tx.insert_token(new).await?;
+        work.tx.insert_token(NewToken::of_worker(hash_token(&token), worker)).await?;
         work.commit().await?;
         Ok(token)
     }
 
-    /// Whose a token is.
+    /// Whose a token is. The role is that in which the token lets its owner act.
     pub async fn authenticate(&self, token: &Secret) -> Result<TokenInfo> {
         let hash = hash_token(token);
         if let Some(known) = self.tokens.get(&hash) {
+            self.touch(hash);
             return Ok(known);
         }
         let revocations = self.tokens.revocations();
         let mut tx = self.ports.store.read().await?;
-        let found = tx.token(&hash).await?.ok_or_else(|| {
+        let mut found = tx.token(&hash).await?.ok_or_else(|| {
             Error::new(Reason::NotSignedIn, "the token is unknown or has expired; run `sproutctl login`")
         })?;
-        self.tokens.put(hash, &found, tx.now(), revocations);
+        if let Principal::User(user) = &mut found.principal {
+            user.role = found.token.scope.acts_as(user.role);
+        }
+        self.tokens.put(hash.clone(), &found, tx.now(), revocations);
+        self.touch(hash);
         Ok(found)
+    }
+
+    /// Writes down, now and then, that a token is used. Nobody waits for it, and that it is lost does no harm.
+    fn touch(&self, hash: String) {
+        if !self.tokens.is_to_be_touched(&hash) {
+            return;
+        }
+        let store = self.ports.store.clone();
+        tokio::spawn(async move {
+            let touched: Result<()> = async {
+                let mut tx = store.write().await?;
+                tx.touch_token(&hash).await?;
+                tx.commit().await
+            }
+            .await;
+            if let Err(error) = touched {
+                tracing::debug!(%error, "that a token is used was not written down");
+            }
+        });
+    }
+
+    /// A receiver that is marked changed when what is known of users and tokens may no longer hold.
+    pub fn users_changed(&self) -> watch::Receiver<u64> {
+        self.tokens.changes()
     }
 
     /// Runs what takes a core and 19 MiB for a while, no more of them at once than there are cores: the rest waits, however many strangers try passwords.

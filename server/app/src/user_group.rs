@@ -66,7 +66,7 @@ impl App {
         check_update(update)?;
         repeated(|| async {
             let mut work = self.work().await?;
-            let id = work.tx.lock_user_group(name).await?.ok_or_else(|| missing(name))?;
+            let id = lock(&mut work, name).await?;
             self.change(&mut work, id, update).await?;
             tell(&mut work, caller, format!("{} changed user group {name}", caller.name));
             let changed = user_group(work.tx.as_mut(), caller, name).await?;
@@ -80,7 +80,7 @@ impl App {
     pub async fn delete_user_group(&self, caller: &User, name: &str) -> Result<()> {
         repeated(|| async {
             let mut work = self.work().await?;
-            let id = work.tx.lock_user_group(name).await?.ok_or_else(|| missing(name))?;
+            let id = lock(&mut work, name).await?;
             work.tx.delete_user_group(id).await?;
             tell(&mut work, caller, format!("{} deleted user group {name}", caller.name));
             work.wake(Topic::Warm);
@@ -119,6 +119,10 @@ impl App {
 /// Says that something about users changed.
 pub(crate) fn tell(work: &mut Work, caller: &User, message: String) {
     work.emit(NewEvent { user: Some(caller.name.clone()), ..NewEvent::new(EventKind::UserChanged, message) });
+}
+
+async fn lock(work: &mut Work, name: &str) -> Result<UserGroupId> {
+    work.tx.lock_user_groups(&[name.to_owned()]).await?.remove(name).ok_or_else(|| missing(name))
 }
 
 fn check_update(update: &UserGroupUpdate) -> Result<()> {
@@ -160,7 +164,8 @@ async fn user_group(tx: &mut dyn Tx, caller: &User, name: &str) -> Result<UserGr
     user_groups(tx, caller).await?.into_iter().find(|group| group.name == name).ok_or_else(|| missing(name))
 }
 
-fn missing(name: &str) -> Error {
+/// There is no such user group, or none the caller may see.
+pub(crate) fn missing(name: &str) -> Error {
     let message = format!("there is no user group {name}; see `sproutctl user-group list`");
     Error::new(Reason::UserGroupNotFound, message).with("user_group", name)
 }

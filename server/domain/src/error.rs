@@ -42,6 +42,16 @@ pub enum Reason {
     RequestIdReused,
     /// A user of that name exists.
     UserExists,
+    /// The caller has a token of that name.
+    TokenExists,
+    /// There is no such token, or none the caller may see.
+    TokenNotFound,
+    /// Nobody would be left who may do everything.
+    LastSuperuser,
+    /// The user may not sign in.
+    UserDisabled,
+    /// The token used is not for this.
+    ScopeTooNarrow,
     /// A user group of that name exists.
     UserGroupExists,
     /// The user may not choose memory and CPUs of appliances.
@@ -115,6 +125,11 @@ impl Reason {
             Self::TaskNotRetrying => "TASK_NOT_RETRYING",
             Self::RequestIdReused => "REQUEST_ID_REUSED",
             Self::UserExists => "USER_EXISTS",
+            Self::TokenExists => "TOKEN_EXISTS",
+            Self::TokenNotFound => "TOKEN_NOT_FOUND",
+            Self::LastSuperuser => "LAST_SUPERUSER",
+            Self::UserDisabled => "USER_DISABLED",
+            Self::ScopeTooNarrow => "SCOPE_TOO_NARROW",
             Self::UserGroupExists => "USER_GROUP_EXISTS",
             Self::OverrideNotAllowed => "OVERRIDE_NOT_ALLOWED",
             Self::NoTemplate => "NO_TEMPLATE",

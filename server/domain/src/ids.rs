@@ -53,6 +53,8 @@ number_ids! {
     UserId,
     /// A user group.
     UserGroupId,
+    /// A token.
+    TokenId,
     /// A workflow.
     WorkflowId,
     /// A task.

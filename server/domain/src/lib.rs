@@ -24,6 +24,7 @@ pub mod room;
 pub mod secret;
 pub mod shepherd;
 pub mod template;
+pub mod token;
 pub mod turn;
 pub mod user;
 pub mod user_group;
@@ -35,7 +36,7 @@ pub mod workflow;
 pub use catalogue::Catalogue;
 pub use error::{Error, Reason, Result};
 pub use ids::{
-    ApplianceId, GroupName, PoolId, ProviderKey, TaskId, TemplateId, UserGroupId, UserId, WorkerId, WorkflowId,
+    ApplianceId, GroupName, PoolId, ProviderKey, TaskId, TemplateId, TokenId, UserGroupId, UserId, WorkerId, WorkflowId,
 };
 pub use secret::Secret;
 pub use visibility::Visible;

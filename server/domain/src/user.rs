@@ -62,6 +62,11 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks the new one of two passwords.
+pub fn check_new_password(password: &Secret) -> Result<()> {
+    check_password(password).map_err(|error| Error::invalid("new_password", error.message))
+}
+
 /// Checks a new password.
 pub fn check_password(password: &Secret) -> Result<()> {
     match password.expose().chars().count() {

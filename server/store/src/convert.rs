@@ -11,6 +11,7 @@ use sprout_domain::{
     pool::PoolState,
     provider::CircuitState,
     template::{TemplateState, TemplateType},
+    token::TokenScope,
     user::Role,
     workflow::{Lane, StepKind, TaskState, WorkflowKind, WorkflowState},
 };
@@ -64,6 +65,7 @@ names! {
     TemplateState { Ready = "ready", Quarantined = "quarantined", Retiring = "retiring", Gone = "gone" }
     TemplateType { VirtualMachine = "virtual_machine", Container = "container", DockerVm = "docker_vm" }
     CircuitState { Closed = "closed", Open = "open", HalfOpen = "half_open" }
+    TokenScope { Read = "read", Use = "use", Full = "full" }
     Role { User = "user", Bot = "bot", Staff = "staff", Superuser = "superuser" }
     WorkflowKind {
         Deploy = "deploy", Kill = "kill", CheckProvider = "check_provider", CheckProviders = "check_providers",

@@ -3,6 +3,7 @@
 //! Statements are written out, once for both databases where they agree; what differs (locks, lists of ids, moments) is in [`tx`].
 //! States in conditions are literals, not parameters, or the partial indexes could not serve them.
 
+mod account;
 mod appliance;
 mod audit;
 mod claim;

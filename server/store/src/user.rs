@@ -4,18 +4,21 @@ use async_trait::async_trait;
 use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::{NewToken, TokenInfo, TokenOwner, UserRows};
 use sprout_domain::{
-    Error, Reason, Result, Timestamp, UserId, WorkerId,
+    Error, Reason, Result, UserId, WorkerId,
+    token::Token,
     user::{Principal, Role, User},
 };
 
 use crate::{
+    account,
     convert::{Named, variant},
-    entities::user::Model,
+    entities::{token, user::Model},
     quota::quota,
     tx::SeaTx,
 };
 
-fn user(row: Model) -> Result<(User, String)> {
+/// The user of a row, with the password's hash.
+pub(crate) fn user(row: Model) -> Result<(User, String)> {
     let quota = quota(&row)?;
     let Model { id, name, password_hash, role, created_at, disabled, can_override_hardware, .. } = row;
     let role = variant(&role)?;
@@ -27,14 +30,14 @@ fn user(row: Model) -> Result<(User, String)> {
 struct TokenRow {
     user: Option<Model>,
     worker: Option<String>,
-    expires_at: Option<Timestamp>,
+    token: token::Model,
 }
 
 impl FromQueryResult for TokenRow {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         let worker: Option<String> = row.try_get(prefix, "worker")?;
         let user = if worker.is_none() { Some(Model::from_query_result(row, prefix)?) } else { None };
-        Ok(Self { user, worker, expires_at: row.try_get(prefix, "expires_at")? })
+        Ok(Self { user, worker, token: token::Model::from_query_result(row, "t_")? })
     }
 }
 
@@ -57,7 +60,7 @@ impl UserRows for SeaTx {
         row.map(user).transpose()
     }
 
-    async fn insert_token(&mut self, token: NewToken) -> Result<()> {
+    async fn insert_token(&mut self, token: NewToken) -> Result<Token> {
         let (user, worker): (Option<i64>, Option<String>) = match token.owner {
             TokenOwner::User(id) => (Some(id.0), None),
             TokenOwner::Worker(id) => (None, Some(id.0)),
@@ -66,23 +69,31 @@ impl UserRows for SeaTx {
             token.hash.into(),
             user.into(),
             worker.into(),
+            token.name.into(),
+            token.scope.name().into(),
             self.time(self.now),
             self.optional_time(token.expires_at),
         ];
-        self.insert("tokens (hash, user_id, worker, created_at, expires_at)", vec![row], "").await?;
-        Ok(())
+        let target = "tokens (hash, user_id, worker, name, scope, created_at, expires_at)";
+        let made: Vec<token::Model> = self.insert_returning(target, vec![row], "returning *").await?;
+        let made = made.into_iter().next().ok_or_else(|| Error::internal("a token was not inserted"))?;
+        account::token(made)
     }
 
     async fn token(&mut self, hash: &str) -> Result<Option<TokenInfo>> {
-        let sql = "select u.*, t.worker, t.expires_at from tokens t left join users u on u.id = t.user_id
-                   where t.hash = $1 and (t.expires_at is null or t.expires_at > $2)";
+        let sql = "select u.*, t.worker, t.id as t_id, t.hash as t_hash, t.user_id as t_user_id, t.worker as t_worker,
+                          t.created_at as t_created_at, t.expires_at as t_expires_at, t.name as t_name,
+                          t.scope as t_scope, t.used_at as t_used_at
+                   from tokens t left join users u on u.id = t.user_id
+                   where t.hash = $1 and (t.expires_at is null or t.expires_at > $2)
+                         and (u.id is null or not u.disabled)";
         let Some(row) = self.row::<TokenRow>(sql, [hash.into(), self.time(self.now)]).await? else { return Ok(None) };
         let principal = match (row.user, row.worker) {
             (Some(row), _) => Principal::User(user(row)?.0),
             (None, Some(worker)) => Principal::Worker(WorkerId(worker)),
             (None, None) => return Err(Error::internal("a token is nobody's")),
         };
-        Ok(Some(TokenInfo { principal, expires_at: row.expires_at }))
+        Ok(Some(TokenInfo { principal, token: account::token(row.token)? }))
     }
 
     async fn delete_token(&mut self, hash: &str) -> Result<()> {

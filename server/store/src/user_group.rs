@@ -87,9 +87,10 @@ impl UserGroupRows for SeaTx {
         Ok(groups.into_iter().map(group).collect())
     }
 
-    async fn lock_user_group(&mut self, name: &str) -> Result<Option<UserGroupId>> {
-        let sql = format!("select * from user_groups where name = $1{}", self.locked());
-        Ok(self.row::<Model>(&sql, [name.into()]).await?.map(|row| UserGroupId(row.id)))
+    async fn lock_user_groups(&mut self, names: &[String]) -> Result<BTreeMap<String, UserGroupId>> {
+        let sql = format!("select * from user_groups where name {} order by id{}", self.among(1), self.locked());
+        let rows: Vec<Model> = self.rows(&sql, [self.texts(names.iter().map(String::as_str))]).await?;
+        Ok(rows.into_iter().map(|row| (row.name, UserGroupId(row.id))).collect())
     }
 
     async fn insert_user_group(&mut self, name: &str) -> Result<UserGroupId> {

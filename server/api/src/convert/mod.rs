@@ -13,6 +13,7 @@ mod shepherd;
 mod task;
 mod template;
 pub(crate) mod user;
+pub(crate) mod user_group;
 mod worker;
 mod workflow;
 
@@ -48,7 +49,7 @@ pub(crate) fn text(field: &'static str, text: String) -> Result<String> {
 }
 
 /// A text that may be absent. An empty one is more likely a slip (an unset variable) than a wish for anything.
-fn optional_text(field: &'static str, text: Option<String>) -> Result<Option<String>> {
+pub(crate) fn optional_text(field: &'static str, text: Option<String>) -> Result<Option<String>> {
     match text {
         Some(text) if text.is_empty() => {
             Err(Error::invalid(field, format!("{field} is given but empty; fill it in or leave it out")))
@@ -90,7 +91,7 @@ where
 }
 
 /// A moment on the wire.
-fn moment(at: Timestamp) -> WireTimestamp {
+pub(crate) fn moment(at: Timestamp) -> WireTimestamp {
     // Leap seconds, which chrono counts in nanoseconds above a second, become the last moment of theirs.
     let nanos = at.timestamp_subsec_nanos().min(999_999_999);
     WireTimestamp { seconds: at.timestamp(), nanos: i32::try_from(nanos).unwrap_or_default() }

@@ -35,7 +35,7 @@ async fn listed(served: &Served, name: &str) -> anyhow::Result<Vec<String>> {
 
 async fn superuser(served: &Served) -> anyhow::Result<User> {
     let signed_in = served.app.login("sue", sprout_domain::Secret::new(PASSWORD), None).await?;
-    Ok(signed_in.user)
+    Ok(signed_in.user.user)
 }
 
 fn get(key: &str) -> GetProviderRequest {

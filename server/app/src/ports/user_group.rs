@@ -36,8 +36,8 @@ pub trait UserGroupRows: Send {
     /// User groups by name, with members and providers: those this user is in, or all.
     async fn user_groups(&mut self, of: Option<UserId>) -> Result<Vec<UserGroup>>;
 
-    /// The user group of this name, locked until the transaction ends.
-    async fn lock_user_group(&mut self, name: &str) -> Result<Option<UserGroupId>>;
+    /// The user groups of these names, as far as there are any, locked until the transaction ends.
+    async fn lock_user_groups(&mut self, names: &[String]) -> Result<BTreeMap<String, UserGroupId>>;
 
     /// Inserts a user group; [`sprout_domain::Reason::UserGroupExists`] if the name is in use.
     async fn insert_user_group(&mut self, name: &str) -> Result<UserGroupId>;

@@ -49,9 +49,10 @@ async fn members_and_providers_are_added_and_removed(db: TestDatabase) -> anyhow
     tx.change_user_group(qe, &remove).await?;
     assert_eq!(tx.user_groups(None).await?[1].members, ["bob"]);
     assert!(tx.sights(&[ann]).await?[&ann].providers.is_empty());
-    assert_eq!(tx.lock_user_group("qe").await?, Some(qe));
+    assert_eq!(tx.lock_user_groups(&names(&["qe", "no"])).await?, [("qe".to_owned(), qe)].into());
     tx.delete_user_group(qe).await?;
-    assert_eq!((tx.lock_user_group("qe").await?, tx.user_groups(None).await?.len()), (None, 1));
+    assert!(tx.lock_user_groups(&names(&["qe"])).await?.is_empty());
+    assert_eq!(tx.user_groups(None).await?.len(), 1);
     assert_eq!(tx.users_named(&names(&["bob", "eve"])).await?, [("bob".to_owned(), bob)].into());
     Ok(())
 }

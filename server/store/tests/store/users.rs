@@ -5,6 +5,7 @@ use std::time::Duration;
 use sprout_app::ports::{NewToken, Store as _, TokenOwner};
 use sprout_domain::{
     Reason, lease,
+    token::TokenScope,
     user::{Principal, Role},
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
@@ -33,7 +34,13 @@ async fn tokens_expire(db: TestDatabase) -> anyhow::Result<()> {
     let user = tx.insert_user("ann", "hash", Role::User).await?;
     let owner = TokenOwner::User(user.id);
     let soon = lease::end(tx.now(), Duration::from_millis(300));
-    let token = |hash: &str, expires_at| NewToken { hash: hash.to_owned(), owner: owner.clone(), expires_at };
+    let token = |hash: &str, expires_at| NewToken {
+        hash: hash.to_owned(),
+        owner: owner.clone(),
+        name: hash.to_owned(),
+        scope: TokenScope::Use,
+        expires_at,
+    };
     tx.insert_token(token("ever", None)).await?;
     tx.insert_token(token("soon", Some(soon))).await?;
     tx.insert_token(token("past", Some(tx.now()))).await?;
@@ -41,7 +48,7 @@ async fn tokens_expire(db: TestDatabase) -> anyhow::Result<()> {
 
     let mut tx = store.read().await?;
     let found = tx.token("soon").await?.unwrap();
-    assert_eq!((found.principal, found.expires_at), (Principal::User(user), Some(soon)));
+    assert_eq!((found.principal, found.token.expires_at), (Principal::User(user), Some(soon)));
     assert!(tx.token("ever").await?.is_some());
     assert_eq!(tx.token("past").await?, None);
     assert_eq!(tx.token("none").await?, None);
@@ -67,8 +74,7 @@ async fn tokens_expire(db: TestDatabase) -> anyhow::Result<()> {
 async fn tokens_of_workers(db: TestDatabase) -> anyhow::Result<()> {
     let store = db.store();
     let mut tx = store.write().await?;
-    let owner = TokenOwner::Worker("w1".into());
-    tx.insert_token(NewToken { hash: "h".to_owned(), owner, expires_at: None }).await?;
+    tx.insert_token(NewToken::of_worker("h".to_owned(), &"w1".into())).await?;
     assert_eq!(tx.token("h").await?.unwrap().principal, Principal::Worker("w1".into()));
     Ok(())
 }
