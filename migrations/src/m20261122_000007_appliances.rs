@@ -46,7 +46,7 @@ crate::change::change! {
              changed_at {time},
              console_url text
          )",
-        "create index appliances_grantable on appliances (template_id, ready_at, id)
+        "create index appliances_grantable on appliances (template_id, coalesce(user_group_id, 0), proven_at, id)
              where state = 'ready' and pool_id is null and memory_mib is null and cpus is null",
         "create index appliances_warm on appliances (template_id, state, user_group_id, unconfigured, group_name)
              where pool_id is null and state in ('requested', 'cloning', 'starting', 'preparing', 'ready', 'killing')",

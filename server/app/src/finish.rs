@@ -26,6 +26,7 @@ use crate::{
     kill::{kill_appliances, settle_pools},
     pool::advance_pool,
     ports::{ApplianceBy, ApplianceChange, Ended, PoolChange, TaskChange, Topic, WaitingPool},
+    prove,
     queue::{Round, wait_again},
     task::{appliance_of, emit_step},
     trial::deployments_succeeded,
@@ -170,10 +171,12 @@ fn jittered(delay: Duration) -> Duration {
     delay.mul_f64(0.8 + 0.4 * fastrand::f64())
 }
 
-/// A deployment fails for good with this result, unless it was to be stopped anyway.
+/// A deployment, or a proof that is renewed, fails for good with this result, unless it was to be stopped anyway.
 fn ends_deployment(task: &Task, outcome: &Outcome) -> bool {
     let gives_up = |error: &StepError| after_failure(task.step, task.attempt, error.reason) == AfterFailure::GiveUp;
-    task.workflow == WorkflowKind::Deploy && !task.cancel_requested && outcome.as_ref().is_err_and(gives_up)
+    matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Prove)
+        && !task.cancel_requested
+        && outcome.as_ref().is_err_and(gives_up)
 }
 
 /// Locks the unfinished tasks of all appliances of the pool that the task's appliance belongs to.
@@ -344,6 +347,8 @@ async fn failed(
             end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await?;
             if task.workflow == WorkflowKind::Deploy {
                 deployment_failed(work, catalogue, task, appliance, pool, &error).await?;
+            } else if task.workflow == WorkflowKind::Prove {
+                prove::failed(work, &appliance, pool.as_ref(), &error.message).await?;
             } else if task.workflow.is_operation() {
                 operation::failed(work, task, &appliance, &error).await?;
                 unblock(work, std::slice::from_ref(&task.subject)).await?;

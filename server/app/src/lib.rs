@@ -20,6 +20,7 @@ mod name;
 mod operate;
 mod pool;
 pub mod ports;
+mod prove;
 mod provider;
 mod queue;
 mod request;

@@ -274,11 +274,37 @@ pub struct ApplianceFilter {
     pub warm: bool,
 }
 
+/// Which warm appliances to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeWarm {
+    /// Of these templates.
+    pub templates: Vec<TemplateId>,
+    /// The user groups of who gets them.
+    pub user_groups: Vec<UserGroupId>,
+    /// At most this many.
+    pub count: u64,
+    /// None while a pool waits for appliances of the same kind: they are that one's.
+    pub behind: bool,
+    /// Those that proved ready later than this need not prove it again.
+    pub proven_since: Timestamp,
+}
+
+/// A warm appliance that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Warm {
+    /// The appliance.
+    pub id: ApplianceId,
+    /// It proved ready lately; else it has to prove it again.
+    pub proven: bool,
+}
+
 /// A warm appliance becomes a pool's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
     /// The appliance.
     pub appliance: ApplianceId,
+    /// It proved ready lately; else it proves it again before its pool counts it.
+    pub proven: bool,
     /// The pool.
     pub pool: PoolId,
     /// End of its lease, which starts now; none: the pool is not fulfilled yet.
@@ -317,10 +343,10 @@ pub trait ApplianceRows: Send {
     /// The appliances, gone ones too only on request, of several pools, with endpoints, oldest first.
     async fn appliances_of_pools(&mut self, pools: &[PoolId], with_gone: bool) -> Result<Vec<Appliance>>;
 
-    /// Locks up to `count` warm appliances of these templates, longest ready first, until the transaction ends. Only ready and unowned ones, without
-    /// memory or CPU overrides; skips those another transaction has locked. With
-    /// `behind` none while a pool waits for appliances of the same kind: they are that one's.
-    async fn take_warm(&mut self, templates: &[TemplateId], count: u64, behind: bool) -> Result<Vec<ApplianceId>>;
+    /// Locks warm appliances until the transaction ends: first those kept for the user groups, then those for everyone, then those for others; of
+    /// each those that proved ready since then first, and of them the longest ago. Only ready and unowned ones, without memory or CPU overrides;
+    /// skips those another transaction has locked.
+    async fn take_warm(&mut self, take: &TakeWarm) -> Result<Vec<Warm>>;
 
     /// Binds ready, unowned appliances to pools by one conditional update; returns those bound, in order of id.
     async fn grant(&mut self, grants: &[Grant]) -> Result<Vec<Appliance>>;

@@ -22,9 +22,10 @@ pub(crate) use self::round::{Round, drivers};
 use crate::{
     App,
     appliance::{For, deploy},
-    grant::{Wish, deal, grant, tell_granted},
+    grant::{deal, grant, tell_granted},
     kill::settle_pools,
-    ports::{Grant, PoolChange, Topic},
+    ports::{PoolChange, Topic},
+    prove,
     work::{Work, repeated},
 };
 
@@ -91,14 +92,14 @@ async fn carry_out(work: &mut Work, round: &Round, plan: Plan) -> Result<()> {
         .iter()
         .map(|pool| {
             let count = plan.shares[&pool.id].warm.min(pool.waiting_count);
-            Wish { templates: round.warm_templates(pool), count }
+            round.wish(pool, count)
         })
         .collect();
     let dealt = deal(work, &wishes, false).await?;
     let grants: Vec<_> = pools
         .iter()
         .zip(&dealt)
-        .flat_map(|(pool, warm)| warm.iter().map(|id| Grant { appliance: *id, pool: pool.id, lease: None }))
+        .flat_map(|(pool, warm)| warm.iter().map(|warm| prove::bound(*warm, pool.id, None)))
         .collect();
     let granted = grant(work, &grants).await?;
     tell_granted(work, &granted);

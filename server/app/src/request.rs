@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 use sprout_domain::{
-    ApplianceId, Catalogue, Error, ProviderKey, Reason, Result, Timestamp, UserId, Visible,
+    Catalogue, Error, ProviderKey, Reason, Result, Timestamp, UserGroupId, UserId, Visible,
     event::{EventKind, NewEvent},
     lease,
     placement::choose,
@@ -27,7 +27,8 @@ use crate::{
     audit,
     grant::{Wish, deal, grant, tell_granted},
     lease::lease_of,
-    ports::{Grant, NewPool, Topic},
+    ports::{Grant, NewPool, Topic, Warm},
+    prove,
     queue::{TURN, alive_until, for_pool},
     visibility::Sights,
     work::{Work, tried},
@@ -115,7 +116,9 @@ struct Plan {
     /// All of one version and date; never none.
     templates: Vec<Template>,
     /// Warm ones it gets.
-    granted: Vec<ApplianceId>,
+    granted: Vec<Warm>,
+    /// The owner's user groups.
+    user_groups: Vec<UserGroupId>,
     /// Templates of those that are deployed at once.
     placed: Vec<Template>,
 }
@@ -129,7 +132,8 @@ impl Plan {
     /// What it could have of what is warm.
     fn wish(&self) -> Wish {
         let templates = if self.new.is_plain() { self.templates.iter().map(|t| t.id).collect() } else { Vec::new() };
-        Wish { templates, count: self.new.count }
+        let user_groups = self.user_groups.clone();
+        Wish { group: self.new.group.clone(), user_groups, templates, count: self.new.count }
     }
 
     /// Takes room for what is missing, as far as there is any.
@@ -151,7 +155,9 @@ impl Plan {
         self.new.waiting_count = self.missing();
         let event = match (self.new.count, self.granted.len()) {
             (0, _) => Some(PoolEvent::Empty),
-            (count, granted) if granted as u64 == u64::from(count) => Some(PoolEvent::Fulfilled),
+            (count, granted) if granted as u64 == u64::from(count) && self.granted.iter().all(|warm| warm.proven) => {
+                Some(PoolEvent::Fulfilled)
+            }
             (_, 0) => None,
             _ => Some(PoolEvent::Dispatched),
         };
@@ -256,7 +262,14 @@ async fn plan(
             wait_until: Some(lease::end(now, request.wait_limit.unwrap_or(WAIT_LIMIT))),
             state: PoolState::Waiting,
         };
-        plans.push(Plan { index, new, templates, granted: Vec::new(), placed: Vec::new() });
+        plans.push(Plan {
+            index,
+            new,
+            templates,
+            user_groups: sights.user_groups(caller),
+            granted: Vec::new(),
+            placed: Vec::new(),
+        });
     }
     Ok(plans)
 }
@@ -300,7 +313,7 @@ async fn fill(work: &mut Work, mut plans: Vec<Plan>) -> Result<Vec<(usize, PoolV
 fn grants(catalogue: &Catalogue, now: Timestamp, plans: &[Plan], pools: &[Pool]) -> Vec<Grant> {
     let each = |(plan, pool): (&Plan, &Pool)| {
         let lease = (pool.state == PoolState::Ready).then(|| lease_of(catalogue, now, pool));
-        let grant = |appliance: &ApplianceId| Grant { appliance: *appliance, pool: pool.id, lease };
+        let grant = |warm: &Warm| prove::bound(*warm, pool.id, lease);
         plan.granted.iter().map(grant).collect::<Vec<_>>()
     };
     plans.iter().zip(pools).flat_map(each).collect()

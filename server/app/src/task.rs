@@ -10,13 +10,14 @@ use sprout_domain::{
     group::{EndpointSpec, Probe},
     pool::PoolEvent,
     provider::ProviderSpec,
-    workflow::{StepError, StepKind, StepOutput, Subject, Task, TaskState},
+    workflow::{StepError, StepKind, StepOutput, Subject, Task, TaskState, WorkflowKind},
 };
 
 use crate::{
     App,
     pool::advance_pool,
     ports::{ApplianceChange, Claim, Heard, Progress, TaskChange, Topic},
+    prove,
     work::{Work, repeated},
 };
 
@@ -91,7 +92,10 @@ impl App {
         let assign = |task: Task| {
             let appliance = appliances.iter().find(|a| Some(a.id) == appliance_of(&task)).cloned();
             let group = appliance.as_ref().and_then(|a| catalogue.groups.get(&a.group));
-            let probes = group.map(|g| g.probes.clone()).unwrap_or_default();
+            let mut probes = group.map(|g| g.probes.clone()).unwrap_or_default();
+            if task.workflow == WorkflowKind::Prove {
+                probes = prove::hurried(probes);
+            }
             Some(Assignment {
                 provider: catalogue.providers.get(&task.provider)?.clone(),
                 deadline: deadline(task.step, &probes),

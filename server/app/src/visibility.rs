@@ -3,26 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sprout_domain::{
-    ProviderKey, Result, UserId, Visible,
+    Result, UserGroupId, UserId, Visible,
     user::{Role, User},
 };
 
-use crate::ports::Tx;
+use crate::ports::{Sight, Tx};
 
 /// What several callers see, read at once.
-pub(crate) struct Sights(BTreeMap<UserId, BTreeSet<ProviderKey>>);
+pub(crate) struct Sights(BTreeMap<UserId, Sight>);
 
 impl Sights {
     /// Reads it in one query; in none if all are staff.
     pub(crate) async fn read(tx: &mut dyn Tx, callers: impl Iterator<Item = &User> + Send) -> Result<Self> {
         let limited: BTreeSet<_> = callers.filter(|caller| caller.role < Role::Staff).map(|caller| caller.id).collect();
-        let sights = tx.sights(&limited.into_iter().collect::<Vec<_>>()).await?;
-        Ok(Self(sights.into_iter().map(|(id, sight)| (id, sight.providers)).collect()))
+        Ok(Self(tx.sights(&limited.into_iter().collect::<Vec<_>>()).await?))
     }
 
     /// What one of them sees, in the role in which they call; that may be less than what they are.
     pub(crate) fn of(&self, caller: &User) -> Visible {
-        Visible::to(caller.role, self.0.get(&caller.id).cloned().unwrap_or_default())
+        Visible::to(caller.role, self.0.get(&caller.id).map(|sight| sight.providers.clone()).unwrap_or_default())
+    }
+
+    /// The user groups of one of them, whose stock of warm appliances is theirs first; none for staff, who take from everyone's first.
+    pub(crate) fn user_groups(&self, caller: &User) -> Vec<UserGroupId> {
+        self.0.get(&caller.id).map(|sight| sight.user_groups.iter().copied().collect()).unwrap_or_default()
     }
 }
 

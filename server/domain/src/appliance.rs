@@ -1,7 +1,7 @@
 //! Appliances and the states they go through.
 //!
 //! ```text
-//! requested ─dispatch→ cloning ─tagged→ starting ─addressed→ preparing ─proven→ ready
+//! requested ─dispatch→ cloning ─tagged→ starting ─addressed→ preparing ─proven→ ready ─doubted→ preparing
 //!     any of these ─broke→ failed            any but gone ─kill→ killing ─proven absent→ gone
 //!     requested ─kill→ gone (nothing was asked of the provider)
 //!
@@ -64,6 +64,8 @@ pub enum ApplianceEvent {
     Addressed,
     /// All probes passed.
     Proven,
+    /// Its proof is old: it has to prove again that it is ready.
+    Doubted,
     /// Its deployment failed for good.
     Broke,
     /// Someone, or its lease, ended it.
@@ -112,6 +114,7 @@ impl ApplianceState {
             (S::Cloning, E::Tagged) => Some(S::Starting),
             (S::Starting, E::Addressed) => Some(S::Preparing),
             (S::Preparing, E::Proven) => Some(S::Ready),
+            (S::Ready, E::Doubted) => Some(S::Preparing),
             (S::Requested | S::Cloning | S::Starting | S::Preparing | S::Stopping | S::Suspending, E::Broke) => {
                 Some(S::Failed)
             }
@@ -299,6 +302,7 @@ mod tests {
             E::Tagged,
             E::Addressed,
             E::Proven,
+            E::Doubted,
             E::Broke,
             E::Kill,
             E::Absent,

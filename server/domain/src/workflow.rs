@@ -25,6 +25,8 @@ pub enum WorkflowKind {
     Deploy,
     /// Deletes an appliance and proves it gone.
     Kill,
+    /// Proves again that a warm appliance is ready, before it is handed out.
+    Prove,
     /// Looks at a provider and its templates.
     CheckProvider,
     /// Looks at all providers: parent of one check each.
@@ -150,6 +152,7 @@ impl WorkflowKind {
         match self {
             Self::Deploy => &[S::Clone, S::WaitPresent, S::Tag, S::Start, S::WaitAddress, S::WaitReady],
             Self::Kill => &[S::Stop, S::Delete, S::WaitGone],
+            Self::Prove => &[S::WaitReady],
             Self::CheckProvider => &[S::CheckProvider],
             Self::Ping => &[S::Ping],
             Self::CheckProviders | Self::Pings => &[],
@@ -191,8 +194,9 @@ impl WorkflowKind {
     }
 
     /// It can be ended by request. A kill cannot: nothing may be left behind. Nor can a reset: what it has deleted is nowhere until it has ended.
+    /// Nor can a proof, which ends soon and someone waits for.
     pub fn is_cancellable(self) -> bool {
-        !matches!(self, Self::Kill | Self::Reset)
+        !matches!(self, Self::Kill | Self::Reset | Self::Prove)
     }
 
     /// Name in tables, events and logs.
@@ -200,6 +204,7 @@ impl WorkflowKind {
         match self {
             Self::Deploy => "deploy",
             Self::Kill => "kill",
+            Self::Prove => "prove",
             Self::CheckProvider => "check_provider",
             Self::CheckProviders => "check_providers",
             Self::Ping => "ping",
@@ -221,6 +226,7 @@ impl WorkflowKind {
         match self {
             Self::Deploy => Lane::Provision,
             Self::Kill => Lane::Kill,
+            Self::Prove => Lane::Grant,
             Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings => Lane::Maintain,
             Self::Start
             | Self::Stop
@@ -575,7 +581,13 @@ mod tests {
         for kind in [WorkflowKind::CheckProviders, WorkflowKind::Pings] {
             assert!(kind.is_parent() && kind.steps().is_empty());
         }
-        for kind in [WorkflowKind::Deploy, WorkflowKind::Kill, WorkflowKind::CheckProvider, WorkflowKind::Ping] {
+        for kind in [
+            WorkflowKind::Deploy,
+            WorkflowKind::Kill,
+            WorkflowKind::Prove,
+            WorkflowKind::CheckProvider,
+            WorkflowKind::Ping,
+        ] {
             assert!(!kind.is_parent());
             for step in kind.steps() {
                 let policy = step.policy();

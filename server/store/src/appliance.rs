@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
-use sprout_app::ports::{ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, Grant, NewAppliance, Page};
+use sprout_app::ports::{
+    ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, Grant, NewAppliance, Page, TakeWarm, Warm,
+};
 use sprout_domain::{
     ApplianceId, Error, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId,
     appliance::{Appliance, ApplianceState},
@@ -18,21 +20,6 @@ use crate::{
     entities::{appliance::Model, appliance_endpoint},
     tx::{Clauses, SeaTx},
 };
-
-/// Warm ones that can be granted, in words that the partial index has too.
-pub(crate) const GRANTABLE: &str = "state = 'ready' and pool_id is null and memory_mib is null and cpus is null";
-/// How much further it is looked where others have locked what is at the head: as many as other servers may take at once.
-const DEEPER: u64 = 256;
-
-/// The condition that a pool without overrides waits for appliances of the kind of a template; asked once, whatever the number of appliances.
-fn waited_for(template: &str) -> String {
-    format!(
-        "exists (select 1 from pools p join templates t
-                     on t.group_name = p.group_name and t.version = p.version and t.build_date = p.build_date and t.unconfigured = p.unconfigured
-                 where p.waiting_count > 0 and p.state in ('waiting', 'provisioning') and p.memory_mib is null and p.cpus is null
-                   and t.id {template})"
-    )
-}
 
 /// An appliance with the names that others keep: of its owner, its user group, and the type of its provider.
 struct Row {
@@ -283,50 +270,8 @@ impl ApplianceRows for SeaTx {
         self.appliances_where(&theirs, vec![self.numbers(pools.iter().map(|id| id.0))]).await
     }
 
-    async fn take_warm(&mut self, templates: &[TemplateId], count: u64, behind: bool) -> Result<Vec<ApplianceId>> {
-        if templates.is_empty() || count == 0 {
-            return Ok(Vec::new());
-        }
-        let unwanted = |value: &str| if behind { format!("and not {}", waited_for(value)) } else { String::new() };
-        if let [template] = templates {
-            // As usual: the index gives the order, and the cost does not depend on how many are warm.
-            let sql = format!(
-                "select id from appliances where {GRANTABLE} and template_id = $2 {} order by ready_at, id limit $1{}",
-                unwanted("= $2"),
-                self.locked_skipping()
-            );
-            let rows: Vec<IdRow> = self.rows(&sql, [limit(count).into(), template.0.into()]).await?;
-            return Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect());
-        }
-        // With several, the heads of each. Others may have locked some of them: then it is looked further.
-        let mut depth = count;
-        loop {
-            let mut values = vec![limit(count).into(), limit(depth).into()];
-            let numbers: Vec<_> = (3..).take(templates.len()).map(|number| format!("${number}")).collect();
-            let heads: Vec<String> = templates
-                .iter()
-                .map(|template| {
-                    values.push(template.0.into());
-                    format!(
-                        "select id from (select id from appliances where {GRANTABLE} and template_id = ${}
-                                         order by ready_at, id limit $2) head",
-                        values.len()
-                    )
-                })
-                .collect();
-            let sql = format!(
-                "select id from appliances where {GRANTABLE} and id in ({}) {} order by ready_at, id limit $1{}",
-                heads.join(" union all "),
-                unwanted(&format!("in ({})", numbers.join(", "))),
-                self.locked_skipping()
-            );
-            let rows: Vec<IdRow> = self.rows(&sql, values).await?;
-            let enough = rows.len() as u64 >= count;
-            if enough || depth >= count.saturating_add(DEEPER) {
-                return Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect());
-            }
-            depth = count.saturating_add(DEEPER);
-        }
+    async fn take_warm(&mut self, take: &TakeWarm) -> Result<Vec<Warm>> {
+        crate::grant::take_warm(self, take).await
     }
 
     async fn grant(&mut self, grants: &[Grant]) -> Result<Vec<Appliance>> {

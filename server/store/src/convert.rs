@@ -68,7 +68,7 @@ names! {
     TokenScope { Read = "read", Use = "use", Full = "full" }
     Role { User = "user", Bot = "bot", Staff = "staff", Superuser = "superuser" }
     WorkflowKind {
-        Deploy = "deploy", Kill = "kill", CheckProvider = "check_provider", CheckProviders = "check_providers",
+        Deploy = "deploy", Kill = "kill", Prove = "prove", CheckProvider = "check_provider", CheckProviders = "check_providers",
         Ping = "ping", Pings = "pings", Start = "start", Stop = "stop", Suspend = "suspend", Resume = "resume",
         Reboot = "reboot", Rename = "rename", Reset = "reset", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
     }

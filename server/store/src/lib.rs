@@ -12,6 +12,7 @@ mod entities;
 mod error;
 mod event;
 mod files;
+mod grant;
 mod job;
 mod join;
 mod lease;

@@ -10,9 +10,9 @@ use sprout_domain::{
 };
 
 use crate::{
-    appliance::GRANTABLE,
     convert::{count, limit},
     entities::template,
+    grant::GRANTABLE,
     pool::Row as PoolRow,
     task::Column,
     tx::SeaTx,

@@ -21,6 +21,7 @@ struct Part {
 struct Seen {
     id: i64,
     role: String,
+    user_group_id: Option<i64>,
     provider: Option<String>,
 }
 
@@ -51,7 +52,7 @@ impl UserGroupRows for SeaTx {
             return Ok(BTreeMap::new());
         }
         let sql = format!(
-            "select u.id, u.role, p.key as provider from users u
+            "select u.id, u.role, m.user_group_id, p.key as provider from users u
              left join user_group_members m on m.user_id = u.id
              left join user_group_providers g on g.user_group_id = m.user_group_id
              left join providers p on p.key = g.provider and not p.hidden
@@ -62,7 +63,12 @@ impl UserGroupRows for SeaTx {
         let mut sights = BTreeMap::new();
         for row in rows {
             let role = variant(&row.role)?;
-            let sight = sights.entry(UserId(row.id)).or_insert_with(|| Sight { role, providers: [].into() });
+            let sight = sights.entry(UserId(row.id)).or_insert_with(|| Sight {
+                role,
+                user_groups: [].into(),
+                providers: [].into(),
+            });
+            sight.user_groups.extend(row.user_group_id.map(UserGroupId));
             sight.providers.extend(row.provider.map(ProviderKey));
         }
         Ok(sights)

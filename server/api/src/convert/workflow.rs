@@ -52,6 +52,7 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
         match kind {
             WorkflowKind::Deploy => Self::Deploy,
             WorkflowKind::Kill => Self::Kill,
+            WorkflowKind::Prove => Self::Prove,
             WorkflowKind::CheckProvider => Self::CheckProvider,
             WorkflowKind::CheckProviders => Self::CheckProviders,
             WorkflowKind::Ping => Self::Ping,
@@ -74,6 +75,7 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
         match kind {
             proto::WorkflowKind::Deploy => Some(WorkflowKind::Deploy),
             proto::WorkflowKind::Kill => Some(WorkflowKind::Kill),
+            proto::WorkflowKind::Prove => Some(WorkflowKind::Prove),
             proto::WorkflowKind::CheckProvider => Some(WorkflowKind::CheckProvider),
             proto::WorkflowKind::CheckProviders => Some(WorkflowKind::CheckProviders),
             proto::WorkflowKind::Ping => Some(WorkflowKind::Ping),

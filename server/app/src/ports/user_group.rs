@@ -10,6 +10,8 @@ use sprout_domain::{ProviderKey, Result, UserGroupId, UserId, user::Role, user_g
 pub struct Sight {
     /// The user's role.
     pub role: Role,
+    /// The user's groups.
+    pub user_groups: BTreeSet<UserGroupId>,
     /// Providers of the user's groups, without those that are hidden.
     pub providers: BTreeSet<ProviderKey>,
 }

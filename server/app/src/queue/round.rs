@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sprout_domain::{
-    Catalogue, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserId, Visible,
+    Catalogue, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId, UserId, Visible,
     pool::Pool,
     queue::{Line, Waiting},
     room::Room,
     template::Template,
 };
 
-use crate::ports::{Kind, Tx, WaitingPool};
+use crate::{
+    grant::Wish,
+    ports::{Kind, Tx, WaitingPool},
+};
 
 /// Driver types of all providers.
 pub(crate) fn drivers(catalogue: &Catalogue) -> BTreeMap<ProviderKey, &'static str> {
@@ -31,6 +34,8 @@ pub(crate) struct Round {
     pub(crate) warm: BTreeMap<TemplateId, u32>,
     /// What the owners see.
     visible: BTreeMap<UserId, Visible>,
+    /// Their user groups, whose warm appliances are theirs first.
+    user_groups: BTreeMap<UserId, Vec<UserGroupId>>,
     drivers: BTreeMap<ProviderKey, &'static str>,
 }
 
@@ -66,6 +71,7 @@ impl Round {
             templates,
             rooms,
             warm,
+            user_groups: sights.iter().map(|(id, sight)| (*id, sight.user_groups.iter().copied().collect())).collect(),
             visible: sights.into_iter().map(|(id, sight)| (id, Visible::to(sight.role, sight.providers))).collect(),
             drivers: drivers(catalogue),
         })
@@ -94,6 +100,12 @@ impl Round {
             driver.is_some_and(|driver| serves(pool, template, driver)) && self.sees(pool, &template.provider)
         };
         self.of_kind(pool).iter().filter(fits).collect()
+    }
+
+    /// The warm appliances that the pool could have, at most so many.
+    pub(super) fn wish(&self, pool: &Pool, count: u32) -> Wish {
+        let user_groups = self.user_groups.get(&pool.owner_id).cloned().unwrap_or_default();
+        Wish { group: pool.group.clone(), user_groups, templates: self.warm_templates(pool), count }
     }
 
     /// Templates whose warm appliances the pool could have; overrides are not warm.

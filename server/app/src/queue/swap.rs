@@ -13,9 +13,10 @@ use sprout_domain::{
 use super::{Placed, Round, TURN, begin, by_id};
 use crate::{
     App,
-    grant::{Wish, deal, grant, tell_granted},
+    grant::{deal, grant, tell_granted},
     kill::settle_pools,
-    ports::{Grant, WaitingPool},
+    ports::WaitingPool,
+    prove,
     work::Work,
 };
 
@@ -52,13 +53,8 @@ impl App {
         let about: Vec<_> = pools.iter().map(|pool| WaitingPool { pool: pool.clone(), weight: 1 }).collect();
         let round = Round::about(work.tx.as_mut(), &self.catalogue(), about).await?;
         let count = |pool: &Pool| unfinished.get(&pool.id).map_or(0, Vec::len);
-        let wishes: Vec<_> = pools
-            .iter()
-            .map(|pool| Wish {
-                templates: round.warm_templates(pool),
-                count: u32::try_from(count(pool)).unwrap_or(u32::MAX),
-            })
-            .collect();
+        let wishes: Vec<_> =
+            pools.iter().map(|pool| round.wish(pool, u32::try_from(count(pool)).unwrap_or(u32::MAX))).collect();
         let dealt = deal(work, &wishes, false).await?;
         let mut grants = Vec::new();
         let mut released = Vec::new();
@@ -67,7 +63,7 @@ impl App {
             // What was not even begun has the longest way to go.
             replaced.sort_by_key(|appliance| (appliance.state, appliance.id));
             released.extend(replaced.into_iter().take(warm.len()));
-            grants.extend(warm.into_iter().map(|id| Grant { appliance: id, pool: pool.id, lease: None }));
+            grants.extend(warm.into_iter().map(|warm| prove::bound(warm, pool.id, None)));
         }
         if grants.is_empty() {
             return Ok(false);

@@ -10,6 +10,7 @@ mod job;
 mod lease;
 mod operate;
 mod pool;
+mod prove;
 mod request;
 mod task;
 mod together;

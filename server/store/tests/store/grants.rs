@@ -3,13 +3,22 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use sprout_app::ports::TemplateFilter;
-use sprout_domain::{TemplateId, appliance::ApplianceState};
-use sprout_test_support::{database::TestDatabase, on_each_database};
+use sprout_app::ports::{NewAppliance, TakeWarm, TemplateFilter, Tx, Warm};
+use sprout_domain::{Result, TemplateId, Timestamp, UserGroupId, appliance::ApplianceState};
+use sprout_test_support::{
+    database::{Kind, TestDatabase},
+    on_each_database,
+};
 
 use crate::world::{World, found, to};
 
-on_each_database!(twenty_want_ten, the_longest_ready_first, only_what_is_ready_and_plain,);
+on_each_database!(
+    twenty_want_ten,
+    the_longest_ready_first,
+    only_what_is_ready_and_plain,
+    own_stock_first_then_everyones_then_that_of_others,
+    what_is_locked_is_passed,
+);
 
 async fn twenty_want_ten(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
@@ -78,5 +87,71 @@ async fn only_what_is_ready_and_plain(db: TestDatabase) -> anyhow::Result<()> {
     assert!(World::grant(&mut tx, pool, &[world.template.id], 9).await?.is_empty());
     assert!(World::grant(&mut tx, pool, &[], 9).await?.is_empty());
     assert!(World::grant(&mut tx, pool, &[TemplateId(99)], 9).await?.is_empty());
+    Ok(())
+}
+
+/// Takes so many for members of these groups, of what proved ready since then; returns names, with a mark where a new proof is needed.
+async fn take(
+    tx: &mut Box<dyn Tx>,
+    world: &World,
+    user_groups: &[UserGroupId],
+    count: u64,
+    proven_since: Timestamp,
+) -> Result<Vec<String>> {
+    let templates = vec![world.template.id];
+    let take = TakeWarm { templates, user_groups: user_groups.to_vec(), count, behind: false, proven_since };
+    let warm = tx.take_warm(&take).await?;
+    let ids: Vec<_> = warm.iter().map(|warm| warm.id).collect();
+    let found = tx.appliances_by_id(&ids).await?;
+    let told = |warm: &Warm| {
+        let appliance = found.iter().find(|appliance| appliance.id == warm.id);
+        format!("{}{}", appliance.map(|a| a.name.clone()).unwrap_or_default(), if warm.proven { "" } else { "?" })
+    };
+    Ok(warm.iter().map(told).collect())
+}
+
+async fn own_stock_first_then_everyones_then_that_of_others(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    let (mine, theirs) = (tx.insert_user_group("mine").await?, tx.insert_user_group("theirs").await?);
+    tx.commit().await?;
+    let mut between = Timestamp::UNIX_EPOCH;
+    for age in ["stale", "fresh"] {
+        for (name, flock) in [("theirs", Some(theirs)), ("everyones", None), ("mine", Some(mine))] {
+            let mut tx = world.write().await?;
+            let new = NewAppliance { user_group_id: flock, ..world.new_appliance(&format!("{name}-{age}")) };
+            let made = tx.insert_appliances(vec![new]).await?;
+            tx.change_appliances(&[made[0].id], &to(ApplianceState::Ready)).await?;
+            between = if age == "stale" { tx.now() } else { between };
+            tx.commit().await?;
+        }
+    }
+    let mut tx = world.write().await?;
+    let all = ["mine-fresh", "everyones-fresh", "mine-stale?", "everyones-stale?", "theirs-fresh", "theirs-stale?"];
+    for count in [1, 2, 3, 6] {
+        let taken = take(&mut tx, &world, &[mine], count, between).await?;
+        assert_eq!(taken, all[..usize::try_from(count)?]);
+    }
+    assert_eq!(take(&mut tx, &world, &[mine], 9, between).await?, all);
+    assert_eq!(take(&mut tx, &world, &[], 2, between).await?, ["everyones-fresh", "everyones-stale?"]);
+    let first = take(&mut tx, &world, &[], 9, Timestamp::UNIX_EPOCH).await?;
+    assert_eq!(first[..3], ["everyones-stale", "everyones-fresh", "theirs-stale"]);
+    Ok(())
+}
+
+async fn what_is_locked_is_passed(db: TestDatabase) -> anyhow::Result<()> {
+    if db.kind() == Kind::Sqlite {
+        return Ok(()); // where nobody else writes meanwhile
+    }
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    let group = tx.insert_user_group("mine").await?;
+    world.appliances(&mut tx, 5, ApplianceState::Ready).await?;
+    tx.commit().await?;
+    let (mut one, mut other) = (world.write().await?, world.write().await?);
+    let since = Timestamp::UNIX_EPOCH;
+    assert_eq!(take(&mut one, &world, &[group], 2, since).await?, ["a0", "a1"]);
+    assert_eq!(take(&mut other, &world, &[group], 2, since).await?, ["a2", "a3"]);
+    assert_eq!(take(&mut other, &world, &[], 9, since).await?, ["a2", "a3", "a4"]);
     Ok(())
 }

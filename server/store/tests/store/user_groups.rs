@@ -40,8 +40,8 @@ async fn members_and_providers_are_added_and_removed(db: TestDatabase) -> anyhow
 
     let both: BTreeSet<_> = keys(&["p1", "p2"]).into_iter().collect();
     let sights = tx.sights(&[ann, bob, UserId(999)]).await?;
-    assert_eq!(sights[&ann], Sight { role: Role::User, providers: both.clone() });
-    assert_eq!(sights[&bob], Sight { role: Role::Staff, providers: both });
+    assert_eq!(sights[&ann], Sight { role: Role::User, user_groups: [qe].into(), providers: both.clone() });
+    assert_eq!(sights[&bob], Sight { role: Role::Staff, user_groups: [qe, ci].into(), providers: both });
     assert_eq!(sights.len(), 2);
 
     let remove = UserGroupChange { remove_members: vec![ann], remove_providers: keys(&["p1", "no"]), ..change() };

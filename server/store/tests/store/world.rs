@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sprout_app::ports::{
-    ApplianceChange, Claim, Ended, FoundTemplate, Grant, NewAppliance, NewPool, NewWorkflow, Store, TemplateFilter, Tx,
+    ApplianceChange, Claim, Ended, FoundTemplate, Grant, NewAppliance, NewPool, NewWorkflow, Store, TakeWarm,
+    TemplateFilter, Tx,
 };
 use sprout_domain::{
     PoolId, ProviderKey, Result, TemplateId, WorkflowId,
@@ -85,8 +86,15 @@ impl World {
         templates: &[TemplateId],
         count: u64,
     ) -> Result<Vec<Appliance>> {
-        let warm = tx.take_warm(templates, count, false).await?;
-        let grants: Vec<_> = warm.iter().map(|id| Grant { appliance: *id, pool, lease: None }).collect();
+        let take = TakeWarm {
+            templates: templates.to_vec(),
+            user_groups: Vec::new(),
+            count,
+            behind: false,
+            proven_since: sprout_domain::Timestamp::UNIX_EPOCH,
+        };
+        let warm: Vec<_> = tx.take_warm(&take).await?.into_iter().map(|warm| warm.id).collect();
+        let grants: Vec<_> = warm.iter().map(|id| Grant { appliance: *id, proven: true, pool, lease: None }).collect();
         let mut granted = tx.grant(&grants).await?;
         granted.sort_by_key(|appliance| warm.iter().position(|id| *id == appliance.id));
         Ok(granted)
