@@ -82,11 +82,11 @@ pub(crate) struct QuotaView {
 }
 
 impl QuotaView {
-    pub(crate) fn new(user: String, quota: Option<Quota>, used: Option<QuotaUse>) -> Self {
+    pub(crate) fn new(owner: String, quota: Option<Quota>, used: Option<QuotaUse>) -> Self {
         let Quota { appliances_per_pool, pools, appliances, weight } = quota.unwrap_or_default();
         let QuotaUse { pools: used_pools, appliances: used_appliances } = used.unwrap_or_default();
         let weight = weight.unwrap_or(1);
-        Self { user, appliances_per_pool, pools, appliances, weight, used_pools, used_appliances }
+        Self { user: owner, appliances_per_pool, pools, appliances, weight, used_pools, used_appliances }
     }
 
     fn facts(&self) -> Vec<(&'static str, Option<String>)> {
