@@ -15,6 +15,16 @@ pub(crate) enum Provider {
     Get(Key),
     /// Have workers look at a provider, or at all of them, now (staff).
     Check(Check),
+    /// Use a provider for new appliances again (staff).
+    Enable(Key),
+    /// Use a provider for no new appliances; those that are there stay (staff).
+    Disable(Key),
+    /// Let nobody but staff see a provider, and use it for no new appliances (staff).
+    Hide(Key),
+    /// Let users see a provider again (staff).
+    Show(Key),
+    /// Use a provider again now that was left alone because deployments failed there (staff).
+    CloseCircuit(Key),
 }
 
 /// Names a provider.
@@ -42,6 +52,17 @@ pub(crate) struct Check {
 pub(crate) enum Template {
     /// List templates, newest version and date first.
     List(Templates),
+    /// Show one template.
+    Get(TemplateId),
+    /// Use a quarantined template again; its specimen is killed (staff).
+    Release(TemplateId),
+}
+
+/// Names a template.
+#[derive(Debug, Args)]
+pub(crate) struct TemplateId {
+    /// Id of the template.
+    pub(crate) id: u64,
 }
 
 /// Which templates to list.

@@ -1,9 +1,9 @@
 //! Providers as they are shown.
 
 use serde::Serialize;
-use sprout_client::proto::provider::Provider;
+use sprout_client::proto::provider::{Capacity, CircuitState, Provider};
 
-use super::{Card, Row, facts, some, time};
+use super::{Card, Row, facts, lower, some, time};
 
 /// One provider.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,37 @@ pub(crate) struct ProviderView {
     appliance_count: u32,
     appliance_limit: Option<u32>,
     template_count: u32,
+    hidden: bool,
+    circuit: String,
+    circuit_reason: String,
+    circuit_next_try_at: Option<String>,
+    memory_mib: CapacityView,
+    cpus: CapacityView,
+}
+
+/// How much there is of something.
+#[derive(Debug, Default, Serialize)]
+struct CapacityView {
+    total: Option<u64>,
+    used: u64,
+    limit: Option<u64>,
+}
+
+impl From<Option<Capacity>> for CapacityView {
+    fn from(capacity: Option<Capacity>) -> Self {
+        let Capacity { total, used, limit } = capacity.unwrap_or_default();
+        Self { total, used, limit }
+    }
+}
+
+impl CapacityView {
+    /// "12288 of 65536 MiB (98304 there)"; nothing where nothing is known.
+    fn text(&self, unit: &str) -> Option<String> {
+        let Self { total, used, limit } = self;
+        let limit = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+        let there = total.map(|total| format!(" ({total} there)")).unwrap_or_default();
+        (*used > 0 || !limit.is_empty() || !there.is_empty()).then(|| format!("{used}{limit}{unit}{there}"))
+    }
 }
 
 impl From<Provider> for ProviderView {
@@ -38,6 +69,12 @@ impl From<Provider> for ProviderView {
             appliance_count: p.appliance_count,
             appliance_limit: p.appliance_limit,
             template_count: p.template_count,
+            hidden: p.hidden,
+            circuit: lower(p.circuit, CircuitState::as_str_name, "CIRCUIT_STATE_"),
+            circuit_reason: p.circuit_reason,
+            circuit_next_try_at: time::rfc3339(p.circuit_next_try_at),
+            memory_mib: p.memory_mib.into(),
+            cpus: p.cpus.into(),
         }
     }
 }
@@ -45,7 +82,10 @@ impl From<Provider> for ProviderView {
 impl ProviderView {
     fn state(&self) -> &'static str {
         match self {
+            Self { hidden: true, .. } => "hidden",
             Self { disabled: true, .. } => "disabled",
+            Self { working: true, circuit, .. } if circuit == "open" => "circuit open",
+            Self { working: true, circuit, .. } if circuit == "half_open" => "tried again",
             Self { working: true, .. } => "working",
             Self { checked_at: None, .. } => "unchecked",
             _ => "failing",
@@ -76,7 +116,7 @@ impl Row for ProviderView {
             self.provisioning(),
             self.template_count.to_string(),
             time::relative(self.checked_at.as_ref()).unwrap_or_else(|| "never".to_owned()),
-            self.status.clone(),
+            some(self.circuit_reason.clone()).unwrap_or_else(|| self.status.clone()),
         ]
     }
 }
@@ -93,6 +133,10 @@ impl Card for ProviderView {
             ("appliances", Some(self.appliances())),
             ("provisioning", Some(self.provisioning())),
             ("templates", Some(self.template_count.to_string())),
+            ("memory", self.memory_mib.text(" MiB")),
+            ("cpus", self.cpus.text("")),
+            ("circuit", some(self.circuit_reason.clone())),
+            ("next try", time::relative_and_exact(self.circuit_next_try_at.as_ref())),
         ])
     }
 }

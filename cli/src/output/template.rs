@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sprout_client::proto::template::{Template, TemplateState};
 
-use super::{Row, lower, some, time};
+use super::{Card, Row, facts, lower, some, time};
 
 /// One template.
 #[derive(Debug, Serialize)]
@@ -16,6 +16,11 @@ pub(crate) struct TemplateView {
     date: String,
     state: String,
     found_at: Option<String>,
+    failure_count: u32,
+    quarantine_reason: String,
+    specimen_id: Option<u64>,
+    next_try_at: Option<String>,
+    suggested_for_deletion: bool,
 }
 
 impl From<Template> for TemplateView {
@@ -29,6 +34,11 @@ impl From<Template> for TemplateView {
             date: t.date,
             state: lower(t.state, TemplateState::as_str_name, "TEMPLATE_STATE_"),
             found_at: time::rfc3339(t.found_at),
+            failure_count: t.failure_count,
+            quarantine_reason: t.quarantine_reason,
+            specimen_id: t.specimen_id,
+            next_try_at: time::rfc3339(t.next_try_at),
+            suggested_for_deletion: t.suggested_for_deletion,
         }
     }
 }
@@ -47,5 +57,25 @@ impl Row for TemplateView {
             self.provider.clone(),
             self.name.clone(),
         ]
+    }
+}
+
+impl Card for TemplateView {
+    fn text(&self) -> String {
+        let failures = (self.failure_count > 0).then(|| self.failure_count.to_string());
+        facts(&[
+            ("template", Some(self.id.to_string())),
+            ("name", some(self.name.clone())),
+            ("provider", Some(self.provider.clone())),
+            ("group", Some(self.group.clone())),
+            ("version", Some(self.version.clone())),
+            ("date", some(self.date.clone())),
+            ("state", Some(self.state.clone())),
+            ("found", time::relative_and_exact(self.found_at.as_ref())),
+            ("failures", failures),
+            ("quarantine", some(self.quarantine_reason.clone())),
+            ("specimen", self.specimen_id.map(|id| format!("appliance {id}"))),
+            ("next try", time::relative_and_exact(self.next_try_at.as_ref())),
+        ])
     }
 }

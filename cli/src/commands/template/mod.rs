@@ -1,3 +1,4 @@
 //! `sproutctl template …`
 
+pub(crate) mod get;
 pub(crate) mod list;
