@@ -111,6 +111,7 @@ fn refusal_hint(code: Code, noun: &str) -> Option<String> {
             "`sproutctl provider list` shows what works, `sproutctl template list` what can be requested".to_owned()
         }
         Code::AlreadyExists if noun == "request" => "leave --request-id away to make a new request".to_owned(),
+        Code::ResourceExhausted if noun == "login" => return None,
         Code::ResourceExhausted => "`sproutctl pool list` shows what you have; kill what you no longer need".to_owned(),
         Code::Internal | Code::Unknown | Code::DataLoss => "the server's log says more".to_owned(),
         Code::Unimplemented => {

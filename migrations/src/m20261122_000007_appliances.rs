@@ -59,6 +59,8 @@ crate::change::change! {
         "create index appliances_called on appliances (name)",
         "create unique index appliances_named on appliances (name, provider) where state <> 'gone'",
         "create unique index appliances_new_name on appliances (new_name, provider) where new_name is not null and state <> 'gone'",
+        "create index appliances_accounted on appliances (id)
+             where leased_at is not null and pool_id is not null and state not in ('killing', 'failed', 'gone')",
         "create index appliances_provisioning on appliances (provider) where state in ('cloning', 'starting', 'preparing')",
         "create index appliances_requested on appliances (provider) where state = 'requested'",
         "create index appliances_there on appliances (provider) where state <> 'gone'",

@@ -1,39 +1,59 @@
 //! Commands that work on the database and end.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::{
+    env,
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+};
 
 use clap::Args;
 use sprout_config::Time;
-use sprout_domain::{Secret, WorkerId, user::Role};
+use sprout_domain::{
+    Reason, Secret, WorkerId,
+    user::{self, Role},
+};
 
 use crate::{Error, Settings, wiring, wiring::Wired};
 
-/// Longest password line read from stdin, in bytes.
-const MAX_PASSWORD: u64 = 8192;
+/// Longest line read from stdin, in bytes.
+const MAX_LINE: u64 = 8192;
+/// Where a password may be that is neither piped nor typed.
+const PASSWORD: &str = "SPROUT_PASSWORD";
 
-/// A superuser to be created.
+/// A superuser to be created. What is not given is asked for, where there is a terminal.
 #[derive(Debug, Clone, Args)]
 pub struct CreateSuperuser {
-    /// Name to sign in with
+    /// Name to sign in with [default: asked for]
     #[arg(long)]
-    name: String,
-    /// Read the password from the first line of stdin, instead of asking for it
+    name: Option<String>,
+    /// Read the password from the first line of stdin; else it is `SPROUT_PASSWORD`, or asked for
     #[arg(long)]
     password_stdin: bool,
+    /// If there is a user of this name, leave it as it is, and succeed
+    #[arg(long)]
+    if_missing: bool,
 }
 
 impl CreateSuperuser {
     /// Creates it. `migrate`: make the schema current first.
     pub async fn run(self, settings: Settings, migrate: bool) -> Result<(), Error> {
+        let name = self.name.map_or_else(ask_name, Ok)?;
+        user::check_name(&name)?;
         let password = password(self.password_stdin)?;
         if migrate {
             wiring::migrate(&settings.server).await?;
         }
         let wired = Wired::open(&settings.server, settings.catalogue).await?;
-        let created = wired.app.create_user(&self.name, password, Role::Superuser).await;
+        let created = wired.app.create_user(&name, password, Role::Superuser).await;
         wired.close().await;
-        let name = created?.name;
-        say(&format!("superuser {name} is created; sign in with: sproutctl login {name}"));
+        match created {
+            Err(error) if error.reason == Reason::UserExists && self.if_missing => {
+                say(&format!("there is a user {name} already, who is left as is; nothing was changed"));
+            }
+            created => {
+                let name = created?.name;
+                say(&format!("superuser {name} is created; sign in with: sproutctl login {name}"));
+            }
+        }
         Ok(())
     }
 }
@@ -78,22 +98,42 @@ pub async fn migrate(settings: Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// The password: from stdin, from the environment, or typed twice, in this order.
 fn password(from_stdin: bool) -> Result<Secret, Error> {
-    let failed = |error: io::Error| Error::Password(error.to_string());
     if from_stdin {
-        let mut line = String::new();
-        io::Read::take(io::stdin().lock(), MAX_PASSWORD).read_line(&mut line).map_err(failed)?;
-        return Ok(Secret::new(line.trim_end_matches(['\n', '\r'])));
+        return Ok(Secret::new(line()?));
     }
-    if !io::stdin().is_terminal() {
-        return Err(Error::Password("this is not a terminal".to_owned()));
+    if let Some(password) = env::var(PASSWORD).ok().filter(|password| !password.is_empty()) {
+        return Ok(Secret::new(password));
     }
-    let first = rpassword::prompt_password("Password: ").map_err(failed)?;
+    needs_terminal("password")?;
+    let failed = |error: io::Error| Error::Password(error.to_string());
+    let first = Secret::new(rpassword::prompt_password("Password: ").map_err(failed)?);
+    // Before it is typed once more for nothing.
+    user::check_password(&first)?;
     let again = rpassword::prompt_password("Again: ").map_err(failed)?;
-    if first != again {
+    if first.expose() != again {
         return Err(Error::Password("the two are not the same".to_owned()));
     }
-    Ok(Secret::new(first))
+    Ok(first)
+}
+
+fn ask_name() -> Result<String, Error> {
+    needs_terminal("name")?;
+    let _ = write!(io::stderr(), "Name: ").and_then(|()| io::stderr().flush());
+    Ok(line()?.trim().to_owned())
+}
+
+fn needs_terminal(what: &'static str) -> Result<(), Error> {
+    if io::stdin().is_terminal() { Ok(()) } else { Err(Error::NotAsked(what)) }
+}
+
+/// A line of stdin.
+fn line() -> Result<String, Error> {
+    let mut line = String::new();
+    let read = io::Read::take(io::stdin().lock(), MAX_LINE).read_line(&mut line);
+    read.map_err(|error| Error::Password(error.to_string()))?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 fn say(line: &str) {

@@ -59,6 +59,9 @@ pub enum Error {
     /// No password was given.
     #[error("no password was given: {0}")]
     Password(String),
+    /// Something was not given, and there is nobody to ask.
+    #[error("no {0} was given, and this is not a terminal where it could be asked for")]
+    NotAsked(&'static str),
     /// Signals cannot be listened to.
     #[error("signals cannot be listened to: {0}")]
     Signals(io::Error),
@@ -76,7 +79,10 @@ impl Error {
             Self::Tls { .. } => Some("both must be PEM files, and the key must be the certificate's"),
             Self::DataDir { .. } => Some("set server.data_dir to a directory that this user can write"),
             Self::Logs(_) => Some("set server.logs to a directory that this user can write"),
-            Self::Password(_) => Some("pipe it to --password-stdin, or run this in a terminal to be asked"),
+            Self::Password(_) | Self::NotAsked("password") => {
+                Some("pipe it to --password-stdin, set SPROUT_PASSWORD, or run this in a terminal to be asked")
+            }
+            Self::NotAsked(_) => Some("give it as a flag, or run this in a terminal to be asked"),
             Self::Config(_) | Self::Refused(_) | Self::Api(_) | Self::Ended(_) | Self::Signals(_) => None,
         }
     }

@@ -83,6 +83,7 @@ impl Server {
         let periods = Periods {
             check_interval: server.check_interval.0,
             keep_results: server.keep_results.0,
+            keep_audit: server.keep_audit.0,
             server: name,
             ticks: true,
         };

@@ -23,7 +23,13 @@ fn configured(more: &str) -> TempDir {
 
 fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sprout-server"));
-    command.arg("--config").arg(dir.join("sprout.yaml")).args(arguments).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+        .arg("--config")
+        .arg(dir.join("sprout.yaml"))
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .env_remove("SPROUT_PASSWORD")
+        .stdin(Stdio::null());
     command
 }
 
@@ -162,9 +168,65 @@ fn users_and_workers_are_made_from_the_command_line() {
     assert!(create("correct horse").1.contains("error: there is a user root already"));
     let said = refused(dir.path(), &["create-superuser", "--name", "other"]);
     assert!(said.contains("not a terminal") && said.contains("--password-stdin"), "{said}");
+    let said = refused(dir.path(), &["create-superuser", "--password-stdin"]);
+    assert!(said.contains("no name was given"), "{said}");
     let token = done(dir.path(), &["create-worker", "lab-1"]);
     assert!(token.starts_with("spj_") && token.lines().count() == 1);
     let said = refused(dir.path(), &["create-worker", "lab-1", "--expires", "8d"]);
     assert!(said.contains("at most 7 days"), "{said}");
     assert!(refused(dir.path(), &["create-worker", "lab 1"]).contains("a worker id has"));
+}
+
+#[test]
+fn a_superuser_is_made_by_the_environment_and_only_if_there_is_none() {
+    let dir = configured("");
+    done(dir.path(), &["migrate"]);
+    let create = |more: &[&str]| {
+        let arguments = [&["create-superuser", "--name", "root"], more].concat();
+        let output = command(dir.path(), &arguments).env("SPROUT_PASSWORD", "correct horse").output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (made, said) = create(&["--if-missing"]);
+    assert!(made && said.contains("superuser root is created"), "{said}");
+    let (fine, said) = create(&["--if-missing"]);
+    assert!(fine && said.contains("there is a user root already, who is left as is"), "{said}");
+    let (fine, said) = create(&[]);
+    assert!(!fine && said.contains("error: there is a user root already"), "{said}");
+}
+
+/// Types answers to questions at a terminal; returns whether the program was content, and all it said.
+fn typed(dir: &Path, answers: &[(&str, &str)]) -> (bool, String) {
+    let mut terminal = rexpect::session::spawn_command(command_at_terminal(dir), Some(20_000)).unwrap();
+    let mut said = String::new();
+    for (question, answer) in answers {
+        said += &terminal.exp_string(question).unwrap();
+        terminal.send_line(answer).unwrap();
+    }
+    said += &terminal.exp_eof().unwrap();
+    let status = terminal.process().wait().unwrap();
+    (format!("{status:?}").ends_with(", 0)"), said)
+}
+
+fn command_at_terminal(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sprout-server"));
+    command.arg("--config").arg(dir.join("sprout.yaml")).arg("create-superuser");
+    command.env_remove("RUST_LOG").env_remove("SPROUT_PASSWORD");
+    command
+}
+
+#[test]
+fn a_superuser_is_made_by_answering_at_a_terminal() {
+    let dir = configured("");
+    done(dir.path(), &["migrate"]);
+    let (fine, said) =
+        typed(dir.path(), &[("Name: ", "root"), ("Password: ", "correct horse"), ("Again: ", "wrong horse")]);
+    assert!(!fine && said.contains("the two are not the same"), "{said}");
+    let (fine, said) = typed(dir.path(), &[("Name: ", "root"), ("Password: ", "short")]);
+    assert!(!fine && said.contains("at least 8 characters"), "{said}");
+    let (fine, said) =
+        typed(dir.path(), &[("Name: ", "root"), ("Password: ", "correct horse"), ("Again: ", "correct horse")]);
+    assert!(fine && said.contains("superuser root is created"), "{said}");
+    assert!(!said.contains("correct horse"), "the password is not to be seen: {said}");
+    let (fine, said) = typed(dir.path(), &[("Name: ", "r oot")]);
+    assert!(!fine && said.contains("a user name has"), "{said}");
 }

@@ -1,6 +1,7 @@
 //! What can be typed: the command line as clap sees it, and nothing else.
 
 pub(crate) mod appliance;
+pub(crate) mod audit;
 pub(crate) mod duration;
 pub(crate) mod job;
 pub(crate) mod operate;
@@ -10,6 +11,7 @@ pub(crate) mod session;
 pub(crate) mod shepherd;
 pub(crate) mod task;
 pub(crate) mod token;
+pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod user_group;
 pub(crate) mod worker;
@@ -120,6 +122,11 @@ pub(crate) enum Command {
     /// See what happens.
     #[command(subcommand)]
     Event(other::Event),
+    /// Look up who changed what (staff).
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Sum for how long who had how many appliances, in hours.
+    Usage(usage::Usage),
     /// See and manage users (staff, superusers).
     #[command(subcommand)]
     User(user::User),
@@ -157,6 +164,8 @@ impl Command {
             Self::Task(_) => "task",
             Self::Workflow(_) => "workflow",
             Self::Job(_) => "job",
+            Self::Audit(_) => "audit",
+            Self::Usage(_) => "usage",
             Self::Event(_) => "event",
             Self::User(_) | Self::Quota(_) | Self::Passwd(_) => "user",
             Self::UserGroup(_) => "user-group",

@@ -1,6 +1,7 @@
 //! What the commands do, each in its file: ask the server through the public API, and give the answer to the printer.
 
 mod appliance;
+mod audit;
 mod completion;
 mod event;
 mod group;
@@ -16,6 +17,7 @@ mod status;
 mod task;
 mod template;
 mod token;
+mod usage;
 mod user;
 mod user_group;
 mod wait;
@@ -94,6 +96,8 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Workflow(Workflow::Cancel(args)) => workflow::cancel::run(&context, args).await,
         Command::Workflow(Workflow::Ping(args)) => workflow::ping::run(&context, args).await,
         Command::Job(args) => job::dispatch(&context, args).await,
+        Command::Audit(args) => audit::dispatch(&context, args).await,
+        Command::Usage(args) => usage::run(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,
         Command::User(args) => user::dispatch(&context, args).await,
         Command::UserGroup(args) => user_group::dispatch(&context, args).await,

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "this is the printer")]
 
 pub(crate) mod appliance;
+pub(crate) mod audit;
 pub(crate) mod event;
 pub(crate) mod group;
 pub(crate) mod job;
@@ -16,6 +17,7 @@ pub(crate) mod task;
 pub(crate) mod template;
 pub(crate) mod time;
 pub(crate) mod token;
+pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod user_group;
 pub(crate) mod worker;

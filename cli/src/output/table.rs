@@ -9,15 +9,20 @@ const PADDING: u16 = 2;
 
 /// Renders rows under their heads. `width`: of the terminal, in columns; `None`: unlimited.
 pub(crate) fn render<T: Row>(rows: &[T], width: Option<u16>) -> String {
+    render_cells(T::COLUMNS, rows.iter().map(Row::cells), width)
+}
+
+/// As [`render`], where the heads depend on what was asked.
+pub(crate) fn render_cells(heads: &[&str], rows: impl Iterator<Item = Vec<String>>, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_preset(NOTHING).force_no_tty();
     match width {
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
-    table.set_header(T::COLUMNS.iter().map(Cell::new));
-    table.add_rows(rows.iter().map(Row::cells));
-    for (column, head) in table.column_iter_mut().zip(T::COLUMNS) {
+    table.set_header(heads.iter().map(Cell::new));
+    table.add_rows(rows);
+    for (column, head) in table.column_iter_mut().zip(heads) {
         let head = u16::try_from(head.len()).unwrap_or(u16::MAX).saturating_add(PADDING);
         column.set_padding((0, PADDING)).set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(head)));
     }

@@ -1,6 +1,7 @@
 //! The canned answers. Which one comes is chosen by the id or group asked for.
 
 mod account;
+mod audit;
 mod fleet;
 mod job;
 mod shepherd;
@@ -14,6 +15,7 @@ use std::{
 use prost_types::{Duration, Timestamp};
 use sprout_client::proto::{
     appliance::{Appliance, ApplianceState, Endpoint, PowerState},
+    audit::audit_service_server::AuditServiceServer,
     event::{
         self, Event, EventKind, WatchRequest, WatchResponse,
         event_service_server::{EventService, EventServiceServer},
@@ -29,6 +31,7 @@ use sprout_client::proto::{
     },
     shepherd::shepherd_service_server::ShepherdServiceServer,
     task::task_service_server::TaskServiceServer,
+    usage::usage_service_server::UsageServiceServer,
     user::{
         self, User,
         user_group_service_server::UserGroupServiceServer,
@@ -69,6 +72,8 @@ impl Fake {
             .add_service(ProviderServiceServer::new(self.clone()))
             .add_service(UserServiceServer::new(self.clone()))
             .add_service(UserGroupServiceServer::new(self.clone()))
+            .add_service(AuditServiceServer::new(self.clone()))
+            .add_service(UsageServiceServer::new(self.clone()))
             .add_service(JobServiceServer::new(self.clone()))
             .add_service(TaskServiceServer::new(self.clone()))
             .add_service(WorkerServiceServer::new(self.clone()))

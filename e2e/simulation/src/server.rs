@@ -118,7 +118,13 @@ impl Ground {
         };
         let fleet = Fleet::new(app.clone(), "simulated");
         let holder = format!("{}-{}", life.name(), world.commits());
-        let options = Options { check_interval: CHECKS, keep_results: RESULTS, server: holder, ticks: false };
+        let options = Options {
+            check_interval: CHECKS,
+            keep_results: RESULTS,
+            keep_audit: RESULTS,
+            server: holder,
+            ticks: false,
+        };
         let mut activities = tokio::spawn(sprout_reconcile::run(app.clone(), options, CancellationToken::new()));
         let mut dispatcher = tokio::spawn(fleet.clone().run());
         self.network.join(life.clone(), fleet);

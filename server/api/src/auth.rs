@@ -77,7 +77,7 @@ pub(crate) async fn admit(
     }
     let token = bearer(headers)?;
     let known = app.authenticate(&token).await?;
-    call.by(known.principal.name(), "");
+    call.by(known.principal.name(), &known.token.name);
     check(access, &known.principal)?;
     check_scope(row.scope, known.token.scope)?;
     if let (Access::Worker, Principal::Worker(worker)) = (access, &known.principal) {

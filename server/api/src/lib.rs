@@ -12,6 +12,7 @@ mod drain;
 mod event;
 mod gate;
 mod group;
+mod guess;
 mod job;
 mod operate;
 mod page;

@@ -24,6 +24,7 @@ use crate::{
     event::EventApi,
     gate::Gate,
     group::GroupApi,
+    guess::Guesses,
     job::JobApi,
     pool::PoolApi,
     provider::ProviderApi,
@@ -102,8 +103,12 @@ pub async fn api(
         )
         .add_service(group::GroupServiceServer::new(GroupApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(
-            user::UserServiceServer::new(UserApi { app: app(), version: version.to_owned() })
-                .max_decoding_message_size(MAX_REQUEST),
+            user::UserServiceServer::new(UserApi {
+                app: app(),
+                version: version.to_owned(),
+                guesses: Guesses::default(),
+            })
+            .max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(
             event::EventServiceServer::new(EventApi { app: app(), draining: draining() })
@@ -123,7 +128,7 @@ pub async fn api(
         .add_service(
             shepherd::ShepherdServiceServer::new(ShepherdApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
-        .add_service(usage::UsageServiceServer::new(UsageApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(usage::UsageServiceServer::new(UsageApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(
             user_group::UserGroupServiceServer::new(UserGroupApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )

@@ -31,6 +31,10 @@ pub(crate) fn status(error: Error) -> Status {
     if matches!(reason, Reason::DatabaseUnavailable | Reason::Conflict) {
         details.set_retry_info(Some(RETRY_DATABASE));
     }
+    let seconds = metadata.iter().find(|(key, _)| *key == "retry_seconds").and_then(|(_, value)| value.parse().ok());
+    if let Some(seconds) = seconds {
+        details.set_retry_info(Some(Duration::from_secs(seconds)));
+    }
     for (_, field) in metadata.iter().filter(|(key, _)| *key == "field") {
         details.add_bad_request_violation(field, cut(&message, MAX_MESSAGE));
     }
@@ -86,7 +90,7 @@ fn code(reason: Reason) -> Code {
         | Reason::CertificateRequired => Code::Unauthenticated,
         Reason::NotAllowed | Reason::OverrideNotAllowed | Reason::ScopeTooNarrow => Code::PermissionDenied,
         Reason::Unsupported => Code::Unimplemented,
-        Reason::HoldLimit | Reason::QuotaExceeded => Code::ResourceExhausted,
+        Reason::HoldLimit | Reason::QuotaExceeded | Reason::TooManyAttempts => Code::ResourceExhausted,
         Reason::WatchTooOld => Code::OutOfRange,
         Reason::DatabaseUnavailable | Reason::Conflict => Code::Unavailable,
         Reason::Internal => Code::Internal,

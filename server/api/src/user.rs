@@ -13,6 +13,7 @@ use crate::{
         Wire, id, moment, optional_text, text,
         user::{Credentials, NewToken, Update, quota, token},
     },
+    guess::Guesses,
     page::PageRequest,
     status::status,
 };
@@ -22,13 +23,17 @@ pub(crate) struct UserApi {
     pub(crate) app: Arc<App>,
     /// Version of the program that serves.
     pub(crate) version: String,
+    pub(crate) guesses: Guesses,
 }
 
 #[async_trait]
 impl UserService for UserApi {
     async fn login(&self, request: Request<proto::LoginRequest>) -> Result<Response<proto::LoginResponse>, Status> {
+        let peer = request.remote_addr().map(|peer| peer.ip());
         let Credentials { name, password, lifetime } = Wire(request.into_inner()).try_into().map_err(status)?;
+        let attempt = self.guesses.begin(&name, peer).map_err(status)?;
         let signed_in = self.app.login(&name, password, lifetime).await.map_err(status)?;
+        attempt.succeeded();
         Ok(Response::new(Wire(signed_in).into()))
     }
 

@@ -182,14 +182,15 @@ impl App {
         self.ports.store.read().await?.records(filter, page).await
     }
 
-    /// Deletes audit records older than `keep`, at most `limit`; returns whether there may be more.
-    pub async fn prune_records(&self, keep: Duration, limit: u64) -> Result<bool> {
+    /// Deletes audit records older than `keep`, at most `limit`; returns how many.
+    pub async fn prune_records(&self, keep: Duration, limit: u64) -> Result<u64> {
         let mut tx = self.ports.store.write().await?;
-        let before = tx.now().checked_sub_signed(chrono::Duration::from_std(keep).unwrap_or(chrono::Duration::MAX));
-        let Some(before) = before else { return Ok(false) };
+        let keep = chrono::Duration::from_std(keep).unwrap_or(chrono::Duration::MAX);
+        // What is to be kept from before time began is kept.
+        let Some(before) = tx.now().checked_sub_signed(keep) else { return Ok(0) };
         let count = tx.prune_records(before, limit).await?;
         tx.commit().await?;
-        Ok(count >= limit)
+        Ok(count)
     }
 }
 

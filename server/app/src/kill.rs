@@ -13,6 +13,7 @@ use sprout_domain::{
 use crate::{
     pool::fulfil,
     ports::{ApplianceChange, Ended, LiveWorkflow, NewWorkflow, PoolChange, Topic},
+    usage,
     work::Work,
     workflow::end_workflows,
 };
@@ -28,6 +29,8 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
     let mut pools: BTreeMap<PoolId, Pool> = lock_pools(work, &unlocked).await?;
     let appliances = work.tx.lock_appliances(ids).await?;
     end_others(work, &live).await?;
+    let ending: Vec<_> = appliances.iter().filter(|a| a.state.after(ApplianceEvent::Kill).is_some()).cloned().collect();
+    usage::account(work, &ending).await?;
     mark_killed(work, &appliances, &pools, why).await?;
     settle_pools(work, &mut pools).await?;
     work.wake(Topic::Tasks);

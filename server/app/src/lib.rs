@@ -31,6 +31,7 @@ mod task_list;
 mod template;
 mod token;
 mod trial;
+mod usage;
 mod user;
 mod user_group;
 mod visibility;
@@ -61,6 +62,7 @@ pub use self::{
     request::RequestedPool,
     shepherd::{Counted, PlannedShepherd, ShepherdView, WantedShepherd},
     task::{Assignment, Outcome, TaskKey},
+    usage::UsageQuestion,
     user::{
         SignedIn,
         account::{NewUser, UserUpdate, UserView},

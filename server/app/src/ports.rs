@@ -14,6 +14,7 @@ mod shepherd;
 mod task;
 mod task_list;
 mod trial;
+mod usage;
 mod user;
 mod user_group;
 mod worker;
@@ -50,6 +51,7 @@ pub use self::{
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     trial::{TrialRows, Troubled},
+    usage::{UsageFilter, UsageRows},
     user::{AccountRows, TokenRows, TokensToDelete, UserChange, UserFilter},
     user_group::{Sight, UserGroupChange, UserGroupRows},
     worker::{Heard, SessionRow, WorkerHello, WorkerRows},
@@ -98,6 +100,7 @@ pub trait Tx:
     + AuditRows
     + ShepherdRows
     + OperateRows
+    + UsageRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;

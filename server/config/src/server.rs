@@ -38,6 +38,8 @@ pub struct ServerConfig {
     pub check_interval: Time,
     /// How long workflows and their tasks are kept after they ended; default 7d. Appliances and events stay.
     pub keep_results: Time,
+    /// How long audit records are kept; default 400d.
+    pub keep_audit: Time,
     /// Appliances that one user may hold although their lease ended, at a time; default 5.
     pub holds_per_user: u32,
     /// What the server logs: a level, or `tracing` directives; default `info`. `RUST_LOG` comes first.
@@ -60,6 +62,7 @@ impl Default for ServerConfig {
             providers_file: None,
             check_interval: Time::seconds(600),
             keep_results: Time::seconds(7 * 24 * 3600),
+            keep_audit: Time::seconds(400 * 24 * 3600),
             holds_per_user: 5,
             log: "info".to_owned(),
             release_names: None,
@@ -122,6 +125,9 @@ impl ServerConfig {
                     format!("`{}` is not a version; write numbers such as '5.12' in quotes, or newest", number.value);
                 config.mistake_at(mistakes, number, &format!("release_names.{name}"), message);
             }
+        }
+        if self.keep_audit.0 < Duration::from_secs(24 * 3600) {
+            config.mistake(mistakes, "keep_audit", "shorter than a day, so nobody could read them; use 400d");
         }
         for (name, group) in &self.groups {
             group.check(name, config, mistakes);

@@ -80,6 +80,8 @@ pub enum Reason {
     NotSignedIn,
     /// Name and password do not match.
     WrongPassword,
+    /// Too many wrong passwords were tried; `retry_seconds` says when to come back.
+    TooManyAttempts,
     /// There is no such join token, or it was deleted with its worker.
     JoinTokenUnknown,
     /// The join token was made too long ago.
@@ -144,6 +146,7 @@ impl Reason {
             Self::HoldLimit => "HOLD_LIMIT",
             Self::NotSignedIn => "NOT_SIGNED_IN",
             Self::WrongPassword => "WRONG_PASSWORD",
+            Self::TooManyAttempts => "TOO_MANY_ATTEMPTS",
             Self::JoinTokenUnknown => "JOIN_TOKEN_UNKNOWN",
             Self::JoinTokenExpired => "JOIN_TOKEN_EXPIRED",
             Self::JoinTokenUsed => "JOIN_TOKEN_USED",

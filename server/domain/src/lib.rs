@@ -26,6 +26,7 @@ pub mod shepherd;
 pub mod template;
 pub mod token;
 pub mod turn;
+pub mod usage;
 pub mod user;
 pub mod user_group;
 pub mod version;

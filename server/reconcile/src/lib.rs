@@ -5,6 +5,7 @@
 //! it is about and looks again, so that the second to come finds nothing to do. What is merely to be done runs where the leadership is: jobs, the
 //! warm refill, the look for providers that were never checked.
 
+mod audit;
 mod driver;
 mod job;
 mod leader;
@@ -14,6 +15,7 @@ mod prune;
 mod queue;
 mod stalled;
 mod trial;
+mod usage;
 mod warm;
 mod worker;
 
@@ -35,6 +37,8 @@ pub struct Options {
     pub check_interval: Duration,
     /// Workflows that ended are kept for this long.
     pub keep_results: Duration,
+    /// Audit records are kept for this long.
+    pub keep_audit: Duration,
     /// Names this server, and no other one nor an earlier life of it: it holds the leadership by this name.
     pub server: String,
     /// Jobs are told by this machine's clock when they are due. Without, they are found due some seconds later; for where time is not this machine's.
@@ -58,7 +62,12 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     let server: Arc<str> = options.server.into();
     let check = provider::CheckAll { app: app.clone(), interval: options.check_interval };
     let prune = prune::Prune { app: app.clone(), keep: options.keep_results };
-    let every: Vec<Box<dyn Job>> = vec![Box::new(check), Box::new(prune)];
+    let every: Vec<Box<dyn Job>> = vec![
+        Box::new(check),
+        Box::new(prune),
+        Box::new(audit::PruneAudit { app: app.clone(), keep: options.keep_audit }),
+        Box::new(usage::AccountLeases { app: app.clone() }),
+    ];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);
     let scheduler =
         if options.ticks { Some(jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?) } else { None };

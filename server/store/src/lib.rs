@@ -33,6 +33,7 @@ mod template;
 mod tests;
 mod trial;
 mod tx;
+mod usage;
 mod user;
 mod user_group;
 mod worker;

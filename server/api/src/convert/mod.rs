@@ -12,6 +12,7 @@ mod provider;
 mod shepherd;
 mod task;
 mod template;
+pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod user_group;
 mod worker;

@@ -9,6 +9,7 @@ mod job;
 mod join;
 mod list;
 mod log;
+mod matrix;
 mod outage;
 mod pool;
 mod support;

@@ -6,12 +6,14 @@ use sprout_proto::user::{
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 use tonic::{Code, Request};
+use tonic_types::StatusExt as _;
 
 use crate::support::{PASSWORD, Served, VERSION, assert_refused, field, soon};
 
 on_each_database!(
     signing_in_and_out,
     wrong_passwords_tell_nothing,
+    guessing_is_slowed_whether_the_name_exists_or_not,
     tokens_expire,
     calls_without_a_usable_token,
     users_are_checked
@@ -46,6 +48,27 @@ async fn wrong_passwords_tell_nothing(database: TestDatabase) -> anyhow::Result<
         let refused = client.login(LoginRequest { lifetime: Some(lifetime), ..login("ann", PASSWORD) }).await;
         assert_eq!(field(&assert_refused(refused, Code::InvalidArgument, "INVALID_ARGUMENT", "")), "lifetime");
     }
+    Ok(())
+}
+
+async fn guessing_is_slowed_whether_the_name_exists_or_not(database: TestDatabase) -> anyhow::Result<()> {
+    let served = Served::new(database).await?;
+    let mut client = served.users(None);
+    client.login(login("ann", PASSWORD)).await?;
+    let mut said = Vec::new();
+    for name in ["ann", "nobody"] {
+        for _ in 0..10 {
+            let wrong = client.login(login(name, "a wrong guess")).await;
+            assert_refused(wrong, Code::Unauthenticated, "WRONG_PASSWORD", "do not match");
+        }
+        let refused = client.login(login(name, PASSWORD)).await;
+        let refused = assert_refused(refused, Code::ResourceExhausted, "TOO_MANY_ATTEMPTS", "then try again");
+        let wait = refused.get_error_details().retry_info().and_then(|info| info.retry_delay);
+        assert!(wait.is_some_and(|wait| wait.as_secs() <= 61), "{wait:?}");
+        said.push(refused.message().replace(|c: char| c.is_ascii_digit(), ""));
+    }
+    assert_eq!(said[0], said[1]);
+    client.login(login("ben", PASSWORD)).await?;
     Ok(())
 }
 

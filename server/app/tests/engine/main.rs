@@ -15,6 +15,7 @@ mod request;
 mod task;
 mod together;
 mod trial;
+mod usage;
 mod warm;
 mod worker;
 mod workflow;
