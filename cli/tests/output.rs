@@ -78,3 +78,10 @@ fn a_reader_that_leaves_is_no_error() {
     let ran = support::ran(child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn why_a_pool_waits() {
+    let bed = Bed::new();
+    insta::assert_snapshot!("pool_why_table", bed.run(&["pool", "why", "1"]).stdout);
+    insta::assert_snapshot!("pool_why_json", bed.run(&["pool", "why", "1", "-o", "json"]).stdout);
+}

@@ -19,6 +19,8 @@ pub(crate) enum Pool {
     Get(Which),
     /// Follow one pool until it ended.
     Watch(Which),
+    /// Say why a pool waits: its place in line, when it is likely to be ready, and what stands in the way.
+    Why(Which),
     /// Let a pool's leases end a given time from now.
     Extend(Extend),
     /// End a pool and kill its appliances.
@@ -53,10 +55,28 @@ pub(crate) struct Wanted {
     /// What it is for.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) description: String,
-    /// Memory of each appliance, in MiB, instead of the default.
-    #[arg(long, value_name = "MIB")]
-    pub(crate) memory_mib: Option<u32>,
-    /// CPUs of each appliance instead of the default.
+    /// Only providers of this type, such as libvirt or container [default: any].
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) provider_type: Option<String>,
+    /// Only templates of this type [default: any].
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub(crate) template_type: Option<TemplateType>,
+    /// Of unconfigured templates instead of preconfigured ones.
+    #[arg(long)]
+    pub(crate) unconfigured: bool,
+    /// Who goes first where requests wait [default: batch for bots, else interactive].
+    #[arg(long, value_enum)]
+    pub(crate) priority: Option<Priority>,
+    /// Drop the request if this command dies while it waits: after this time, 10s to 1h.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "wait")]
+    pub(crate) keep_alive: Option<Duration>,
+    /// Fail if not all appliances are ready after this time, at most 7d [default: 1h].
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) wait_limit: Option<Duration>,
+    /// Memory of each appliance, in MiB, instead of the default. Needs the permission.
+    #[arg(long, alias = "memory-mib", value_name = "MIB")]
+    pub(crate) memory: Option<u32>,
+    /// CPUs of each appliance instead of the default. Needs the permission.
     #[arg(long)]
     pub(crate) cpus: Option<u32>,
     /// Unique id of the request: the same id returns the same pool, for good [default: a new one].
@@ -68,6 +88,24 @@ pub(crate) struct Wanted {
     /// Stop waiting after this time; the pool stays.
     #[arg(long, value_parser = duration::parse, requires = "wait")]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// What is cloned from a template.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it")]
+pub(crate) enum TemplateType {
+    VirtualMachine,
+    Container,
+    DockerVm,
+}
+
+/// Who goes first.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Priority {
+    /// Somebody waits in front of a screen.
+    Interactive,
+    /// After those; what waited for a quarter of an hour goes as if interactive.
+    Batch,
 }
 
 /// Which pools to list.

@@ -47,6 +47,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Pool(Pool::List(args)) => pool::list::run(&context, args).await,
         Command::Pool(Pool::Get(args)) => pool::get::run(&context, args).await,
         Command::Pool(Pool::Watch(args)) => pool::watch::run(&context, args).await,
+        Command::Pool(Pool::Why(args)) => pool::why::run(&context, args).await,
         Command::Pool(Pool::Extend(args)) => pool::extend::run(&context, args).await,
         Command::Pool(Pool::Kill(args)) => pool::kill::run(&context, args).await,
         Command::Appliance(Appliance::List(args)) => appliance::list::run(&context, args).await,

@@ -20,6 +20,7 @@ pub(crate) mod token;
 pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod user_group;
+pub(crate) mod wait;
 pub(crate) mod worker;
 pub(crate) mod workflow;
 

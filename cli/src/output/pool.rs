@@ -25,6 +25,10 @@ pub(crate) struct PoolView {
     pub(crate) state: String,
     pub(crate) status: String,
     description: String,
+    waiting_count: u32,
+    /// Absent in lists, and where it does not wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u32>,
     lease_seconds: Option<i64>,
     created_at: Option<String>,
     fulfilled_at: Option<String>,
@@ -63,6 +67,8 @@ impl From<Pool> for PoolView {
             state: lower(p.state, PoolState::as_str_name, "POOL_STATE_"),
             status: p.status,
             description: p.description,
+            waiting_count: p.waiting_count,
+            position: p.position,
             lease_seconds: time::seconds(p.lease),
             created_at: time::rfc3339(p.created_at),
             fulfilled_at: time::rfc3339(p.fulfilled_at),

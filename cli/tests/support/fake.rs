@@ -238,12 +238,25 @@ impl PoolService for Fake {
         Ok(Response::new(pool::KillPoolResponse { pool: Some(found(id, PoolState::Ending)?) }))
     }
 
-    async fn explain_pool(&self, _: Request<pool::ExplainPoolRequest>) -> Answer<pool::ExplainPoolResponse> {
-        Err(unfaked())
+    async fn explain_pool(&self, request: Request<pool::ExplainPoolRequest>) -> Answer<pool::ExplainPoolResponse> {
+        let reason = pool::WaitReason {
+            kind: pool::WaitReasonKind::NotYet.into(),
+            code: "NO_SLOT".to_owned(),
+            message: "lab: all 5 deployments that are allowed at once are under way".to_owned(),
+            provider: Some("lab".to_owned()),
+            until: None,
+        };
+        Ok(Response::new(pool::ExplainPoolResponse {
+            pool: Some(found(request.into_inner().id, PoolState::Waiting)?),
+            position: Some(3),
+            ready_in: Some(prost_types::Duration { seconds: 95, nanos: 0 }),
+            basis: "the last deployments of app took 60 s (median)".to_owned(),
+            reasons: vec![reason],
+        }))
     }
 
     async fn keep_pool_alive(&self, _: Request<pool::KeepPoolAliveRequest>) -> Answer<pool::KeepPoolAliveResponse> {
-        Err(unfaked())
+        Ok(Response::new(pool::KeepPoolAliveResponse { alive_until: None }))
     }
 
     async fn describe_pool(&self, _: Request<pool::DescribePoolRequest>) -> Answer<pool::DescribePoolResponse> {

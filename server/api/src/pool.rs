@@ -101,16 +101,22 @@ impl PoolService for PoolApi {
 
     async fn explain_pool(
         &self,
-        _: Request<proto::ExplainPoolRequest>,
+        request: Request<proto::ExplainPoolRequest>,
     ) -> Result<Response<proto::ExplainPoolResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = PoolId(id("id", request.into_inner().id).map_err(status)?);
+        let explanation = self.app.explain_pool(&caller, id).await.map_err(status)?;
+        Ok(Response::new(Wire(explanation).into()))
     }
 
     async fn keep_pool_alive(
         &self,
-        _: Request<proto::KeepPoolAliveRequest>,
+        request: Request<proto::KeepPoolAliveRequest>,
     ) -> Result<Response<proto::KeepPoolAliveResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = PoolId(id("id", request.into_inner().id).map_err(status)?);
+        let alive_until = self.app.keep_pool_alive(&caller, id).await.map_err(status)?;
+        Ok(Response::new(Wire(alive_until).into()))
     }
 
     async fn describe_pool(

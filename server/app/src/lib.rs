@@ -6,6 +6,7 @@ mod authority;
 mod batch;
 mod bus;
 mod event;
+mod explain;
 mod finish;
 mod grant;
 mod group;
@@ -52,6 +53,7 @@ pub use self::{
     authority::certified_worker,
     bus::LocalBus,
     event::{EventStream, Feed},
+    explain::{Explanation, WaitReason},
     finish::Finished,
     job::{DueJob, JobSpec},
     join::{Admission, Certified},
@@ -80,6 +82,7 @@ pub struct App {
     installation_id: String,
     feed: Feed,
     tokens: Arc<token::Tokens>,
+    places: explain::Places,
     listening: Mutex<worker::Listening>,
     requests: Arc<batch::Batch<request::Asked, RequestedPool>>,
     /// Made, or read, when it is first needed.
@@ -103,6 +106,7 @@ impl App {
             installation_id,
             feed,
             tokens,
+            places: explain::Places::default(),
             listening: Mutex::default(),
             requests: batch::Batch::new(request::TOGETHER),
             authority: tokio::sync::OnceCell::new(),

@@ -1,6 +1,6 @@
 //! Pools: finding, watching, killing.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
 use sprout_domain::{
@@ -9,8 +9,10 @@ use sprout_domain::{
     event::EventKind,
     lease,
     pool::{self, Pool, PoolEvent},
+    queue::Place,
     user::{Role, User},
 };
+use tokio::{sync::watch, time::sleep};
 
 use crate::{
     App,
@@ -28,6 +30,8 @@ pub struct PoolView {
     pub pool: Pool,
     /// Its appliances, oldest first.
     pub appliances: Vec<Appliance>,
+    /// Its place in the line, where it waits and was looked at by itself.
+    pub place: Option<Place>,
 }
 
 impl PoolView {
@@ -51,12 +55,32 @@ impl PoolView {
 /// A pool each time it changed, with the sentence of the last change.
 pub type PoolStream = std::pin::Pin<Box<dyn Stream<Item = Result<(PoolView, String)>> + Send>>;
 
+/// The places of those who wait may have changed: nothing of that is an event of the pool.
+struct Moves {
+    queue: watch::Receiver<u64>,
+    /// The place that was told last; none: it does not wait.
+    place: Option<Place>,
+}
+
+/// Moves that come within this time count as one.
+const MOVES: Duration = Duration::from_secs(1);
+
+impl Moves {
+    async fn next(&mut self) {
+        if self.place.is_none() || self.queue.changed().await.is_err() {
+            pending::<()>().await;
+        }
+        sleep(MOVES).await;
+    }
+}
+
 impl App {
     /// One pool the caller may see.
     pub async fn pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
         let mut tx = self.ports.store.read().await?;
         let pool = owned(tx.as_mut(), caller, id).await?;
-        view(tx.as_mut(), pool).await
+        let view = view(tx.as_mut(), pool).await?;
+        self.with_place(tx.as_mut(), view).await
     }
 
     /// A page of pools with their appliances, newest first: the caller's own; for staff, everyone's.
@@ -65,7 +89,8 @@ impl App {
         let mut tx = self.ports.store.read().await?;
         let pools = tx.pools(&PoolFilter { owner_id, ..filter }, page).await?;
         let ids: Vec<_> = pools.iter().map(|pool| pool.id).collect();
-        let mut views: Vec<_> = pools.into_iter().map(|pool| PoolView { pool, appliances: Vec::new() }).collect();
+        let mut views: Vec<_> =
+            pools.into_iter().map(|pool| PoolView { pool, appliances: Vec::new(), place: None }).collect();
         for appliance in tx.appliances_of_pools(&ids, false).await? {
             if let Some(view) = views.iter_mut().find(|view| Some(view.pool.id) == appliance.pool_id) {
                 view.appliances.push(appliance);
@@ -81,20 +106,32 @@ impl App {
         let events = self.events(caller, filter, None).await?;
         let first = self.pool(caller, id).await?;
         let (app, caller) = (self.clone(), caller.clone());
+        let moves = Moves { queue: self.ports.bus.subscribe(Topic::Queue), place: first.place };
         let ended = first.pool.state.is_final();
-        let later = stream::unfold((events, ended), move |(mut events, ended)| {
+        let later = stream::unfold((events, moves, ended), move |(mut events, mut moves, ended)| {
             let (app, caller) = (app.clone(), caller.clone());
             async move {
                 if ended {
                     return None;
                 }
-                let message = match events.next_many().await {
-                    Ok(batch) => batch.last().map(|event| event.fact.message.clone()).unwrap_or_default(),
-                    Err(error) => return Some((Err(error), (events, true))),
-                };
-                let now = app.pool(&caller, id).await;
-                let ended = now.as_ref().map_or(true, |view| view.pool.state.is_final());
-                Some((now.map(|view| (view, message)), (events, ended)))
+                loop {
+                    let message = tokio::select! {
+                        biased;
+                        batch = events.next_many() => match batch {
+                            Ok(batch) => batch.last().map(|event| event.fact.message.clone()),
+                            Err(error) => return Some((Err(error), (events, moves, true))),
+                        },
+                        () = moves.next() => None,
+                    };
+                    let now = app.pool(&caller, id).await;
+                    // That others moved concerns it only if it moved, too.
+                    if message.is_none() && now.as_ref().is_ok_and(|view| view.place == moves.place) {
+                        continue;
+                    }
+                    moves.place = now.as_ref().ok().and_then(|view| view.place);
+                    let ended = now.as_ref().map_or(true, |view| view.pool.state.is_final());
+                    return Some((now.map(|view| (view, message.unwrap_or_default())), (events, moves, ended)));
+                }
             }
         });
         Ok(stream::once(async move { Ok((first, String::new())) }).chain(later).boxed())
@@ -144,7 +181,7 @@ pub(crate) async fn owned(tx: &mut dyn Tx, caller: &User, id: PoolId) -> Result<
 /// The pool with its appliances.
 pub(crate) async fn view(tx: &mut dyn Tx, pool: Pool) -> Result<PoolView> {
     let appliances = tx.appliances_of_pools(&[pool.id], false).await?;
-    Ok(PoolView { pool, appliances })
+    Ok(PoolView { pool, appliances, place: None })
 }
 
 /// The pool (locked) has all it wanted: it is ready, and its lease starts.

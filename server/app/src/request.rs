@@ -188,7 +188,7 @@ async fn repeated(work: &mut Work, asked: &[Asked]) -> Result<Vec<Option<Result<
             return Some(Err(Error::new(Reason::RequestIdReused, message).with("pool_id", pool.id.to_string())));
         }
         let mine = appliances.iter().filter(|a| a.pool_id == Some(pool.id)).cloned().collect();
-        Some(Ok(RequestedPool { view: PoolView { pool: pool.clone(), appliances: mine }, repeated: true }))
+        Some(Ok(RequestedPool { view: PoolView { pool: pool.clone(), appliances: mine, place: None }, repeated: true }))
     };
     Ok(asked.iter().map(answer).collect())
 }
@@ -305,7 +305,7 @@ async fn fill(work: &mut Work, mut plans: Vec<Plan>) -> Result<Vec<(usize, PoolV
     appliances.sort_by_key(|appliance| appliance.id);
     let view = |(plan, pool): (&Plan, Pool)| {
         let mine = appliances.iter().filter(|a| a.pool_id == Some(pool.id)).cloned().collect();
-        (plan.index, PoolView { pool, appliances: mine })
+        (plan.index, PoolView { pool, appliances: mine, place: None })
     };
     Ok(plans.iter().zip(pools).map(view).collect())
 }

@@ -6,6 +6,7 @@ pub(crate) mod kill;
 pub(crate) mod list;
 pub(crate) mod request;
 pub(crate) mod watch;
+pub(crate) mod why;
 
 use std::time::Duration;
 

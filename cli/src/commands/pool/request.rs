@@ -1,15 +1,20 @@
 //! `sproutctl pool request`: asks for appliances, and waits for them if told to.
 
+use std::{convert::Infallible, future::pending, time::Duration};
+
 use sprout_client::{
     Connection,
-    proto::pool::{PoolState, RequestPoolRequest},
+    proto::{
+        pool::{self, KeepPoolAliveRequest, PoolState, RequestPoolRequest},
+        template,
+    },
     retry,
 };
 use uuid::Uuid;
 
 use super::{Wait, pool_of, wait};
 use crate::{
-    args::pool::Wanted,
+    args::pool::{Priority, TemplateType, Wanted},
     context::Context,
     failure::Failure,
     output::{pool::PoolView, time},
@@ -28,9 +33,14 @@ pub(crate) async fn run(context: &Context<'_>, args: Wanted) -> Result<(), Failu
         provider: args.provider,
         lease: args.lease.map(time::to_proto),
         description: args.description,
-        memory_mib: args.memory_mib,
+        memory_mib: args.memory,
         cpus: args.cpus,
-        ..RequestPoolRequest::default()
+        provider_type: args.provider_type,
+        template_type: args.template_type.map_or(template::TemplateType::Unspecified, template_type).into(),
+        unconfigured: args.unconfigured,
+        priority: args.priority.map_or(pool::Priority::Unspecified, priority).into(),
+        keep_alive: args.keep_alive.map(time::to_proto),
+        wait_limit: args.wait_limit.map(time::to_proto),
     };
     let pool = tokio::select! {
         pool = send(context, &connection, &request) => pool?,
@@ -47,25 +57,48 @@ pub(crate) async fn run(context: &Context<'_>, args: Wanted) -> Result<(), Failu
         return context.out.card(&pool);
     }
     let id = pool.id;
-    let pool = wait(
-        context,
-        &connection,
-        Wait {
-            id,
-            goal: "ready",
-            verdict: |state| match state {
-                PoolState::Ready => Some(true),
-                PoolState::Ending | PoolState::Ended | PoolState::Failed => Some(false),
-                PoolState::Waiting | PoolState::Provisioning | PoolState::Unspecified => None,
-            },
-            timeout: args.timeout,
-            hint: format!(
-                "the pool goes on: watch it with `sproutctl pool watch {id}`, or end it with `sproutctl pool kill {id}`"
-            ),
+    let ready = Wait {
+        id,
+        goal: "ready",
+        verdict: |state| match state {
+            PoolState::Ready => Some(true),
+            PoolState::Ending | PoolState::Ended | PoolState::Failed => Some(false),
+            PoolState::Waiting | PoolState::Provisioning | PoolState::Unspecified => None,
         },
-    )
-    .await?;
+        timeout: args.timeout,
+        hint: format!(
+            "the pool goes on: watch it with `sproutctl pool watch {id}`, or end it with `sproutctl pool kill {id}`"
+        ),
+    };
+    let pool = tokio::select! {
+        pool = wait(context, &connection, ready) => pool?,
+        never = keep_alive(&connection, id, args.keep_alive) => match never {},
+    };
     context.out.card(&pool)
+}
+
+/// Says again and again that somebody waits, if the server is to drop the request otherwise. One that gets lost does no harm: three fit the time.
+async fn keep_alive(connection: &Connection, id: u64, every: Option<Duration>) -> Infallible {
+    let Some(every) = every else { return pending().await };
+    loop {
+        tokio::time::sleep(every / 3).await;
+        let _ = connection.pools().keep_pool_alive(KeepPoolAliveRequest { id }).await;
+    }
+}
+
+fn template_type(wanted: TemplateType) -> template::TemplateType {
+    match wanted {
+        TemplateType::VirtualMachine => template::TemplateType::VirtualMachine,
+        TemplateType::Container => template::TemplateType::Container,
+        TemplateType::DockerVm => template::TemplateType::DockerVm,
+    }
+}
+
+fn priority(wanted: Priority) -> pool::Priority {
+    match wanted {
+        Priority::Interactive => pool::Priority::Interactive,
+        Priority::Batch => pool::Priority::Batch,
+    }
 }
 
 async fn send(

@@ -15,6 +15,7 @@ mod template;
 pub(crate) mod usage;
 pub(crate) mod user;
 pub(crate) mod user_group;
+mod wait;
 mod worker;
 mod workflow;
 

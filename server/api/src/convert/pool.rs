@@ -64,7 +64,7 @@ impl From<Wire<PoolView>> for proto::Pool {
     fn from(Wire(view): Wire<PoolView>) -> Self {
         let (leased_until, progress_percent, ready_count) =
             (view.leased_until(), view.progress_percent(), view.ready_count());
-        let PoolView { pool, appliances } = view;
+        let PoolView { pool, appliances, place } = view;
         Self {
             id: pool.id.into(),
             request_id: pool.request_id,
@@ -86,7 +86,7 @@ impl From<Wire<PoolView>> for proto::Pool {
             appliances: appliances.into_iter().map(|appliance| Wire(appliance).into()).collect(),
             ready_count,
             waiting_count: pool.waiting_count,
-            position: None,
+            position: place.map(|place| place.first),
             provider_type: pool.provider_type,
             template_type: template_type(pool.template_type),
             unconfigured: pool.unconfigured,

@@ -11,6 +11,7 @@ mod lease;
 mod operate;
 mod pool;
 mod prove;
+mod queue;
 mod request;
 mod task;
 mod together;

@@ -197,7 +197,8 @@ pub(crate) fn badly(reason: StepErrorReason) -> Outcome {
     Err(StepError { reason, message: "as the test wants".to_owned() })
 }
 
-async fn server(database: &TestDatabase, catalogue: Catalogue) -> anyhow::Result<Arc<App>> {
+/// A server on this database.
+pub(crate) async fn server(database: &TestDatabase, catalogue: Catalogue) -> anyhow::Result<Arc<App>> {
     let logs = Arc::new(NoLogs(watch::Sender::new(0)));
     let ports = Ports { store: database.store(), bus: Arc::new(LocalBus::default()), logs };
     Ok(App::new(ports, catalogue).await?)
