@@ -1,6 +1,7 @@
 //! Requesting pools: warm appliances at once, workflows for what there is room for; the rest waits. Requests that arrive together share one transaction.
 
 mod check;
+mod quota;
 mod templates;
 
 use std::{
@@ -20,7 +21,7 @@ use sprout_domain::{
     user::{Role, User},
 };
 
-use self::{check::check, templates::usable_templates};
+use self::{check::check, quota::Quotas, templates::usable_templates};
 use crate::{
     App, Call, PoolView,
     appliance::deploy,
@@ -202,7 +203,10 @@ async fn plan(
 ) -> Result<Vec<Plan>> {
     let mut plans: Vec<Plan> = Vec::new();
     let fresh = asked.iter().zip(answers.iter()).filter(|(_, answer)| answer.is_none());
-    let sights = Sights::read(work.tx.as_mut(), fresh.map(|((caller, ..), _)| caller)).await?;
+    let fresh: Vec<_> = fresh.map(|((caller, ..), _)| caller).collect();
+    // Users are locked before all else.
+    let mut quotas = Quotas::read(work, fresh.iter().copied()).await?;
+    let sights = Sights::read(work.tx.as_mut(), fresh.into_iter()).await?;
     let visible: Vec<Visible> = asked.iter().map(|(caller, ..)| sights.of(caller)).collect();
     for (index, (caller, request, _)) in asked.iter().enumerate() {
         if answers[index].is_some() {
@@ -220,7 +224,8 @@ async fn plan(
         let lease = catalogue
             .group(&request.group)
             .and_then(|group| lease::checked(request.lease, group))
-            .and_then(|lease| check(catalogue, caller, request, &visible[index]).map(|()| lease));
+            .and_then(|lease| check(catalogue, caller, request, &visible[index]).map(|()| lease))
+            .and_then(|lease| quotas.allow(caller.id, request.count).map(|()| lease));
         let templates = match (&lease, plans.iter().find(alike)) {
             (Err(error), _) => Err(error.clone()),
             (Ok(_), Some(plan)) => Ok(plan.templates.clone()),
@@ -262,6 +267,7 @@ async fn plan(
             wait_until: Some(lease::end(now, request.wait_limit.unwrap_or(WAIT_LIMIT))),
             state: PoolState::Waiting,
         };
+        quotas.take(caller.id, request.count);
         plans.push(Plan {
             index,
             new,

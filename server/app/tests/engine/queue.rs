@@ -14,6 +14,7 @@ use sprout_domain::{
     PoolId, Reason, Secret,
     appliance::ApplianceState,
     pool::{PoolRequest, PoolState, Priority},
+    quota::Quota,
     template::BuildDate,
     user::{Role, User},
     version::Version,
@@ -38,6 +39,7 @@ on_each_database!(
     a_wait_is_explained,
     contradictions_and_overrides_are_refused,
     a_killed_pool_waits_no_more,
+    quotas_hold_for_requests_that_come_together,
 );
 
 fn wanted(id: &str, count: u32) -> PoolRequest {
@@ -403,5 +405,22 @@ async fn a_killed_pool_waits_no_more(db: TestDatabase) -> anyhow::Result<()> {
     worker.work().await?;
     assert_eq!(world.pool(first).await?.pool.state, PoolState::Ended);
     assert_eq!(world.pool(second).await?.pool.state, PoolState::Ready);
+    Ok(())
+}
+
+async fn quotas_hold_for_requests_that_come_together(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.database.store().write().await?;
+    let quota = Quota { appliances_per_pool: Some(4), appliances: Some(6), ..Quota::default() };
+    tx.set_quota(world.user.id, &quota).await?;
+    tx.commit().await?;
+    let names: Vec<_> = (0..5).map(|n| format!("r{n}")).collect();
+    let all = names.iter().map(|name| world.app.request_pool(&world.user, wanted(name, 2)));
+    let answers = join_all(all).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3);
+    assert!(answers.into_iter().filter_map(Result::err).all(|error| error.reason == Reason::QuotaExceeded));
+    let large = world.app.request_pool(&world.user, wanted("large", 5)).await.unwrap_err();
+    assert_eq!(large.reason, Reason::QuotaExceeded);
+    assert_eq!(world.app.request_pool(&world.user, wanted("none", 0)).await?.view.pool.state, PoolState::Ended);
     Ok(())
 }
