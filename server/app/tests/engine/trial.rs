@@ -104,7 +104,11 @@ async fn fail_next(worker: &Worker, reason: StepErrorReason) -> anyhow::Result<(
 async fn check(worker: &Worker, works: bool) -> anyhow::Result<()> {
     let claimed = worker.claim().await?;
     assert_eq!(claimed.iter().map(|a| a.task.step).collect::<Vec<_>>(), [StepKind::CheckProvider]);
-    let seen = StepOutput::Provider { version: "1".to_owned(), templates: vec!["app-1.0".to_owned()] };
+    let seen = StepOutput::Provider {
+        version: "1".to_owned(),
+        templates: vec!["app-1.0".to_owned()],
+        capabilities: Default::default(),
+    };
     let outcome = if works { Ok(seen) } else { badly(StepErrorReason::Unreachable) };
     assert!(worker.finish(key(&claimed[0]), outcome).await?);
     Ok(())
