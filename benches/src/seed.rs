@@ -97,7 +97,7 @@ async fn copy(database: &DatabaseConnection, seed: Seed) -> Result<()> {
     if seed.warm > 0 {
         let value = |column: &str| match column {
             "name" => format!("'warm-' || ({newest} + i)"),
-            "pool_id" | "leased_at" | "leased_until" => "null".to_owned(),
+            "pool_id" | "leased_at" | "leased_until" | "remind_at" => "null".to_owned(),
             _ => format!("a.{column}"),
         };
         let (names, values) = (list(&appliance, &same), list(&appliance, &value));

@@ -6,6 +6,7 @@ crate::change::change! {
              id {id},
              request_id text not null,
              fingerprint text not null,
+             requester_id bigint not null references users (id),
              owner_id bigint not null references users (id),
              group_name text not null,
              version text not null,
@@ -31,7 +32,7 @@ crate::change::change! {
              created_at {time} not null,
              fulfilled_at {time},
              ended_at {time},
-             unique (owner_id, request_id)
+             unique (requester_id, request_id)
          )",
         "create index pools_waiting on pools (id) where waiting_count > 0 and state in ('waiting', 'provisioning')",
         "create index pools_wait_until on pools (wait_until) where wait_until is not null and state in ('waiting', 'provisioning')",

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     auth,
-    convert::{Wire, id, lease::extension},
+    convert::{Wire, id, lease::extension, optional_text, text},
     drain::Draining,
     page::PageRequest,
     status::{status, unbuilt},
@@ -121,37 +121,62 @@ impl PoolService for PoolApi {
 
     async fn describe_pool(
         &self,
-        _: Request<proto::DescribePoolRequest>,
+        request: Request<proto::DescribePoolRequest>,
     ) -> Result<Response<proto::DescribePoolResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let id = PoolId(id("id", request.id).map_err(status)?);
+        let view = self.app.describe_pool(&caller, id, &request.description).await.map_err(status)?;
+        Ok(Response::new(proto::DescribePoolResponse { pool: Some(Wire(view).into()) }))
     }
 
     async fn clone_pool(
         &self,
-        _: Request<proto::ClonePoolRequest>,
+        request: Request<proto::ClonePoolRequest>,
     ) -> Result<Response<proto::ClonePoolResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let id = PoolId(id("id", request.id).map_err(status)?);
+        let wanted = Wire(request).try_into().map_err(status)?;
+        let cloned = self.app.clone_pool(&caller, id, wanted).await.map_err(status)?;
+        Ok(Response::new(proto::ClonePoolResponse {
+            pool: Some(Wire(cloned.view).into()),
+            repeated_request: cloned.repeated,
+        }))
     }
 
     async fn merge_pools(
         &self,
-        _: Request<proto::MergePoolsRequest>,
+        request: Request<proto::MergePoolsRequest>,
     ) -> Result<Response<proto::MergePoolsResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let target = PoolId(id("target_id", request.target_id).map_err(status)?);
+        let source = PoolId(id("source_id", request.source_id).map_err(status)?);
+        let view = self.app.merge_pools(&caller, target, source).await.map_err(status)?;
+        Ok(Response::new(proto::MergePoolsResponse { pool: Some(Wire(view).into()) }))
     }
 
     async fn transfer_pool(
         &self,
-        _: Request<proto::TransferPoolRequest>,
+        request: Request<proto::TransferPoolRequest>,
     ) -> Result<Response<proto::TransferPoolResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let id = PoolId(id("id", request.id).map_err(status)?);
+        let owner = text("owner", request.owner).map_err(status)?;
+        let view = self.app.transfer_pool(&caller, id, &owner).await.map_err(status)?;
+        Ok(Response::new(proto::TransferPoolResponse { pool: Some(Wire(view).into()) }))
     }
 
     async fn kill_pools(
         &self,
-        _: Request<proto::KillPoolsRequest>,
+        request: Request<proto::KillPoolsRequest>,
     ) -> Result<Response<proto::KillPoolsResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let owner = optional_text("owner", request.into_inner().owner).map_err(status)?;
+        let views = self.app.kill_pools(&caller, owner.as_deref()).await.map_err(status)?;
+        Ok(Response::new(proto::KillPoolsResponse { pools: views.into_iter().map(in_list).collect() }))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sprout_domain::{
-    ApplianceId, PoolId, Result,
+    ApplianceId, Error, PoolId, Reason, Result,
     appliance::{Appliance, ApplianceEvent, ApplianceState},
     event::EventKind,
     pool::{Pool, PoolEvent, PoolState},
@@ -27,7 +27,7 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
     let live = work.tx.live_workflows(&subjects).await?;
     let unlocked = work.tx.appliances_by_id(ids).await?;
     let mut pools: BTreeMap<PoolId, Pool> = lock_pools(work, &unlocked).await?;
-    let appliances = work.tx.lock_appliances(ids).await?;
+    let appliances = locked(work, ids, &unlocked).await?;
     end_others(work, &live).await?;
     let ending: Vec<_> = appliances.iter().filter(|a| a.state.after(ApplianceEvent::Kill).is_some()).cloned().collect();
     usage::account(work, &ending).await?;
@@ -47,7 +47,17 @@ pub(crate) async fn lock(work: &mut Work, ids: &[ApplianceId]) -> Result<Vec<App
     work.tx.live_workflows(&subjects).await?;
     let unlocked = work.tx.appliances_by_id(ids).await?;
     lock_pools(work, &unlocked).await?;
-    work.tx.lock_appliances(ids).await
+    locked(work, ids, &unlocked).await
+}
+
+/// Locks appliances whose pools are locked. One that was moved to another pool since it was seen has that one still to be locked: begin again.
+async fn locked(work: &mut Work, ids: &[ApplianceId], seen: &[Appliance]) -> Result<Vec<Appliance>> {
+    let appliances = work.tx.lock_appliances(ids).await?;
+    let moved = |(now, then): (&Appliance, &Appliance)| now.pool_id != then.pool_id;
+    if appliances.iter().zip(seen).any(moved) {
+        return Err(Error::new(Reason::Conflict, "an appliance was moved to another pool meanwhile"));
+    }
+    Ok(appliances)
 }
 
 async fn lock_pools(work: &mut Work, appliances: &[Appliance]) -> Result<BTreeMap<PoolId, Pool>> {
@@ -126,8 +136,8 @@ pub(crate) async fn settle_pools(work: &mut Work, pools: &mut BTreeMap<PoolId, P
         for pool in pools.values_mut().filter(|pool| pool.waiting_count == 0) {
             let mut mine = left.iter().filter(|a| a.pool_id == Some(pool.id)).peekable();
             let due = match what {
-                PoolState::Ended => mine.peek().is_none(),
-                _ => !mine.any(|a| a.state.counts()),
+                PoolState::Ended => pool.waiting_count == 0 && mine.peek().is_none(),
+                _ => pool.waiting_count == 0 && !mine.any(|a| a.state.counts()),
             };
             if let Some(state) = pool.state.after(pool_event).filter(|_| due) {
                 pool.state = state;

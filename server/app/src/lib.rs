@@ -20,6 +20,8 @@ pub mod log;
 mod name;
 mod operate;
 mod pool;
+mod pool_change;
+mod pool_kill;
 pub mod ports;
 mod prove;
 mod provider;
@@ -60,6 +62,7 @@ pub use self::{
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
     lease::Extension,
     pool::{PoolStream, PoolView},
+    pool_change::CloneRequest,
     queue::Placed,
     request::RequestedPool,
     shepherd::{Counted, PlannedShepherd, ShepherdView, WantedShepherd},

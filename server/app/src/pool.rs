@@ -1,4 +1,4 @@
-//! Pools: finding, watching, killing.
+//! Pools: finding and watching, and what becomes of them.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -16,11 +16,9 @@ use tokio::{sync::watch, time::sleep};
 
 use crate::{
     App,
-    kill::{kill_appliances, settle_pools},
     lease::lease_of,
     ports::{EventFilter, Page, PoolChange, PoolFilter, Topic, Tx},
-    queue::stop_waiting,
-    work::{Work, repeated},
+    work::Work,
 };
 
 /// A pool with its appliances (not those already gone).
@@ -136,38 +134,6 @@ impl App {
         });
         Ok(stream::once(async move { Ok((first, String::new())) }).chain(later).boxed())
     }
-
-    /// Ends a pool and kills its appliances; nothing happens if that has been done.
-    pub async fn kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
-        repeated(|| self.try_kill_pool(caller, id)).await
-    }
-
-    async fn try_kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
-        let mut work = self.work().await?;
-        let pool = owned(work.tx.as_mut(), caller, id).await?;
-        if !pool.state.is_final() {
-            end_pool(&mut work, &pool, &format!("killed by {}", caller.name)).await?;
-        }
-        let pool = owned(work.tx.as_mut(), caller, id).await?;
-        let view = view(work.tx.as_mut(), pool).await?;
-        work.commit().await?;
-        Ok(view)
-    }
-}
-
-/// Kills all of a pool, which thereby ends.
-async fn end_pool(work: &mut Work, pool: &Pool, why: &str) -> Result<()> {
-    let ids: Vec<_> = work.tx.appliances_of_pools(&[pool.id], false).await?.iter().map(|a| a.id).collect();
-    kill_appliances(work, &ids, why).await?;
-    // A replacement may have been added between the look and the lock; nothing can be added any more.
-    let mut locked = work.tx.lock_pools(&[pool.id]).await?;
-    stop_waiting(work, &mut locked).await?;
-    let late: Vec<_> = work.tx.appliances_of_pools(&[pool.id], false).await?.iter().map(|a| a.id).collect();
-    if late.iter().any(|id| !ids.contains(id)) {
-        kill_appliances(work, &late, why).await?;
-    }
-    let mut pools = locked.into_iter().map(|pool| (pool.id, pool)).collect();
-    settle_pools(work, &mut pools).await
 }
 
 /// The pool, if the caller may see it; what may not be seen does not exist.

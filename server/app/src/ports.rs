@@ -7,6 +7,7 @@ mod audit;
 mod job;
 mod join;
 mod lease;
+mod member;
 mod operate;
 mod queue;
 mod quota;
@@ -44,6 +45,7 @@ pub use self::{
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     lease::{Hold, LeaseRows},
+    member::MemberRows,
     operate::OperateRows,
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
@@ -80,6 +82,7 @@ pub trait Tx:
     PoolRows
     + ApplianceRows
     + LeaseRows
+    + MemberRows
     + WorkflowRows
     + TaskRows
     + TaskListRows
@@ -194,16 +197,22 @@ pub struct PoolFilter {
     pub owner: Option<String>,
     /// Only in one of these states; empty: in any.
     pub states: Vec<PoolState>,
+    /// Only with exactly this description.
+    pub description: Option<String>,
+    /// Only with this text in the description, whatever the case.
+    pub description_part: Option<String>,
+    /// Only of this group.
+    pub group: Option<GroupName>,
 }
 
 /// Pools.
 #[async_trait]
 pub trait PoolRows: Send {
-    /// Inserts pools; returns them in the same order. [`sprout_domain::Reason::RequestIdReused`] if an owner has one of the same request id already
+    /// Inserts pools; returns them in the same order. [`sprout_domain::Reason::RequestIdReused`] if its requester has one of the same request id already
     /// (two identical requests raced on two servers): the caller starts over and finds it.
     async fn insert_pools(&mut self, pools: Vec<NewPool>) -> Result<Vec<Pool>>;
 
-    /// The pools of these owners with these request ids, as far as there are any.
+    /// The pools that these users requested by these request ids, as far as there are any; whoever has them now.
     async fn pools_by_request(&mut self, requests: &[(UserId, String)]) -> Result<Vec<Pool>>;
 
     /// One pool.

@@ -180,7 +180,7 @@ async fn repeated(work: &mut Work, asked: &[Asked]) -> Result<Vec<Option<Result<
     let ids: Vec<_> = known.iter().map(|pool| pool.id).collect();
     let appliances = work.tx.appliances_of_pools(&ids, false).await?;
     let answer = |(caller, request, _): &Asked| {
-        let pool = known.iter().find(|p| p.owner_id == caller.id && p.request_id == request.request_id)?;
+        let pool = known.iter().find(|p| p.requester_id == caller.id && p.request_id == request.request_id)?;
         if pool.fingerprint != fingerprint(request) {
             let message = format!(
                 "request id {} was used for pool {}, which asked for something else; make a new id for each request",

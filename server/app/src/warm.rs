@@ -139,6 +139,38 @@ fn part_of(state: ApplianceState) -> Option<Part> {
     }
 }
 
+/// Which of these, all on their way to be ready, are wanted as warm ones, and for which user group: those of the newest templates, as many as
+/// shepherds lack.
+pub(crate) async fn wanted_warm(
+    work: &mut Work,
+    candidates: &[&Appliance],
+) -> Result<Vec<(ApplianceId, Option<UserGroupId>)>> {
+    let mut wanted = Vec::new();
+    if candidates.is_empty() {
+        return Ok(wanted);
+    }
+    let shepherds = all_shepherds(work.tx.as_mut(), None).await?;
+    if shepherds.is_empty() {
+        return Ok(wanted);
+    }
+    let catalogue = work.catalogue.clone();
+    let meadow = Meadow::look(work.tx.as_mut(), &catalogue, &shepherds, None).await?;
+    let mut left: Vec<&Appliance> = candidates.to_vec();
+    for (shepherd, unconfigured) in shepherds.iter().flat_map(|shepherd| [(shepherd, false), (shepherd, true)]) {
+        let mut missing = meadow.missing(shepherd, unconfigured);
+        let newest = meadow.newest(shepherd, unconfigured);
+        left.retain(|appliance| {
+            let taken = missing > 0 && newest.contains(&appliance.template_id);
+            if taken {
+                missing -= 1;
+                wanted.push((appliance.id, shepherd.flock.id()));
+            }
+            !taken
+        });
+    }
+    Ok(wanted)
+}
+
 /// All that shepherds decide by, at one moment.
 pub(crate) struct Meadow {
     now: Timestamp,
@@ -247,6 +279,19 @@ impl Meadow {
         let resolved = placement::resolve(&preconfigured);
         let resolved = resolved.or_else(|| placement::resolve(&self.templates(shepherd, true)));
         resolved.map(|(version, _)| version.as_str().to_owned())
+    }
+
+    /// How many it lacks of what it wants.
+    fn missing(&self, shepherd: &Shepherd, unconfigured: bool) -> u32 {
+        let Counted { warm, coming } = self.counted(shepherd, unconfigured);
+        self.wanted_of(shepherd, unconfigured).saturating_sub(warm.saturating_add(coming))
+    }
+
+    /// The templates of the newest version and date that it sees.
+    fn newest(&self, shepherd: &Shepherd, unconfigured: bool) -> Vec<TemplateId> {
+        let templates = self.templates(shepherd, unconfigured);
+        let Some((version, date)) = placement::resolve(&templates) else { return Vec::new() };
+        templates.iter().filter(|t| t.version == version && t.date == date).map(|t| t.id).collect()
     }
 
     /// What there is that can be handed out, or will be.

@@ -188,14 +188,8 @@ impl PoolRequest {
         if self.count > MAX_COUNT {
             return Err(Error::invalid("count", format!("a pool has at most {MAX_COUNT} appliances; ask for fewer")));
         }
-        for (field, text) in [("request_id", &self.request_id), ("description", &self.description)] {
-            if text.contains('\0') {
-                return Err(Error::invalid(field, format!("the {field} contains a NUL character; leave it out")));
-            }
-        }
-        if self.description.len() > 1024 {
-            return Err(Error::invalid("description", "a description has at most 1024 bytes; shorten it"));
-        }
+        no_nul("request_id", &self.request_id)?;
+        check_description(&self.description)?;
         if self.memory_mib.is_some_and(|mib| !(16..=1_048_576).contains(&mib)) {
             return Err(Error::invalid("memory_mib", "memory is given in MiB, from 16 to 1048576"));
         }
@@ -239,6 +233,33 @@ impl PoolRequest {
     }
 }
 
+/// Checks what someone writes on a pool or an appliance.
+pub fn check_description(text: &str) -> Result<()> {
+    no_nul("description", text)?;
+    if text.len() > 1024 {
+        return Err(Error::invalid("description", "a description has at most 1024 bytes; shorten it"));
+    }
+    Ok(())
+}
+
+fn no_nul(field: &'static str, text: &str) -> Result<()> {
+    match text.contains('\0') {
+        true => Err(Error::invalid(field, format!("the {field} contains a NUL character; leave it out"))),
+        false => Ok(()),
+    }
+}
+
+/// In what two pools differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Of what.
+    pub field: &'static str,
+    /// What the one has.
+    pub one: String,
+    /// What the other has.
+    pub other: String,
+}
+
 /// One request for N appliances of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
@@ -248,6 +269,8 @@ pub struct Pool {
     pub request_id: String,
     /// See [`PoolRequest::fingerprint`], hashed.
     pub fingerprint: String,
+    /// Who requested it, by that request id, for good.
+    pub requester_id: UserId,
     /// Whose it is.
     pub owner_id: UserId,
     /// Name of the owner.
@@ -300,6 +323,37 @@ pub struct Pool {
     pub alive_until: Option<Timestamp>,
     /// When it fails unless it is fulfilled.
     pub wait_until: Option<Timestamp>,
+}
+
+impl Pool {
+    /// The first thing that keeps two pools from being one: their owners, or what makes their appliances unlike.
+    pub fn difference(&self, other: &Self) -> Option<Difference> {
+        let kind = |pool: &Self| if pool.unconfigured { "unconfigured" } else { "preconfigured" }.to_owned();
+        let template_type = |pool: &Self| {
+            match pool.template_type {
+                None => "any",
+                Some(TemplateType::VirtualMachine) => "virtual machine",
+                Some(TemplateType::Container) => "container",
+                Some(TemplateType::DockerVm) => "Docker VM",
+            }
+            .to_owned()
+        };
+        let number =
+            |number: Option<u32>| number.map_or_else(|| "as the template has it".to_owned(), |n| n.to_string());
+        [
+            ("owner", self.owner_id == other.owner_id, self.owner.clone(), other.owner.clone()),
+            ("group", self.group == other.group, self.group.to_string(), other.group.to_string()),
+            ("version", self.version == other.version, self.version.to_string(), other.version.to_string()),
+            ("date", self.date == other.date, self.date.to_string(), other.date.to_string()),
+            ("kind", self.unconfigured == other.unconfigured, kind(self), kind(other)),
+            ("template type", self.template_type == other.template_type, template_type(self), template_type(other)),
+            ("memory", self.memory_mib == other.memory_mib, number(self.memory_mib), number(other.memory_mib)),
+            ("CPUs", self.cpus == other.cpus, number(self.cpus), number(other.cpus)),
+        ]
+        .into_iter()
+        .find(|(_, is_same, _, _)| !is_same)
+        .map(|(field, _, one, other)| Difference { field, one, other })
+    }
 }
 
 /// Mean progress of `count` wanted appliances in percent; those not created yet count as 0, an empty pool as done.

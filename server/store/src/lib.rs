@@ -16,6 +16,7 @@ mod grant;
 mod job;
 mod join;
 mod lease;
+mod member;
 mod open;
 mod operate;
 mod pool;

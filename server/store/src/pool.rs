@@ -39,6 +39,7 @@ impl TryFrom<Row> for Pool {
             id: PoolId(pool.id),
             request_id: pool.request_id,
             fingerprint: pool.fingerprint,
+            requester_id: UserId(pool.requester_id),
             owner_id: UserId(pool.owner_id),
             owner,
             group: (&*pool.group_name).into(),
@@ -73,6 +74,12 @@ fn all(rows: Vec<Row>) -> Result<Vec<Pool>> {
     rows.into_iter().map(Pool::try_from).collect()
 }
 
+/// A character that means itself in a pattern of `like`.
+fn escaped(character: char) -> impl Iterator<Item = char> {
+    let escape = matches!(character, '%' | '_' | '\\').then_some('\\');
+    escape.into_iter().chain([character])
+}
+
 #[async_trait]
 impl PoolRows for SeaTx {
     async fn insert_pools(&mut self, pools: Vec<NewPool>) -> Result<Vec<Pool>> {
@@ -89,6 +96,7 @@ impl PoolRows for SeaTx {
             vec![
                 pool.request_id.as_str().into(),
                 pool.fingerprint.as_str().into(),
+                pool.owner.id.0.into(),
                 pool.owner.id.0.into(),
                 pool.group.0.as_str().into(),
                 pool.version.as_str().into(),
@@ -115,10 +123,10 @@ impl PoolRows for SeaTx {
                 self.optional_time(pool.wait_until),
             ]
         };
-        let target = "pools (request_id, fingerprint, owner_id, group_name, version, build_date, provider, count, lease_us, \
+        let target = "pools (request_id, fingerprint, requester_id, owner_id, group_name, version, build_date, provider, count, lease_us, \
                       description, memory_mib, cpus, state, status, failure_count, created_at, fulfilled_at, ended_at, \
                       provider_type, template_type, unconfigured, priority, waiting_count, keep_alive_us, alive_until, wait_until)";
-        let rest = "on conflict (owner_id, request_id) do nothing returning id, owner_id, request_id";
+        let rest = "on conflict (requester_id, request_id) do nothing returning id, owner_id, request_id";
         let inserted: Vec<Inserted> = self.insert_returning(target, pools.iter().map(row).collect(), rest).await?;
         let ids: BTreeMap<_, _> = inserted.into_iter().map(|row| ((row.owner_id, row.request_id), row.id)).collect();
         let made = |pool: NewPool| {
@@ -133,6 +141,7 @@ impl PoolRows for SeaTx {
                 ended_at: ended_at(&pool),
                 request_id: pool.request_id,
                 fingerprint: pool.fingerprint,
+                requester_id: pool.owner.id,
                 owner_id: pool.owner.id,
                 owner: pool.owner.name,
                 group: pool.group,
@@ -164,13 +173,13 @@ impl PoolRows for SeaTx {
 
     async fn pools_by_request(&mut self, requests: &[(UserId, String)]) -> Result<Vec<Pool>> {
         let wanted = if self.on_postgres() {
-            "select * from unnest($1::bigint[], $2::text[]) as wanted (owner_id, request_id)"
+            "select * from unnest($1::bigint[], $2::text[]) as wanted (requester_id, request_id)"
         } else {
-            "select o.value as owner_id, r.value as request_id from json_each($1) o join json_each($2) r on r.key = o.key"
+            "select o.value as requester_id, r.value as request_id from json_each($1) o join json_each($2) r on r.key = o.key"
         };
         let sql = format!(
             "select p.*, u.name as owner from ({wanted}) as wanted
-             join pools p on p.owner_id = wanted.owner_id and p.request_id = wanted.request_id
+             join pools p on p.requester_id = wanted.requester_id and p.request_id = wanted.request_id
              join users u on u.id = p.owner_id order by p.id"
         );
         let owners = self.numbers(requests.iter().map(|(owner, _)| owner.0));
@@ -207,6 +216,16 @@ impl PoolRows for SeaTx {
         if !filter.states.is_empty() {
             let states = self.texts(filter.states.iter().map(|state| state.name()));
             conditions.among(self, "p.state", states);
+        }
+        if let Some(text) = &filter.description {
+            conditions.add("p.description = ?", text.as_str());
+        }
+        if let Some(part) = &filter.description_part {
+            let part: String = part.to_lowercase().chars().flat_map(escaped).collect();
+            conditions.add(r"lower(p.description) like ? escape '\'", format!("%{part}%"));
+        }
+        if let Some(group) = &filter.group {
+            conditions.add("p.group_name = ?", group.0.as_str());
         }
         if let Some(before) = page.before {
             conditions.add("p.id < ?", before);

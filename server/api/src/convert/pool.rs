@@ -1,6 +1,6 @@
 //! Pools on the wire.
 
-use sprout_app::{PoolView, ports::PoolFilter};
+use sprout_app::{CloneRequest, PoolView, ports::PoolFilter};
 use sprout_domain::{
     Error,
     pool::{PoolRequest, PoolState, Priority},
@@ -42,6 +42,15 @@ impl TryFrom<Wire<proto::RequestPoolRequest>> for PoolRequest {
     }
 }
 
+impl TryFrom<Wire<proto::ClonePoolRequest>> for CloneRequest {
+    type Error = Error;
+
+    fn try_from(Wire(request): Wire<proto::ClonePoolRequest>) -> Result<Self, Error> {
+        let lease = optional_duration("lease", request.lease)?;
+        Ok(Self { request_id: request.request_id, count: request.count, lease })
+    }
+}
+
 fn date(text: &str) -> Result<BuildDate, Error> {
     BuildDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| {
         Error::invalid("date", "a date is written YYYY-MM-DD; see `sproutctl template list` for those there are")
@@ -56,7 +65,14 @@ impl TryFrom<Wire<proto::ListPoolsRequest>> for PoolFilter {
         if states.is_empty() {
             states.extend(PoolState::ALL.into_iter().filter(|state| !state.is_final()));
         }
-        Ok(Self { owner_id: None, owner: optional_text("owner", request.owner)?, states })
+        Ok(Self {
+            owner_id: None,
+            owner: optional_text("owner", request.owner)?,
+            states,
+            description: request.description,
+            description_part: optional_text("description_part", request.description_part)?,
+            group: optional_text("group", request.group)?.as_deref().map(Into::into),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ pub struct Model {
     pub id: i64,
     pub request_id: String,
     pub fingerprint: String,
+    pub requester_id: i64,
     pub owner_id: i64,
     pub group_name: String,
     pub version: String,

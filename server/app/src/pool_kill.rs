@@ -1,0 +1,141 @@
+//! Ending pools. What of an unfinished one nobody could use yet is rescued: it goes on as a warm appliance, if one is wanted.
+
+use std::collections::BTreeSet;
+
+use sprout_domain::{
+    ApplianceId, Error, PoolId, Reason, Result, UserGroupId, UserId,
+    appliance::{Appliance, ApplianceState},
+    pool::{Pool, PoolState},
+    user::{Role, User},
+    workflow::Subject,
+};
+
+use crate::{
+    App, PoolView,
+    hold::emit_changed,
+    kill::{kill_appliances, settle_pools},
+    pool::{owned, view},
+    ports::{Page, PoolFilter, Topic},
+    queue::stop_waiting,
+    warm::wanted_warm,
+    work::{Work, repeated},
+};
+
+/// Pools that end in one transaction.
+const TOGETHER: usize = 20;
+
+impl App {
+    /// Ends a pool and kills its appliances; nothing happens if that has been done.
+    pub async fn kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
+        repeated(|| self.try_kill_pool(caller, id)).await
+    }
+
+    async fn try_kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
+        let mut work = self.work().await?;
+        let pool = owned(work.tx.as_mut(), caller, id).await?;
+        if !pool.state.is_final() {
+            end_pools(&mut work, &[id], pool.owner_id, &format!("killed by {}", caller.name)).await?;
+        }
+        let pool = owned(work.tx.as_mut(), caller, id).await?;
+        let view = view(work.tx.as_mut(), pool).await?;
+        work.commit().await?;
+        Ok(view)
+    }
+
+    /// Ends all pools of a user: the caller's own, or, for staff, of the one named. Returns them without their appliances. If it fails half-way
+    /// it is to be repeated.
+    pub async fn kill_pools(&self, caller: &User, owner: Option<&str>) -> Result<Vec<PoolView>> {
+        let (owner, ids) = self.live_pools(caller, owner).await?;
+        let mut killed = Vec::with_capacity(ids.len());
+        for some in ids.chunks(TOGETHER) {
+            killed.extend(repeated(|| self.try_kill_pools(caller, owner, some)).await?);
+        }
+        Ok(killed.into_iter().map(|pool| PoolView { pool, appliances: Vec::new() }).collect())
+    }
+
+    async fn live_pools(&self, caller: &User, owner: Option<&str>) -> Result<(UserId, Vec<PoolId>)> {
+        let mut tx = self.ports.store.read().await?;
+        let owner_id = match owner.filter(|name| *name != caller.name) {
+            None => caller.id,
+            Some(_) if caller.role < Role::Staff => {
+                return Err(Error::new(
+                    Reason::NotAllowed,
+                    "only staff may end the pools of others; name nobody to end your own",
+                ));
+            }
+            Some(name) => {
+                let found = tx.user_by_name(name).await?;
+                found.ok_or_else(|| no_user(name))?.0.id
+            }
+        };
+        let states = PoolState::ALL.into_iter().filter(|state| *state < PoolState::Ending).collect();
+        let filter = PoolFilter { owner_id: Some(owner_id), states, ..PoolFilter::default() };
+        let pools = tx.pools(&filter, Page { before: None, limit: u64::MAX }).await?;
+        Ok((owner_id, pools.iter().map(|pool| pool.id).collect()))
+    }
+
+    async fn try_kill_pools(&self, caller: &User, owner: UserId, ids: &[PoolId]) -> Result<Vec<Pool>> {
+        let mut work = self.work().await?;
+        end_pools(&mut work, ids, owner, &format!("killed by {}", caller.name)).await?;
+        let mut pools = work.tx.lock_pools(ids).await?;
+        pools.retain(|pool| pool.owner_id == owner);
+        work.commit().await?;
+        Ok(pools)
+    }
+}
+
+/// There is nobody of this name.
+pub(crate) fn no_user(name: &str) -> Error {
+    Error::new(Reason::UserNotFound, format!("there is no user {name}; check the spelling")).with("name", name)
+}
+
+/// Kills all of this owner's pools among these, which thereby end, but what is worth rescuing. Whoever else got one of them since it was looked at
+/// has not asked for its end.
+pub(crate) async fn end_pools(work: &mut Work, ids: &[PoolId], owner: UserId, why: &str) -> Result<()> {
+    let seen = work.tx.appliances_of_pools(ids, false).await?;
+    let subjects: Vec<_> = seen.iter().map(|appliance| Subject::Appliance(appliance.id)).collect();
+    work.tx.live_workflows(&subjects).await?;
+    let mut pools: Vec<Pool> = work.tx.lock_pools(ids).await?;
+    pools.retain(|pool| pool.owner_id == owner && !pool.state.is_final());
+    let live: Vec<_> = pools.iter().map(|pool| pool.id).collect();
+    // Nothing can be added any more; what was added between the look and the lock is there now.
+    let all: Vec<_> = work.tx.appliances_of_pools(&live, false).await?.iter().map(|appliance| appliance.id).collect();
+    let appliances = work.tx.lock_appliances(&all).await?;
+    stop_waiting(work, &mut pools).await?;
+    let rescued = rescue(work, &pools, &appliances).await?;
+    let rest: Vec<_> = all.into_iter().filter(|id| !rescued.contains(id)).collect();
+    kill_appliances(work, &rest, why).await?;
+    // Of those that had nothing, or nothing that is not rescued.
+    let locked = work.tx.lock_pools(&live).await?;
+    settle_pools(work, &mut locked.into_iter().map(|pool| (pool.id, pool)).collect()).await
+}
+
+/// Makes warm ones of what nobody could use yet, as far as such are wanted. Returns which (locked, as are their pools).
+async fn rescue(work: &mut Work, pools: &[Pool], appliances: &[Appliance]) -> Result<BTreeSet<ApplianceId>> {
+    let unfinished = |appliance: &&Appliance| {
+        pools.iter().any(|pool| Some(pool.id) == appliance.pool_id && pool.state < PoolState::Ready)
+    };
+    let untouched: Vec<_> = appliances.iter().filter(unfinished).filter(|a| is_untouched(a)).collect();
+    let freed: Vec<(ApplianceId, Option<UserGroupId>)> = wanted_warm(work, &untouched).await?;
+    work.tx.free_appliances(&freed).await?;
+    let freed: BTreeSet<_> = freed.into_iter().map(|(id, _)| id).collect();
+    for appliance in untouched.into_iter().filter(|appliance| freed.contains(&appliance.id)) {
+        let says = format!("{} goes on as a warm one, since its pool ends before it is ready", appliance.name);
+        emit_changed(work, appliance, None, says);
+    }
+    if !freed.is_empty() {
+        work.wake(Topic::Warm);
+    }
+    Ok(freed)
+}
+
+/// It is on its way, and like any warm one: nobody could use it, and nobody asked for anything special.
+fn is_untouched(appliance: &Appliance) -> bool {
+    use ApplianceState::{Cloning, Preparing, Requested, Starting};
+    matches!(appliance.state, Requested | Cloning | Starting | Preparing)
+        && appliance.memory_mib.is_none()
+        && appliance.cpus.is_none()
+        && appliance.held_until.is_none()
+        && appliance.new_name.is_none()
+        && appliance.wanted_disk_mib.is_none()
+}
