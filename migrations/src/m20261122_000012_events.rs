@@ -15,6 +15,7 @@ crate::change::change! {
              message text not null
          )",
         "create index events_of_pool on events (pool_id, sequence) where pool_id is not null",
+        "create index events_of_provider on events (provider, sequence) where provider is not null and appliance_id is null",
         "create index events_of_appliance on events (appliance_id, sequence) where appliance_id is not null",
     ],
     down: ["drop table events"],

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt as _;
 use sprout_app::App;
 use sprout_domain::{ApplianceId, operation::Operation};
 use sprout_proto::appliance::{self as proto, appliance_service_server::ApplianceService};
@@ -143,9 +144,13 @@ impl ApplianceService for ApplianceApi {
 
     async fn describe_appliance(
         &self,
-        _: Request<proto::DescribeApplianceRequest>,
+        request: Request<proto::DescribeApplianceRequest>,
     ) -> Result<Response<proto::DescribeApplianceResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let id = ApplianceId(id("id", request.id).map_err(status)?);
+        let appliance = self.app.describe_appliance(&caller, id, &request.description).await.map_err(status)?;
+        Ok(Response::new(proto::DescribeApplianceResponse { appliance: Some(Wire(appliance).into()) }))
     }
 
     async fn hold_appliance(
@@ -211,8 +216,15 @@ impl ApplianceService for ApplianceApi {
 
     async fn watch_appliance(
         &self,
-        _: Request<proto::WatchApplianceRequest>,
+        request: Request<proto::WatchApplianceRequest>,
     ) -> Result<Response<Self::WatchApplianceStream>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = ApplianceId(id("id", request.into_inner().id).map_err(status)?);
+        let changes = self.app.watch_appliance(&caller, id).await.map_err(status)?;
+        let sent = changes.map(|change| {
+            let (appliance, message) = change.map_err(status)?;
+            Ok(proto::WatchApplianceResponse { appliance: Some(Wire(appliance).into()), message })
+        });
+        Ok(streaming(sent, self.draining.clone()))
     }
 }

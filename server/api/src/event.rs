@@ -11,10 +11,11 @@ use crate::{
     auth,
     convert::{
         Wire,
-        event::{Watch, sequence},
+        event::{Timeline, Watch, sequence},
     },
     drain::Draining,
-    status::{status, unbuilt},
+    page::PageRequest,
+    status::status,
     stream::{BoxStream, streaming},
 };
 
@@ -41,8 +42,15 @@ impl EventService for EventApi {
 
     async fn list_events(
         &self,
-        _: Request<proto::ListEventsRequest>,
+        request: Request<proto::ListEventsRequest>,
     ) -> Result<Response<proto::ListEventsResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let page = PageRequest::read(request.page_size, &request.page_token).map_err(status)?;
+        let Timeline { subject, kinds } = Wire(request).try_into().map_err(status)?;
+        let mut found = self.app.timeline(&caller, subject, kinds, page.rows()).await.map_err(status)?;
+        let next_page_token = page.cut(&mut found, |event| event.sequence);
+        let events = found.into_iter().map(|event| Wire(event).into()).collect();
+        Ok(Response::new(proto::ListEventsResponse { events, next_page_token }))
     }
 }

@@ -4,6 +4,7 @@ use sprout_domain::{
     ApplianceId, Error, PoolId, Reason, Result, UserGroupId, UserId, WorkflowId,
     appliance::{Appliance, ApplianceState},
     event::EventKind,
+    pool::check_description,
     template::Template,
     user::{Role, User},
     workflow::{Subject, WorkflowKind},
@@ -11,6 +12,7 @@ use sprout_domain::{
 
 use crate::{
     App,
+    hold::emit_changed,
     kill::kill_appliances,
     name,
     ports::{ApplianceBy, ApplianceFilter, NewAppliance, NewWorkflow, Page, Topic, Tx},
@@ -28,6 +30,26 @@ impl App {
     pub async fn appliances(&self, caller: &User, filter: ApplianceFilter, page: Page) -> Result<Vec<Appliance>> {
         let owner_id = if caller.role >= Role::Staff { filter.owner_id } else { Some(caller.id) };
         self.ports.store.read().await?.appliances(&ApplianceFilter { owner_id, ..filter }, page).await
+    }
+
+    /// Sets an appliance's description.
+    pub async fn describe_appliance(&self, caller: &User, id: ApplianceId, description: &str) -> Result<Appliance> {
+        check_description(description)?;
+        repeated(|| self.try_describe_appliance(caller, id, description)).await
+    }
+
+    async fn try_describe_appliance(&self, caller: &User, id: ApplianceId, description: &str) -> Result<Appliance> {
+        let by = ApplianceBy::Id(id);
+        let mut work = self.work().await?;
+        let seen = visible(work.tx.as_mut(), caller, &by).await?;
+        if seen.description != description {
+            work.tx.describe_appliance(id, description).await?;
+            let says = format!("{} described {}: {description}", caller.name, seen.name);
+            emit_changed(&mut work, &seen, Some(caller), says);
+        }
+        let appliance = visible(work.tx.as_mut(), caller, &by).await?;
+        work.commit().await?;
+        Ok(appliance)
     }
 
     /// Begins to kill an appliance; returns it as it is then, and the workflow that does it if it is not gone.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use sprout_domain::{
-    Error, Reason, Result,
+    Error, PoolId, Reason, Result,
     event::{Event, EventKind},
     user::{Role, User},
 };
@@ -97,6 +97,11 @@ impl EventStream {
         self.sequence
     }
 
+    /// Gives events of this pool as a whole from now on, beside those of the appliance.
+    pub(crate) fn follow_pool(&mut self, pool: Option<PoolId>) {
+        self.filter.whole_pool = pool;
+    }
+
     /// The next event.
     pub async fn next(&mut self) -> Result<Event> {
         loop {
@@ -144,8 +149,11 @@ impl EventStream {
     }
 
     fn matches(&self, event: &Event) -> bool {
-        self.filter.pool_id.is_none_or(|id| event.fact.pool_id == Some(id))
-            && self.filter.appliance_id.is_none_or(|id| event.fact.appliance_id == Some(id))
+        let fact = &event.fact;
+        let of_whole_pool =
+            || fact.appliance_id.is_none() && fact.pool_id.is_some() && fact.pool_id == self.filter.whole_pool;
+        self.filter.pool_id.is_none_or(|id| fact.pool_id == Some(id))
+            && self.filter.appliance_id.is_none_or(|id| fact.appliance_id == Some(id) || of_whole_pool())
     }
 
     async fn catch_up(&mut self) -> Result<()> {

@@ -107,10 +107,8 @@ pub(crate) async fn end_holds(
 pub(crate) async fn check_limit(work: &mut Work, owner: UserId, more: u32) -> Result<()> {
     let (held, limit) = (work.tx.held_count(owner).await?, work.catalogue.holds_per_user);
     if more > 0 && held.saturating_add(more) > limit {
-        let message = format!(
-            "a user may hold {limit} appliances at a time, and {held} are held already (see `sproutctl appliance list --held`); \
-             unhold one first"
-        );
+        let message =
+            format!("a user may hold {limit} appliances at a time, and {held} are held already; unhold one first");
         return Err(Error::new(Reason::HoldLimit, message).with("limit", limit.to_string()));
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The use cases of Sprout, one file per noun, and the ports they need. Knows no wire format, no SQL and no provider.
 
 mod appliance;
+mod appliance_watch;
 mod audit;
 mod authority;
 mod batch;
@@ -32,6 +33,7 @@ mod stall;
 mod task;
 mod task_list;
 mod template;
+mod timeline;
 mod token;
 mod trial;
 mod usage;
@@ -51,6 +53,7 @@ use sprout_domain::{Catalogue, Result, version::set_release_names};
 use tokio::sync::watch;
 
 pub use self::{
+    appliance_watch::ApplianceStream,
     audit::Call,
     authority::certified_worker,
     bus::LocalBus,
@@ -67,6 +70,7 @@ pub use self::{
     request::RequestedPool,
     shepherd::{Counted, PlannedShepherd, ShepherdView, WantedShepherd},
     task::{Assignment, Outcome, TaskKey},
+    timeline::Subject as TimelineSubject,
     usage::UsageQuestion,
     user::{
         SignedIn,

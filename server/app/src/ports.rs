@@ -14,6 +14,7 @@ mod quota;
 mod shepherd;
 mod task;
 mod task_list;
+mod timeline;
 mod trial;
 mod usage;
 mod user;
@@ -52,6 +53,7 @@ pub use self::{
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
     task::{Claim, Claimed, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
+    timeline::{About, TimelineFilter, TimelineRows},
     trial::{TrialRows, Troubled},
     usage::{UsageFilter, UsageRows},
     user::{AccountRows, TokenRows, TokensToDelete, UserChange, UserFilter},
@@ -97,6 +99,7 @@ pub trait Tx:
     + QueueRows
     + WorkerRows
     + EventRows
+    + TimelineRows
     + LeadershipRows
     + JobRows
     + JoinRows
@@ -284,6 +287,10 @@ pub struct ApplianceFilter {
     pub states: Vec<ApplianceState>,
     /// Only those of no pool.
     pub warm: bool,
+    /// Only of pools of the owner of this name.
+    pub owner: Option<String>,
+    /// Only those held although their lease ended.
+    pub expired_and_held: bool,
 }
 
 /// Which warm appliances to take.
@@ -500,6 +507,8 @@ pub struct EventFilter {
     pub pool_id: Option<PoolId>,
     /// Only about this appliance.
     pub appliance_id: Option<ApplianceId>,
+    /// And also about this pool as a whole, where an appliance is named.
+    pub whole_pool: Option<PoolId>,
 }
 
 /// Events.

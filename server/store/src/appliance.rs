@@ -253,6 +253,13 @@ impl ApplianceRows for SeaTx {
         if filter.warm {
             conditions.plain("pool_id is null");
         }
+        if let Some(owner) = &filter.owner {
+            let theirs = "pool_id in (select p.id from pools p join users u on u.id = p.owner_id where u.name = ?)";
+            conditions.add(theirs, owner.as_str());
+        }
+        if filter.expired_and_held {
+            conditions.add("held_until is not null and state <> 'gone' and leased_until <= ?", self.time(self.now));
+        }
         if let Some(before) = page.before {
             conditions.add("id < ?", before);
         }

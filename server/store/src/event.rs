@@ -71,7 +71,13 @@ impl EventRows for SeaTx {
         let appliance = match filter.appliance_id {
             Some(id) => {
                 values.push(id.0.into());
-                "e.appliance_id = $3"
+                match filter.whole_pool {
+                    Some(pool) => {
+                        values.push(pool.0.into());
+                        "(e.appliance_id = $3 or (e.pool_id = $4 and e.appliance_id is null))"
+                    }
+                    None => "e.appliance_id = $3",
+                }
             }
             None => "true",
         };

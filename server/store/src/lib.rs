@@ -32,6 +32,7 @@ mod task_list;
 mod template;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod trial;
 mod tx;
 mod usage;

@@ -34,6 +34,8 @@ impl TryFrom<Wire<proto::ListAppliancesRequest>> for ApplianceFilter {
             group: optional_text("group", request.group)?.as_deref().map(Into::into),
             states: states::<proto::ApplianceState, _>(request.states)?,
             warm: request.warm,
+            owner: optional_text("owner", request.owner)?,
+            expired_and_held: request.expired_and_held,
         })
     }
 }

@@ -1,13 +1,13 @@
 //! Events on the wire.
 
-use sprout_app::ports::EventFilter;
+use sprout_app::{TimelineSubject, ports::EventFilter};
 use sprout_domain::{
     ApplianceId, Error, PoolId,
     event::{Event, EventKind},
 };
 use sprout_proto::event as proto;
 
-use super::{Wire, moment, optional_id};
+use super::{Wire, moment, optional_id, optional_text};
 
 /// What a watcher wants.
 pub(crate) struct Watch {
@@ -24,10 +24,48 @@ impl TryFrom<Wire<proto::WatchRequest>> for Watch {
             filter: EventFilter {
                 pool_id: optional_id("pool_id", request.pool_id)?.map(PoolId),
                 appliance_id: optional_id("appliance_id", request.appliance_id)?.map(ApplianceId),
+                whole_pool: None,
             },
             after: request.after_sequence.map(i64::try_from).transpose().map_err(unknown)?,
         })
     }
+}
+
+/// What to list.
+pub(crate) struct Timeline {
+    pub(crate) subject: TimelineSubject,
+    pub(crate) kinds: Vec<EventKind>,
+}
+
+impl TryFrom<Wire<proto::ListEventsRequest>> for Timeline {
+    type Error = Error;
+
+    fn try_from(Wire(request): Wire<proto::ListEventsRequest>) -> Result<Self, Error> {
+        let pool = optional_id("pool_id", request.pool_id)?.map(PoolId);
+        let appliance = optional_id("appliance_id", request.appliance_id)?.map(ApplianceId);
+        let provider = optional_text("provider", request.provider)?;
+        let subject = match (pool, appliance, provider.as_deref()) {
+            (None, None, None) => TimelineSubject::All,
+            (Some(pool), None, None) => TimelineSubject::Pool(pool),
+            (None, Some(appliance), None) => TimelineSubject::Appliance(appliance),
+            (None, None, Some(provider)) => TimelineSubject::Provider(provider.into()),
+            _ => {
+                let message = "events are listed of one thing; name a pool, an appliance or a provider, not several";
+                return Err(Error::invalid("appliance_id", message));
+            }
+        };
+        Ok(Self { subject, kinds: kinds(request.kinds)? })
+    }
+}
+
+fn kinds(numbers: Vec<i32>) -> Result<Vec<EventKind>, Error> {
+    let known = |number| {
+        let wire = proto::EventKind::try_from(number).ok();
+        EventKind::ALL.into_iter().find(|kind| wire == Some(proto::EventKind::from(Wire(*kind))))
+    };
+    let unknown =
+        |number| Error::invalid("kinds", format!("there is no kind of event {number}; use those of the protos"));
+    numbers.into_iter().map(|number| known(number).ok_or_else(|| unknown(number))).collect()
 }
 
 /// The sequence of an event, or where a stream of them stands.

@@ -10,6 +10,7 @@ mod job;
 mod lease;
 mod operate;
 mod pool;
+mod pool_change;
 mod prove;
 mod queue;
 mod request;
