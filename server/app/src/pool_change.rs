@@ -7,6 +7,7 @@ use sprout_domain::{
     appliance::Appliance,
     event::{EventKind, NewEvent},
     pool::{MAX_COUNT, Pool, PoolEvent, PoolRequest, PoolState, check_description},
+    quota::{Quota, QuotaUse},
     user::User,
     workflow::Subject,
 };
@@ -16,7 +17,7 @@ use crate::{
     hold::{self, emit_changed},
     pool::{advance_pool, owned, view},
     pool_kill::no_user,
-    ports::{PoolChange, Topic},
+    ports::{PoolChange, QuotaAndUse, Topic},
     visibility::visible_to_owner,
     work::{Work, repeated},
 };
@@ -92,6 +93,11 @@ impl App {
             return Ok(view);
         }
         check_merge(&into, &from)?;
+        let quota = work.tx.quotas_and_use(&[into.owner_id]).await?.remove(&into.owner_id);
+        if let Some(QuotaAndUse { quota, .. }) = quota {
+            Quota { pools: None, appliances: None, ..quota }
+                .allows_pool(QuotaUse::default(), into.count + from.count)?;
+        }
         work.tx.move_appliances(source, target).await?;
         into.count += from.count;
         work.tx.set_pool_count(target, into.count).await?;
@@ -117,11 +123,14 @@ impl App {
         let mut work = self.work().await?;
         owned(work.tx.as_mut(), caller, id).await?;
         let (heir, _) = work.tx.user_by_name(to).await?.ok_or_else(|| no_user(to))?;
+        // Nobody else counts what the heir has until this is done; users are locked before pools.
+        let quota = work.tx.lock_quotas(&[heir.id]).await?.remove(&heir.id);
         work.tx.take_turn(&hold::turn(heir.id)).await?;
         let pool = work.tx.lock_pool(id).await?.ok_or_else(|| Error::internal("a pool vanished"))?;
         let appliances = work.tx.appliances_of_pools(&[id], false).await?;
         if pool.owner_id != heir.id {
             check_heir(&mut work, &pool, &appliances, &heir).await?;
+            check_quota(&pool, &heir, quota)?;
             work.tx.transfer_pool(id, heir.id).await?;
             let says = format!("{} gave pool {id} from {} to {}", caller.name, pool.owner, heir.name);
             emit_pool_changed(&mut work, &pool, caller, says);
@@ -232,6 +241,17 @@ async fn check_heir(work: &mut Work, pool: &Pool, appliances: &[Appliance], heir
     }
     let held = appliances.iter().filter(|appliance| appliance.held_until.is_some()).count();
     hold::check_limit(work, heir.id, u32::try_from(held).unwrap_or(u32::MAX)).await
+}
+
+fn check_quota(pool: &Pool, heir: &User, quota: Option<QuotaAndUse>) -> Result<()> {
+    let Some(QuotaAndUse { quota, used }) = quota else { return Ok(()) };
+    quota.allows_pool(used, pool.count).map_err(|error| Error {
+        message: format!(
+            "the quota of user {} leaves no room for pool {}; give it to someone else",
+            heir.name, pool.id
+        ),
+        ..error
+    })
 }
 
 /// Adds an event about a pool of which something other than its state has changed.
