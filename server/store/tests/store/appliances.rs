@@ -87,6 +87,7 @@ async fn every_field_changes(db: TestDatabase) -> anyhow::Result<()> {
         appliance.changed_at = tx.now();
         appliance.ready_at = Some(now); // the first time
         appliance.proven_at = Some(tx.now()); // the last time
+        appliance.changed_at = tx.now();
     }
     assert_eq!(after, expected);
     Ok(())

@@ -68,14 +68,14 @@ async fn filtered_by_pool_and_appliance(db: TestDatabase) -> anyhow::Result<()> 
         )
     };
     let only = |list: &[(i64, String)]| list.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>();
-    let of_pool = || EventFilter { pool_id: Some(pool), appliance_id: None };
+    let of_pool = || EventFilter { pool_id: Some(pool), appliance_id: None, whole_pool: None };
     let all = texts(0, of_pool(), 10).await?;
     assert_eq!(only(&all), ["warm", "pool", "both", "former member"]);
     assert_eq!(texts(0, of_pool(), 2).await?, all[..2]);
     assert_eq!(texts(all[1].0, of_pool(), 10).await?, all[2..]);
-    let of_appliance = EventFilter { pool_id: None, appliance_id: Some(mine) };
+    let of_appliance = EventFilter { pool_id: None, appliance_id: Some(mine), whole_pool: None };
     assert_eq!(only(&texts(0, of_appliance, 10).await?), ["warm", "both"]);
-    let of_both = EventFilter { pool_id: Some(pool), appliance_id: Some(mine) };
+    let of_both = EventFilter { pool_id: Some(pool), appliance_id: Some(mine), whole_pool: None };
     assert_eq!(only(&texts(0, of_both, 10).await?), ["warm", "both"]);
     Ok(())
 }
