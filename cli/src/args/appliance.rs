@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::{
-    duration,
+    duration, hold,
     operate::{AttachDisk, Operate, Rename, Reset},
 };
 
@@ -18,8 +18,18 @@ pub(crate) enum Appliance {
     Get(Which),
     /// Delete one appliance; its lease is over at once.
     Kill(Kill),
-    /// Let an appliance's lease end a given time from now.
+    /// Let an appliance's lease end a given time from now, or never.
     Extend(Extend),
+    /// Keep an appliance, for debugging, although its lease ends.
+    Hold(hold::Hold),
+    /// Hold an appliance no longer; if its lease has ended meanwhile, it is deleted.
+    Unhold(Which),
+    /// Set an appliance's description.
+    Describe(hold::Describe),
+    /// Follow one appliance until it is gone.
+    Watch(Which),
+    /// Print what happened to an appliance, latest first.
+    Events(hold::Events),
     /// Print an appliance's log, oldest line first.
     Logs(Logs),
     /// Power it on, and wait until it proves ready again.
@@ -59,6 +69,12 @@ pub(crate) struct List {
     /// Only warm ones: ready or on their way, owned by no pool.
     #[arg(long)]
     pub(crate) warm: bool,
+    /// Only those of pools of this user (staff).
+    #[arg(long)]
+    pub(crate) owner: Option<String>,
+    /// Only those held although their lease ended.
+    #[arg(long)]
+    pub(crate) expired_and_held: bool,
     /// List at most this many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,
@@ -87,8 +103,11 @@ pub(crate) struct Extend {
     #[command(flatten)]
     pub(crate) which: Which,
     /// The lease ends this long from now, such as 90m, 2h or 1d.
-    #[arg(value_parser = duration::parse)]
-    pub(crate) lease: Duration,
+    #[arg(value_parser = duration::parse, required_unless_present = "never", conflicts_with = "never")]
+    pub(crate) lease: Option<Duration>,
+    /// It never ends (superusers).
+    #[arg(long)]
+    pub(crate) never: bool,
 }
 
 /// A log to read.

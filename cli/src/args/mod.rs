@@ -3,10 +3,12 @@
 pub(crate) mod appliance;
 pub(crate) mod audit;
 pub(crate) mod duration;
+pub(crate) mod hold;
 pub(crate) mod job;
 pub(crate) mod operate;
 pub(crate) mod other;
 pub(crate) mod pool;
+pub(crate) mod pool_change;
 pub(crate) mod session;
 pub(crate) mod shepherd;
 pub(crate) mod task;

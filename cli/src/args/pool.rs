@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::duration;
+use super::{duration, pool_change};
 
 /// Request pools of appliances, and work on them.
 #[derive(Debug, Subcommand)]
@@ -21,10 +21,24 @@ pub(crate) enum Pool {
     Watch(Which),
     /// Say why a pool waits: its place in line, when it is likely to be ready, and what stands in the way.
     Why(Which),
-    /// Let a pool's leases end a given time from now.
+    /// Find pools by their descriptions.
+    Find(pool_change::Find),
+    /// Print what happened to a pool and its appliances, latest first.
+    Events(pool_change::Events),
+    /// Let a pool's leases end a given time from now, or never.
     Extend(Extend),
-    /// End a pool and kill its appliances.
+    /// Set a pool's description.
+    Describe(pool_change::Describe),
+    /// Request another pool of the same kind: same group, version, date and filters.
+    Clone(pool_change::Clone),
+    /// Move all appliances of a pool into another one that is alike.
+    Merge(pool_change::Merge),
+    /// Give a pool to another user.
+    Transfer(pool_change::Transfer),
+    /// End a pool and kill its appliances; what was not ready yet may become warm ones.
     Kill(Kill),
+    /// End all your pools, or, for staff, all of a user's.
+    KillAll(pool_change::KillAll),
 }
 
 /// What is wanted.
@@ -117,6 +131,9 @@ pub(crate) struct List {
     /// Only pools of this user (staff).
     #[arg(long)]
     pub(crate) owner: Option<String>,
+    /// Only pools of this group.
+    #[arg(long)]
+    pub(crate) group: Option<String>,
     /// List at most this many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,
@@ -147,8 +164,11 @@ pub(crate) struct Extend {
     /// Id of the pool.
     pub(crate) id: u64,
     /// The leases end this long from now, such as 90m, 2h or 1d.
-    #[arg(value_parser = duration::parse)]
-    pub(crate) lease: Duration,
+    #[arg(value_parser = duration::parse, required_unless_present = "never", conflicts_with = "never")]
+    pub(crate) lease: Option<Duration>,
+    /// They never end (superusers).
+    #[arg(long)]
+    pub(crate) never: bool,
 }
 
 /// A pool to end.

@@ -1,7 +1,10 @@
 //! Appliances as they are shown.
 
 use serde::Serialize;
-use sprout_client::proto::appliance::{Appliance, ApplianceState, PowerState};
+use sprout_client::proto::{
+    appliance::{Appliance, ApplianceState, PowerState},
+    template::TemplateType,
+};
 
 use super::{Card, Row, facts, lower, some, time};
 
@@ -27,6 +30,21 @@ pub(crate) struct ApplianceView {
     ready_at: Option<String>,
     leased_at: Option<String>,
     leased_until: Option<String>,
+    owner: Option<String>,
+    user_group: Option<String>,
+    provider_type: String,
+    template_type: String,
+    unconfigured: bool,
+    description: String,
+    url: String,
+    hold_reason: Option<String>,
+    held_until: Option<String>,
+    memory_mib: Option<u32>,
+    cpus: Option<u32>,
+    disk_mib: Option<u64>,
+    proven_at: Option<String>,
+    status_changed_at: Option<String>,
+    changed_at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,11 +87,38 @@ impl From<Appliance> for ApplianceView {
             ready_at: time::rfc3339(a.ready_at),
             leased_at: time::rfc3339(a.leased_at),
             leased_until: time::rfc3339(a.leased_until),
+            owner: a.owner,
+            user_group: a.user_group,
+            provider_type: a.provider_type,
+            template_type: lower(a.template_type, TemplateType::as_str_name, "TEMPLATE_TYPE_"),
+            unconfigured: a.unconfigured,
+            description: a.description,
+            url: a.url,
+            hold_reason: a.hold_reason,
+            held_until: time::rfc3339(a.held_until),
+            memory_mib: a.memory_mib,
+            cpus: a.cpus,
+            disk_mib: a.disk_mib,
+            proven_at: time::rfc3339(a.proven_at),
+            status_changed_at: time::rfc3339(a.status_changed_at),
+            changed_at: time::rfc3339(a.changed_at),
         }
     }
 }
 
 impl ApplianceView {
+    /// The appliance in one line: "appliance 12 (app-1) ready – it is held".
+    pub(crate) fn line(&self, message: &str) -> String {
+        let news = if message.is_empty() { &self.status } else { message };
+        let separator = if news.is_empty() { "" } else { " – " };
+        format!("appliance {} ({}) {}{separator}{news}", self.id, self.name, self.state)
+    }
+
+    fn held(&self) -> Option<String> {
+        let until = time::relative_and_exact(self.held_until.as_ref())?;
+        Some(format!("until {until}: {}", self.hold_reason.as_deref().unwrap_or_default()))
+    }
+
     fn services(&self) -> Option<String> {
         some(self.endpoints.iter().map(EndpointView::shown).collect::<Vec<_>>().join(" "))
     }
@@ -137,7 +182,10 @@ impl Card for ApplianceView {
             ("status", some(self.status.clone())),
             ("power", Some(self.power_state.clone())),
             ("pool", self.pool_id.map(|id| id.to_string())),
-            ("provider", some(self.provider.clone())),
+            ("owner", self.owner.clone()),
+            ("user group", self.user_group.clone()),
+            ("description", some(self.description.clone())),
+            ("provider", some(format!("{} ({})", self.provider, self.provider_type).replace(" ()", ""))),
             ("provider ref", self.provider_ref.clone()),
             ("group", some(self.group.clone())),
             ("template", some(self.template.clone())),
@@ -147,6 +195,11 @@ impl Card for ApplianceView {
             ("created", time::relative_and_exact(self.created_at.as_ref())),
             ("ready", time::relative_and_exact(self.ready_at.as_ref())),
             ("lease ends", time::relative_and_exact(self.leased_until.as_ref())),
+            ("held", self.held()),
+            ("memory", self.memory_mib.map(|mib| format!("{mib} MiB"))),
+            ("CPUs", self.cpus.map(|cpus| cpus.to_string())),
+            ("disk", self.disk_mib.map(|mib| format!("{mib} MiB"))),
+            ("changed", time::relative_and_exact(self.changed_at.as_ref())),
         ])
     }
 }

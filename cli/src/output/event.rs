@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sprout_client::proto::event::{Event, EventKind};
 
-use super::{lower, time};
+use super::{Row, lower, time};
 
 /// One event.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,20 @@ impl From<Event> for EventView {
             state: e.state,
             message: e.message,
         }
+    }
+}
+
+impl Row for EventView {
+    const PLURAL: &'static str = "events";
+    const COLUMNS: &'static [&'static str] = &["WHEN", "KIND", "APPLIANCE", "WHAT"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            time::relative(self.happened_at.as_ref()).unwrap_or_else(|| "-".to_owned()),
+            self.kind.clone(),
+            self.appliance_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
+            self.message.clone(),
+        ]
     }
 }
 

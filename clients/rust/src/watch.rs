@@ -7,7 +7,10 @@ use std::{
 };
 
 use sprout_proto::{
-    appliance::{WatchApplianceLogsRequest, WatchApplianceLogsResponse},
+    appliance::{
+        Appliance, ApplianceState, WatchApplianceLogsRequest, WatchApplianceLogsResponse, WatchApplianceRequest,
+        WatchApplianceResponse,
+    },
     event::{WatchRequest, WatchResponse},
     pool::{Pool, PoolState, WatchPoolRequest, WatchPoolResponse},
     task::{WatchTaskLogsRequest, WatchTaskLogsResponse},
@@ -79,6 +82,23 @@ impl Watch<WatchWorkflowResponse> {
                 Box::pin(async move { workflows.watch_workflow(WatchWorkflowRequest { id }).await })
             }),
             |message| message.and_then(|message| message.workflow.as_ref()).is_some_and(|it| it.finished_at.is_some()),
+        )
+    }
+}
+
+impl Watch<WatchApplianceResponse> {
+    /// Watches an appliance until it is gone. After a break the server sends it as it is then.
+    pub fn appliance(connection: &Connection, id: u64) -> Self {
+        Self::new(
+            connection,
+            Box::new(move |connection, _| {
+                let mut appliances = connection.appliances();
+                Box::pin(async move { appliances.watch_appliance(WatchApplianceRequest { id }).await })
+            }),
+            |message| {
+                let state = message.and_then(|message| message.appliance.as_ref()).map(Appliance::state);
+                state == Some(ApplianceState::Gone)
+            },
         )
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     pool::{advance_pool, owned, view},
     pool_kill::no_user,
     ports::{PoolChange, QuotaAndUse, Topic},
-    visibility::visible_to_owner,
+    visibility::visible_to,
     work::{Work, repeated},
 };
 
@@ -230,7 +230,7 @@ async fn check_heir(work: &mut Work, pool: &Pool, appliances: &[Appliance], heir
         let message = format!("user {} is disabled and can be given nothing; choose another one", heir.name);
         return Err(Error::new(Reason::WrongState, message).with("name", &*heir.name));
     }
-    let sees = visible_to_owner(work.tx.as_mut(), heir.id).await?;
+    let sees = visible_to(work.tx.as_mut(), heir).await?;
     let mut providers = appliances.iter().map(|appliance| &appliance.provider).chain(&pool.provider);
     if let Some(unseen) = providers.find(|provider| !sees.sees(provider)) {
         let message = format!(

@@ -15,6 +15,8 @@ pub(crate) async fn run(context: &Context<'_>, args: List) -> Result<(), Failure
             group: args.group.clone(),
             states: Vec::new(),
             warm: args.warm,
+            owner: args.owner.clone(),
+            expired_and_held: args.expired_and_held,
             page_size,
             page_token,
             ..ListAppliancesRequest::default()

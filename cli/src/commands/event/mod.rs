@@ -1,3 +1,4 @@
 //! `sproutctl event …`
 
+pub(crate) mod list;
 pub(crate) mod watch;

@@ -17,6 +17,7 @@ pub(crate) async fn run(context: &Context<'_>, args: List) -> Result<(), Failure
         let request = ListPoolsRequest {
             states: states.clone(),
             owner: args.owner.clone(),
+            group: args.group.clone(),
             page_size,
             page_token,
             ..ListPoolsRequest::default()

@@ -1,10 +1,17 @@
 //! `sproutctl pool …`, and how it waits for a pool.
 
+pub(crate) mod clone;
+pub(crate) mod describe;
+pub(crate) mod events;
 pub(crate) mod extend;
+pub(crate) mod find;
 pub(crate) mod get;
 pub(crate) mod kill;
+pub(crate) mod kill_all;
 pub(crate) mod list;
+pub(crate) mod merge;
 pub(crate) mod request;
+pub(crate) mod transfer;
 pub(crate) mod watch;
 pub(crate) mod why;
 

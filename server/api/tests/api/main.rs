@@ -12,6 +12,7 @@ mod log;
 mod matrix;
 mod outage;
 mod pool;
+mod pool_action;
 mod support;
 mod task;
 mod user;

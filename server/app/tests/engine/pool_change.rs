@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sprout_app::{
-    CloneRequest,
+    CloneRequest, WantedShepherd,
     ports::{EventFilter, Store as _},
 };
 use sprout_domain::{
@@ -180,7 +180,8 @@ async fn nothing_is_rescued_where_nothing_is_kept_warm(db: TestDatabase) -> anyh
 
 async fn what_nobody_could_use_yet_goes_on_as_warm(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
-    world.keep_warm(1).await?;
+    let one = WantedShepherd { group: "app".into(), user_group: None, preconfigured: 1, unconfigured: 0, demand: None };
+    world.app.set_shepherd(&staff(&world), one).await?;
     let worker = world.worker("w", &[]).await?;
     let pool = world.request(3, HOUR).await?;
     // One of them is ready, and could be used.

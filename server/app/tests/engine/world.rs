@@ -82,13 +82,6 @@ impl World {
         Ok(self.app.request_pool(&self.user, request).await?.view.pool.id)
     }
 
-    /// Lets this many appliances of the group be kept warm.
-    pub(crate) async fn keep_warm(&self, count: u32) -> Result<()> {
-        let mut catalogue = Catalogue::clone(&self.app.catalogue());
-        catalogue.groups.values_mut().for_each(|group| group.warm_count = count);
-        self.app.set_catalogue(catalogue).await
-    }
-
     /// Makes this many warm appliances.
     pub(crate) async fn warm(&self, count: usize) -> Result<()> {
         let mut tx = self.database.store().write().await?;
