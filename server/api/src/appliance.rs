@@ -14,7 +14,7 @@ use crate::{
     drain::Draining,
     operate::operate,
     page::PageRequest,
-    status::{status, unbuilt},
+    status::status,
     stream::{BoxStream, streaming},
 };
 

@@ -1,17 +1,17 @@
 //! `sproutctl appliance …`, and how an appliance is named.
 
+pub(crate) mod console;
 pub(crate) mod describe;
 pub(crate) mod events;
-pub(crate) mod console;
 pub(crate) mod extend;
 pub(crate) mod get;
 pub(crate) mod hold;
 pub(crate) mod kill;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod operate;
 pub(crate) mod unhold;
 pub(crate) mod watch;
-pub(crate) mod operate;
 
 use std::net::IpAddr;
 

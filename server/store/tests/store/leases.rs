@@ -1,8 +1,9 @@
 //! Leases: moments compare right whatever their fraction, and what expired comes in order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use sprout_app::ports::Hold;
 use sprout_domain::{
     Timestamp,
     appliance::ApplianceState,
@@ -20,6 +21,7 @@ on_each_database!(
     what_expired_comes_in_order,
     a_pool_lease_is_for_those_that_count,
     moments_on_sqlite_have_one_width,
+    what_is_due_is_found_at_once_among_fifty_thousand,
 );
 
 /// An end nobody is reminded of.
@@ -120,6 +122,58 @@ async fn moments_on_sqlite_have_one_width(db: TestDatabase) -> anyhow::Result<()
         let sql = "select leased_until from appliances where length(created_at) = 32";
         let row = file.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?.unwrap();
         assert_eq!(row.try_get::<String>("", "leased_until")?, "2020-01-01T00:00:00.000000+00:00");
+    }
+    Ok(())
+}
+
+/// What is due next, as the store asks for it, and the index that answers.
+const QUESTIONS: [(&str, &str, &str); 3] = [
+    (
+        "leased_until is not null and held_until is null and state not in ('killing', 'failed', 'gone')",
+        "leased_until",
+        "appliances_leased",
+    ),
+    ("held_until is not null and state <> 'gone'", "held_until", "appliances_held"),
+    ("remind_at is not null and state not in ('killing', 'failed', 'gone')", "remind_at", "appliances_to_remind"),
+];
+
+async fn what_is_due_is_found_at_once_among_fifty_thousand(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let mut tx = world.write().await?;
+    let made = world.appliances(&mut tx, 3, ApplianceState::Ready).await?;
+    let (now, hour) = (tx.now(), Duration::from_secs(3600));
+    let later = LeaseEnd { until: Some(lease::end(now, hour)), remind_at: Some(lease::end(now, hour / 2)) };
+    tx.set_lease(made[0].id, later).await?;
+    tx.set_lease(made[1].id, until(lease::begin(now, hour))).await?;
+    // Over as well, but held.
+    tx.set_lease(made[2].id, until(lease::begin(now, hour))).await?;
+    tx.set_hold(&[made[2].id], Some(&Hold { until: lease::end(now, hour), reason: "r".to_owned() })).await?;
+    tx.commit().await?;
+    let raw = Database::connect(world.db.url()).await?;
+    let same = "state, power, provider, group_name, template_id, template, version, build_date, clone_unconfirmed, status, \
+                status_changed_at, created_at, leased_until, remind_at";
+    raw.execute_unprepared(&format!(
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < 50000)
+         insert into appliances (name, {same}) select 'many-' || i, {same} from n, appliances where name = 'a0'"
+    ))
+    .await?;
+    raw.execute_unprepared("analyze").await?;
+    let mut tx = world.write().await?;
+    let begun = Instant::now();
+    assert_eq!(tx.next_lease_due().await?, Some(lease::begin(now, hour)));
+    assert_eq!((tx.expired(200).await?, tx.holds_over(200).await?), (vec![made[1].id], vec![]));
+    assert!(tx.take_reminders(200).await?.is_empty());
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    drop(tx);
+    let (explain, column) = match world.db.kind() {
+        Kind::Sqlite => ("explain query plan", "detail"),
+        Kind::Postgres => ("explain", "QUERY PLAN"),
+    };
+    for (condition, by, index) in QUESTIONS {
+        let sql = format!("{explain} select {by} from appliances where {condition} order by {by} limit 1");
+        let plan = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), sql)).await?;
+        let plan: Vec<String> = plan.iter().map(|row| row.try_get("", column)).collect::<Result<_, _>>()?;
+        assert!(plan.iter().any(|line| line.contains(index)), "{by} is not found by {index}: {plan:?}");
     }
     Ok(())
 }
