@@ -13,7 +13,7 @@ use crate::{
     convert::{Wire, id, lease::extension, optional_text, text},
     drain::Draining,
     page::PageRequest,
-    status::{status, unbuilt},
+    status::status,
     stream::{BoxStream, streaming},
 };
 

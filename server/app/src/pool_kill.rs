@@ -50,7 +50,7 @@ impl App {
         for some in ids.chunks(TOGETHER) {
             killed.extend(repeated(|| self.try_kill_pools(caller, owner, some)).await?);
         }
-        Ok(killed.into_iter().map(|pool| PoolView { pool, appliances: Vec::new() }).collect())
+        Ok(killed.into_iter().map(|pool| PoolView { pool, appliances: Vec::new(), place: None }).collect())
     }
 
     async fn live_pools(&self, caller: &User, owner: Option<&str>) -> Result<(UserId, Vec<PoolId>)> {
