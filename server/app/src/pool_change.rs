@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use sprout_domain::{
     Error, PoolId, Reason, Result,
-    appliance::Appliance,
+    appliance::{Appliance, ApplianceState},
     event::{EventKind, NewEvent},
     pool::{MAX_COUNT, Pool, PoolEvent, PoolRequest, PoolState, check_description},
     quota::{Quota, QuotaUse},
@@ -18,6 +18,7 @@ use crate::{
     pool::{advance_pool, owned, view},
     pool_kill::no_user,
     ports::{PoolChange, QuotaAndUse, Topic},
+    usage,
     visibility::visible_to,
     work::{Work, repeated},
 };
@@ -131,6 +132,7 @@ impl App {
         if pool.owner_id != heir.id {
             check_heir(&mut work, &pool, &appliances, &heir).await?;
             check_quota(&pool, &heir, quota)?;
+            account_until_now(&mut work, &appliances).await?;
             work.tx.transfer_pool(id, heir.id).await?;
             let says = format!("{} gave pool {id} from {} to {}", caller.name, pool.owner, heir.name);
             emit_pool_changed(&mut work, &pool, caller, says);
@@ -141,6 +143,14 @@ impl App {
         work.commit().await?;
         Ok(view)
     }
+}
+
+/// What was used so far is the usage of the owner so far.
+async fn account_until_now(work: &mut Work, appliances: &[Appliance]) -> Result<()> {
+    let ids: Vec<_> = appliances.iter().map(|appliance| appliance.id).collect();
+    let mut locked = work.tx.lock_appliances(&ids).await?;
+    locked.retain(|appliance| appliance.state != ApplianceState::Killing);
+    usage::account(work, &locked).await
 }
 
 /// A pool is a clone of another: of its kind, with what the clone was to have of its own.

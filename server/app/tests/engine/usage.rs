@@ -14,6 +14,7 @@ use crate::world::{PATIENCE, World};
 
 on_each_database!(
     a_lease_is_accounted_while_it_runs_and_when_it_ends_and_never_twice,
+    what_is_given_away_is_its_new_owners_from_then_on,
     users_see_their_own_and_staff_all,
     what_was_never_leased_costs_nothing,
 );
@@ -47,6 +48,27 @@ async fn a_lease_is_accounted_while_it_runs_and_when_it_ends_and_never_twice(db:
     while begun.elapsed() < later + Duration::from_millis(1100) {
         assert_eq!(seconds(&world, &world.user).await?, whole, "what has ended costs nothing any more");
     }
+    Ok(())
+}
+
+async fn what_is_given_away_is_its_new_owners_from_then_on(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    world.warm(1).await?;
+    // Who sees everything can be given anything.
+    let stan = world.app.create_user("stan", Secret::new("correct horse"), Role::Staff).await?;
+    let of = |name: &str| UsageQuestion { user: Some(name.to_owned()), ..UsageQuestion::default() };
+    let used = async |name: &str| anyhow::Ok(world.app.usage(&stan, of(name), &[]).await?[0].1);
+    let begun = Instant::now();
+    let pool = world.request(1, HOUR).await?;
+    while used("ann").await? < 1 {
+        assert!(begun.elapsed() < PATIENCE, "time does not count");
+    }
+    world.app.transfer_pool(&world.user, pool, "stan").await?;
+    let before = used("ann").await?;
+    while used("stan").await? < 1 {
+        assert!(begun.elapsed() < PATIENCE, "time does not count for the new owner");
+    }
+    assert_eq!(used("ann").await?, before);
     Ok(())
 }
 
