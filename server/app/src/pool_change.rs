@@ -158,8 +158,8 @@ fn is_clone(known: &Pool, pool: &Pool, wanted: &CloneRequest) -> bool {
     known.provider == pool.provider
         && known.provider_type == pool.provider_type
         && Pool { owner_id: known.owner_id, ..pool.clone() }.difference(known).is_none()
-        && wanted.count.is_none_or(|count| count == known.count)
-        && wanted.lease.is_none_or(|lease| lease == known.lease)
+        && known.count == wanted.count.unwrap_or(pool.count)
+        && known.lease == wanted.lease.unwrap_or(pool.lease)
 }
 
 /// The request for another pool like this one.
