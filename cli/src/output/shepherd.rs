@@ -85,8 +85,8 @@ impl ShepherdView {
 
     fn demand(&self) -> Option<String> {
         let DemandView { min, max, schedule } = self.demand.as_ref()?;
-        let windows: String = schedule.iter().map(|window| format!(", {window}")).collect();
-        Some(format!("{min} to {max}{windows}"))
+        let windows = schedule.iter().map(ToString::to_string);
+        Some([format!("{min} to {max}")].into_iter().chain(windows).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -19,11 +19,10 @@ pub struct Blame {
 pub fn blame(step: StepKind, reason: StepErrorReason) -> Blame {
     use StepErrorReason as R;
     let (provider, template) = match (reason, step) {
-        (R::Unreachable | R::AccessDenied | R::ProviderError | R::NoCapacity, _) => (true, false),
         (R::Deadline, StepKind::WaitAddress) => (true, true),
         (R::Deadline, StepKind::WaitReady)
         | (R::TemplateNotFound | R::ApplianceBroken | R::ApplianceNotFound | R::Invalid, _) => (false, true),
-        (R::Deadline, _) => (true, false),
+        (R::Unreachable | R::AccessDenied | R::ProviderError | R::NoCapacity | R::Deadline, _) => (true, false),
         (R::NameTaken | R::Unsupported | R::Cancelled, _) => (false, false),
     };
     Blame { provider, template }

@@ -161,8 +161,7 @@ impl Operation {
         use ApplianceState as S;
         let Appliance { state, power, .. } = appliance;
         let (event, done) = match self {
-            Self::Start => (ApplianceEvent::Start, *state == S::Ready && !is_down(*power)),
-            Self::Resume => (ApplianceEvent::Start, *state == S::Ready && !is_down(*power)),
+            Self::Start | Self::Resume => (ApplianceEvent::Start, *state == S::Ready && !is_down(*power)),
             Self::Stop => (ApplianceEvent::Stop, *state == S::Off),
             Self::Suspend => (ApplianceEvent::Suspend, *state == S::Suspended),
             Self::Reboot => (ApplianceEvent::Start, false),

@@ -95,6 +95,7 @@ impl ProviderSettings {
 
 /// A provider as it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is set by somebody else")]
 pub struct Provider {
     /// Its key.
     pub key: ProviderKey,

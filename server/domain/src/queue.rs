@@ -109,7 +109,7 @@ impl Line {
     }
 
     /// Whose seat is next; none: nobody's.
-    pub fn next(&mut self) -> Option<Waiting> {
+    pub fn pop(&mut self) -> Option<Waiting> {
         loop {
             let Some(Reverse(head)) = self.heads.peek().copied() else {
                 if self.class + 1 == self.classes.len() {
@@ -133,7 +133,7 @@ impl Line {
 
     /// The next seat got its appliance.
     pub fn serve(&mut self) {
-        let Some(Waiting { owner, .. }) = self.next() else { return };
+        let Some(Waiting { owner, .. }) = self.pop() else { return };
         if let Some(share) = self.shares.get_mut(&owner) {
             share.under_way += 1;
         }
@@ -149,7 +149,7 @@ impl Line {
 
     /// Nothing can be done for the pool of the next seat: it leaves the line with all its seats.
     pub fn pass(&mut self) {
-        let Some(Waiting { owner, .. }) = self.next() else { return };
+        let Some(Waiting { owner, .. }) = self.pop() else { return };
         if let Some(pools) = self.classes[self.class].get_mut(&owner) {
             pools.pop_front();
         }
@@ -159,7 +159,7 @@ impl Line {
     pub fn places(mut self) -> BTreeMap<PoolId, Place> {
         let mut places = BTreeMap::new();
         let mut number = 0;
-        while let Some(next) = self.next() {
+        while let Some(next) = self.pop() {
             number += 1;
             places.entry(next.pool).or_insert(Place { first: number, last: number }).last = number;
             self.serve();

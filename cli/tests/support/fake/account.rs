@@ -1,4 +1,5 @@
 //! Users, tokens, quotas and user groups.
+#![allow(clippy::unnecessary_wraps, reason = "these stand for rpcs, which may fail")]
 
 use sprout_client::proto::user::{
     self, Quota, QuotaUse, Role, Token, TokenScope, User, UserGroup, user_group_service_server::UserGroupService,

@@ -45,7 +45,7 @@ impl Round {
         let mut serving: BTreeMap<PoolId, Serving<'_>> = BTreeMap::new();
         let mut plan = Plan::default();
         let mut served = 0;
-        while let Some(next) = line.next() {
+        while let Some(next) = line.pop() {
             if served == most {
                 plan.is_full = true;
                 break;

@@ -25,7 +25,7 @@ fn batch(pool: i64, owner: i64, seats: u32) -> Waiting {
 fn served(now: i64, pools: &[Waiting]) -> Vec<i64> {
     let mut line = Line::new(at(now), pools, &BTreeMap::new());
     let mut order = Vec::new();
-    while let Some(next) = line.next() {
+    while let Some(next) = line.pop() {
         order.push(next.pool.0);
         line.serve();
     }
@@ -56,14 +56,14 @@ fn who_is_passed_holds_nobody_up() {
     let mut line = Line::new(at(10), &[waiting(1, 1, 5), waiting(2, 1, 1), waiting(3, 2, 1)], &BTreeMap::new());
     line.pass();
     let mut order = Vec::new();
-    while let Some(next) = line.next() {
+    while let Some(next) = line.pop() {
         order.push(next.pool.0);
         line.serve();
     }
     assert_eq!(order, [2, 3]);
     line.pass();
     line.serve();
-    assert_eq!(line.next(), None);
+    assert_eq!(line.pop(), None);
 }
 
 prop_compose! {
@@ -89,7 +89,7 @@ proptest! {
         let under_way = [(UserId(1), first)].into();
         let mut line = Line::new(at(1200), &pools, &under_way);
         let mut count = 0;
-        while line.next().is_some() {
+        while line.pop().is_some() {
             line.serve();
             count += 1;
         }
@@ -139,7 +139,7 @@ proptest! {
             for owner in &given {
                 *under_way.entry(*owner).or_default() += 1;
             }
-            let Some(next) = Line::new(at(now), &there, &under_way).next() else { break };
+            let Some(next) = Line::new(at(now), &there, &under_way).pop() else { break };
             if let Some(pool) = there.iter_mut().find(|pool| pool.pool == next.pool) {
                 pool.seats -= 1;
             }

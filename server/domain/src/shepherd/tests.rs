@@ -160,7 +160,9 @@ fn ready_usable(stock: &[Stock]) -> u32 {
 
 /// Does what was planned, and lets all that is under way arrive.
 fn time_passes(stock: &mut Vec<Stock>, changes: &[Change]) {
-    stock.iter_mut().for_each(|s| s.leaving = 0);
+    for there in stock.iter_mut() {
+        there.leaving = 0;
+    }
     for change in changes {
         let id = change.template.unwrap_or(TemplateId(0));
         if !stock.iter().any(|s| s.template_id == id) && change.action == Action::Deploy {

@@ -37,6 +37,7 @@ impl ReleaseNames {
     }
 
     /// What a name stands for: none if it is no name; inside, none if it is newer than all others.
+    #[expect(clippy::option_option, reason = "whether it is a name, and whether that stands for a number")]
     pub(super) fn get(&self, text: &str) -> Option<Option<Arc<str>>> {
         // Most versions are numbers, and need no look.
         if text.starts_with(|c: char| c.is_ascii_digit()) { None } else { self.0.get(text).cloned() }
