@@ -243,10 +243,7 @@ pub fn check_description(text: &str) -> Result<()> {
 }
 
 fn no_nul(field: &'static str, text: &str) -> Result<()> {
-    match text.contains('\0') {
-        true => Err(Error::invalid(field, format!("the {field} contains a NUL character; leave it out"))),
-        false => Ok(()),
-    }
+    if text.contains('\0') { Err(Error::invalid(field, format!("the {field} contains a NUL character; leave it out"))) } else { Ok(()) }
 }
 
 /// In what two pools differ.

@@ -79,7 +79,7 @@ impl OperateRows for SeaTx {
         if appliance.state == sprout_domain::appliance::ApplianceState::Failed {
             set.add("failed_at = ?", now);
         }
-        self.update("appliances", set, [appliance.id.0].into_iter()).await?;
+        self.update("appliances", set, [appliance.id.0]).await?;
         self.replace_endpoints(&[appliance.id], &appliance.endpoints).await
     }
 

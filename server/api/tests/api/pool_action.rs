@@ -429,7 +429,7 @@ async fn an_appliance_from_hold_to_gone(database: TestDatabase) -> anyhow::Resul
     let mut events = served.events("ann").await?;
     let request = ListEventsRequest { appliance_id: Some(id), ..Default::default() };
     let timeline = events.list_events(request.clone()).await?.into_inner().events;
-    let kinds: Vec<_> = timeline.iter().map(|event| event.kind()).collect();
+    let kinds: Vec<_> = timeline.iter().map(sprout_proto::event::Event::kind).collect();
     for kind in
         [EventKind::ApplianceGranted, EventKind::ApplianceChanged, EventKind::LeaseExpired, EventKind::PoolExtended]
     {

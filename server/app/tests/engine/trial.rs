@@ -136,11 +136,11 @@ async fn a_half_open_circuit_lets_exactly_one_deployment_through(db: TestDatabas
     world.request(3, HOUR).await?;
     world.make_due().await?;
     let (one, other) = tokio::join!(world.app.try_again(), world.app.try_again());
-    (one?, other?);
+    one?; other?;
     assert_eq!(world.circuit().await?.state, CircuitState::HalfOpen);
     check(&worker, true).await?;
     let (one, other) = tokio::join!(world.app.place_waiting(), world.app.place_waiting());
-    (one?, other?);
+    one?; other?;
 
     let second = world.worker("v", &[]).await?;
     let (one, other) = tokio::join!(worker.claim(), second.claim());
