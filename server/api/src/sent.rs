@@ -98,7 +98,9 @@ fn json(method: &str, message: &[u8]) -> Option<String> {
 /// Takes out the fields that the protos mark as secret, at any depth.
 fn without_secrets(message: &mut DynamicMessage) {
     let secrets: Vec<_> = message.fields().map(|(field, _)| field).filter(is_secret).collect();
-    secrets.iter().for_each(|field| message.clear_field(field));
+    for field in &secrets {
+        message.clear_field(field);
+    }
     message.fields_mut().for_each(|(_, value)| inside(value));
 }
 

@@ -211,7 +211,9 @@ mod tests {
         assert_eq!(records.iter().filter(|record| record.user == "ann").count(), MOST - MOST_ANONYMOUS);
         assert_eq!((records.len(), lost), (MOST + 1, 2000));
         assert!(records[MOST].message.starts_with("1800 more refused calls"), "{records:?}");
-        assert!(queue.busy && queue.take().is_none() && !queue.busy);
+        assert!(queue.busy);
+        assert!(queue.take().is_none());
+        assert!(!queue.busy);
     }
 
     #[tokio::test]

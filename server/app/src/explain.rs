@@ -64,7 +64,10 @@ struct Standing {
 
 /// The places of all who wait, for those who look; many looks share one.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<Option<(Instant, Arc<BTreeMap<PoolId, Standing>>)>>);
+pub(crate) struct Places(Mutex<Option<Seen>>);
+
+/// When it was looked, and how each pool stood then.
+type Seen = (Instant, Arc<BTreeMap<PoolId, Standing>>);
 
 impl Places {
     async fn of(&self, tx: &mut dyn Tx, catalogue: &Catalogue, pool: PoolId) -> Result<Option<Standing>> {

@@ -276,9 +276,10 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         StepKind::Stop => (None, "stopped"),
         StepKind::Delete => (None, "deleted, proving that nothing is left"),
         StepKind::WaitGone => (Some(ApplianceEvent::Absent), "gone"),
-        StepKind::CheckProvider | StepKind::Ping => (None, ""),
-        // Of operations only, which are written down otherwise.
-        StepKind::Suspend
+        // Operations are written down otherwise.
+        StepKind::CheckProvider
+        | StepKind::Ping
+        | StepKind::Suspend
         | StepKind::Resume
         | StepKind::Reboot
         | StepKind::Rename

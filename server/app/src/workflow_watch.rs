@@ -92,10 +92,12 @@ impl Watch {
 
     /// Until something may have changed.
     async fn wait(&mut self) -> Result<()> {
-        if let Some(events) = &mut self.events { match timeout(SWEEP, events.next_many()).await {
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(_)) | Err(_) => Ok(()),
-        } } else {
+        if let Some(events) = &mut self.events {
+            match timeout(SWEEP, events.next_many()).await {
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(_)) | Err(_) => Ok(()),
+            }
+        } else {
             tokio::time::sleep(SWEEP).await;
             Ok(())
         }

@@ -243,7 +243,11 @@ pub fn check_description(text: &str) -> Result<()> {
 }
 
 fn no_nul(field: &'static str, text: &str) -> Result<()> {
-    if text.contains('\0') { Err(Error::invalid(field, format!("the {field} contains a NUL character; leave it out"))) } else { Ok(()) }
+    if text.contains('\0') {
+        Err(Error::invalid(field, format!("the {field} contains a NUL character; leave it out")))
+    } else {
+        Ok(())
+    }
 }
 
 /// In what two pools differ.

@@ -45,6 +45,7 @@ struct Place {
 }
 
 /// What a provider has room for.
+#[expect(clippy::struct_field_names, reason = "columns")]
 #[derive(FromQueryResult)]
 struct Slots {
     key: String,

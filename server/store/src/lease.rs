@@ -96,7 +96,7 @@ impl LeaseRows for SeaTx {
             let at: Value = self.optional_time(moment);
             let (those, at) = (set.parameter_of(those), set.parameter(at));
             let timestamp = if self.on_postgres() { "::timestamptz" } else { "" };
-            cases.push_str(&format!(" when id {} then {at}{timestamp}", self.among(those)));
+            cases.extend([format!(" when id {} then {at}{timestamp}", self.among(those))]);
         }
         set.plain(format!("remind_at = case{cases} end"));
         self.update("appliances", set, next.iter().map(|(id, _)| id.0)).await

@@ -32,7 +32,7 @@ impl MemberRows for SeaTx {
         for (group, ids) in of_groups {
             let those = set.parameter_of(self.numbers(ids));
             let group = set.parameter(group.0);
-            cases.push_str(&format!(" when id {} then {group}", self.among(those)));
+            cases.extend([format!(" when id {} then {group}", self.among(those))]);
         }
         let group = if cases.is_empty() { "null".to_owned() } else { format!("case{cases} end") };
         set.plain(format!("user_group_id = {group}, pool_id = null, description = ''"));

@@ -86,6 +86,7 @@ fn demand_from_json(text: &str) -> Result<Demand> {
     })
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "columns")]
 #[derive(FromQueryResult)]
 struct CountedRow {
     group_name: String,
@@ -322,7 +323,7 @@ impl ShepherdRows for SeaTx {
         let mut member = String::new();
         if let Some(id) = user_group_id {
             values.push(id.0.into());
-            member = " and owner_id in (select user_id from user_group_members where user_group_id = $3)".to_owned();
+            member.push_str(" and owner_id in (select user_id from user_group_members where user_group_id = $3)");
         }
         let sql = format!(
             "select cast(coalesce(sum(case when group_name = $1 and not unconfigured{member} then count else 0 end), 0) as bigint) as asked,

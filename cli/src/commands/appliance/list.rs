@@ -19,7 +19,6 @@ pub(crate) async fn run(context: &Context<'_>, args: List) -> Result<(), Failure
             expired_and_held: args.expired_and_held,
             page_size,
             page_token,
-            ..ListAppliancesRequest::default()
         };
         let page = connection.appliances().list_appliances(request).await;
         let page = page.map_err(|status| connection.explain(status))?.into_inner();

@@ -46,7 +46,7 @@ async fn of_method(served: &Served, method: &str, count: usize) -> anyhow::Resul
 async fn changes_are_recorded_with_who_and_what(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
     let pool = served.pool("ann").await?;
-    served.pools("ann").await?.kill_pool(KillPoolRequest { id: pool.id, ..Default::default() }).await?;
+    served.pools("ann").await?.kill_pool(KillPoolRequest { id: pool.id }).await?;
     let record = of_method(&served, "killpool", 1).await?.remove(0);
     assert_eq!((record.user.as_str(), record.peer.as_str()), ("ann", "127.0.0.1"));
     assert_eq!(record.method, "sprout.pool.v1.PoolService/KillPool");
@@ -90,7 +90,7 @@ async fn requests_that_share_a_transaction_have_a_record_each(database: TestData
 async fn refusals_are_recorded_afterwards(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
     let pool = served.pool("ann").await?;
-    let theirs = served.pools("ben").await?.kill_pool(KillPoolRequest { id: pool.id, ..Default::default() }).await;
+    let theirs = served.pools("ben").await?.kill_pool(KillPoolRequest { id: pool.id }).await;
     assert_eq!(theirs.unwrap_err().code(), Code::NotFound);
     let record = of_method(&served, "KillPool", 1).await?.remove(0);
     assert_eq!((record.user.as_str(), record.result.as_str()), ("ben", "NOT_FOUND"));
@@ -138,7 +138,7 @@ async fn filters_and_pages(database: TestDatabase) -> anyhow::Result<()> {
     for name in ["ann", "ben", "ann"] {
         served.pool(name).await?;
     }
-    let _ = served.pools("ann").await?.kill_pool(KillPoolRequest { id: 12345, ..Default::default() }).await;
+    let _ = served.pools("ann").await?.kill_pool(KillPoolRequest { id: 12345 }).await;
     of_method(&served, "KillPool", 1).await?;
     let ann = || ListRecordsRequest { user: Some("ann".to_owned()), ..Default::default() };
     let results = |records: Vec<Record>| records.into_iter().map(|record| record.result).collect::<Vec<_>>();

@@ -193,7 +193,7 @@ fn particulars(method: &str, subject: &Subject) -> Value {
         "UserService/Login" => json!({"name": "ann", "password": PASSWORD}),
         "UserService/ChangePassword" => json!({"old_password": PASSWORD, "new_password": PASSWORD}),
         "UserService/CreateToken" => json!({"name": fresh(), "scope": "TOKEN_SCOPE_READ"}),
-        "UserService/ListTokens" => json!({"user": "ann"}),
+        "UserService/ListTokens" | "UsageService/QueryUsage" => json!({"user": "ann"}),
         "UserService/CreateUser" => {
             json!({"name": format!("u{}", unused_name()), "password": PASSWORD, "role": "ROLE_USER"})
         }
@@ -204,7 +204,6 @@ fn particulars(method: &str, subject: &Subject) -> Value {
         "UserGroupService/CreateUserGroup" => json!({"name": format!("g{}", unused_name())}),
         "UserGroupService/UpdateUserGroup" => json!({"name": "testers", "add_members": ["ann"]}),
         "UserGroupService/DeleteUserGroup" => json!({"name": "none"}),
-        "UsageService/QueryUsage" => json!({"user": "ann"}),
         "WorkerService/CreateJoinToken" => json!({"id": "w2", "lifetime": "600s"}),
         "WorkerService/GetWorker"
         | "WorkerService/DrainWorker"

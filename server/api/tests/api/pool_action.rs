@@ -405,8 +405,8 @@ async fn an_appliance_from_hold_to_gone(database: TestDatabase) -> anyhow::Resul
     let mut watch = client.watch_appliance(WatchApplianceRequest { id }).await?.into_inner();
     let first = soon(watch.message()).await??.unwrap_or_default().appliance.unwrap_or_default();
     assert_eq!((first.owner.as_deref(), first.provider_type.as_str()), (Some("ann"), "container"));
-    let hold = HoldApplianceRequest { id, reason: "look".to_owned(), time: HOUR };
-    let held = client.hold_appliance(hold).await?.into_inner().appliance.unwrap_or_default();
+    let request = HoldApplianceRequest { id, reason: "look".to_owned(), time: HOUR };
+    let held = client.hold_appliance(request).await?.into_inner().appliance.unwrap_or_default();
     assert_eq!(held.hold_reason.as_deref(), Some("look"));
     assert_ne!(held.changed_at, first.changed_at);
     let seen = soon(watch.message()).await??.unwrap_or_default();

@@ -78,13 +78,17 @@ async fn a_reminder_is_given_once_and_none_after_the_end(db: TestDatabase) -> an
     let world = World::new(db).await?;
     let (_, ids) = ready(&world, 3).await?;
     let next = expire(&world).await?.unwrap();
-    assert!(next <= HOUR.checked_sub(Duration::from_secs(600)).unwrap(), "the reminder is due before the end: {next:?}");
+    assert!(
+        next <= HOUR.checked_sub(Duration::from_secs(600)).unwrap(),
+        "the reminder is due before the end: {next:?}"
+    );
     assert_eq!(told(&world, EventKind::LeaseReminder).await?, 0);
     set_lease(&world, ids[0], 599, Some(-1)).await?;
     // Missed, and by now over: nobody is told, and it goes.
     set_lease(&world, ids[1], -1, Some(-500)).await?;
     let (one, other) = tokio::join!(world.app.expire_leases(), world.app.expire_leases());
-    one?; other?;
+    one?;
+    other?;
     expire(&world).await?;
     assert_eq!(told(&world, EventKind::LeaseReminder).await?, 1);
     assert_eq!(told(&world, EventKind::LeaseExpired).await?, 1);
@@ -137,7 +141,8 @@ async fn an_unheld_appliance_goes_if_its_lease_is_over(db: TestDatabase) -> anyh
     set_lease(&world, ids[0], -1, None).await?;
     let (one, other) =
         tokio::join!(world.app.unhold_appliance(&world.user, ids[0]), world.app.unhold_appliance(&world.user, ids[0]));
-    one?; other?;
+    one?;
+    other?;
     let view = world.pool(pool).await?;
     assert_eq!((view.pool.state, view.appliances[0].state), (PoolState::Ending, ApplianceState::Killing));
     assert_eq!(told(&world, EventKind::LeaseExpired).await?, 1);

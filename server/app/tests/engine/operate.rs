@@ -58,6 +58,7 @@ async fn lab(db: TestDatabase) -> anyhow::Result<Lab> {
     Ok(Lab { world, worker, pool, id })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a worker answers")]
 fn seen(power: PowerState) -> Outcome {
     let output = StepOutput::Observed {
         provider_ref: "ref".to_owned(),
@@ -81,7 +82,7 @@ impl Lab {
 
     async fn begin(&self, operation: Operation) -> anyhow::Result<WorkflowId> {
         let (_, workflow) = self.world.app.operate(&self.world.user, self.id, operation).await?;
-        Ok(workflow.expect("there is something to do"))
+        workflow.ok_or_else(|| anyhow::anyhow!("there is nothing to do"))
     }
 
     async fn refused(&self, operation: Operation) -> Reason {

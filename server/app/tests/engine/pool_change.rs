@@ -105,7 +105,8 @@ async fn an_appliance_killed_while_pools_merge_settles_the_pool_it_is_in(db: Tes
             world.app.kill_appliance(&world.user, moved),
             world.app.kill_appliance(&world.user, keeper),
         );
-        one?; other?;
+        one?;
+        other?;
         world.worker("w", &[]).await?.work().await?;
         assert_eq!(world.pool(target).await?.pool.state, PoolState::Ended, "merged: {}", merged.is_ok());
         assert_eq!(world.pool(source).await?.pool.state, PoolState::Ended, "merged: {}", merged.is_ok());

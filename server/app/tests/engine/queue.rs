@@ -107,9 +107,11 @@ async fn two_hundred_race_for_fifty_and_the_rest_stand_in_line(db: TestDatabase)
     let mut granted = BTreeSet::new();
     for id in ids {
         let view = world.pool(id).await?;
-        if view.pool.state == PoolState::Ready { granted.extend(view.appliances.iter().map(|appliance| appliance.id)) } else {
+        if view.pool.state == PoolState::Ready {
+            granted.extend(view.appliances.iter().map(|appliance| appliance.id));
+        } else {
             assert_eq!((view.pool.state, view.pool.waiting_count), (PoolState::Waiting, 1));
-            let place = view.place.expect("a place in the line");
+            let place = view.place.ok_or_else(|| anyhow::anyhow!("no place in the line"))?;
             assert!(view.pool.status.starts_with(&format!("number {} in line: lab: ", place.first)));
             places.insert(place.first);
         }

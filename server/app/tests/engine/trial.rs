@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::collections::BTreeSet;
+
 use sprout_app::ports::{ApplianceFilter, EventFilter, Page, Store as _, TemplateFilter};
 use sprout_domain::{
     Reason, TemplateId,
@@ -136,11 +138,13 @@ async fn a_half_open_circuit_lets_exactly_one_deployment_through(db: TestDatabas
     world.request(3, HOUR).await?;
     world.make_due().await?;
     let (one, other) = tokio::join!(world.app.try_again(), world.app.try_again());
-    one?; other?;
+    one?;
+    other?;
     assert_eq!(world.circuit().await?.state, CircuitState::HalfOpen);
     check(&worker, true).await?;
     let (one, other) = tokio::join!(world.app.place_waiting(), world.app.place_waiting());
-    one?; other?;
+    one?;
+    other?;
 
     let second = world.worker("v", &[]).await?;
     let (one, other) = tokio::join!(worker.claim(), second.claim());

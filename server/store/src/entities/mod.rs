@@ -4,6 +4,7 @@
     missing_docs,
     unreachable_pub,
     dead_code,
+    clippy::struct_excessive_bools,
     reason = "columns are described by the migrations, derives need them public, and some are only written"
 )]
 
