@@ -1,8 +1,6 @@
 //! Providers and templates that fail: what opens a circuit or quarantines a template, who tries again, and what ends it.
 
-use std::time::Duration;
-
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use sprout_app::ports::{ApplianceFilter, EventFilter, Page, Store as _, TemplateFilter};
 use sprout_domain::{
@@ -109,7 +107,7 @@ async fn check(worker: &Worker, works: bool) -> anyhow::Result<()> {
     let seen = StepOutput::Provider {
         version: "1".to_owned(),
         templates: vec!["app-1.0".to_owned()],
-        capabilities: Default::default(),
+        capabilities: BTreeSet::default(),
     };
     let outcome = if works { Ok(seen) } else { badly(StepErrorReason::Unreachable) };
     assert!(worker.finish(key(&claimed[0]), outcome).await?);
