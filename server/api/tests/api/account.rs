@@ -241,7 +241,7 @@ async fn tokens_have_names_lives_and_scopes(database: TestDatabase) -> anyhow::R
         sprout_proto::pool::pool_service_client::PoolServiceClient::new(served.with_token(Some(made.secret)));
     assert_refused(pools.request_pool(wanted()).await, Code::PermissionDenied, "SCOPE_TOO_NARROW", "`use`");
     let listed = ann.list_tokens(ListTokensRequest { user: None }).await?.into_inner().tokens;
-    assert_eq!(listed.iter().map(|token| &*token.name).collect::<Vec<_>>(), ["ci", "login"]);
+    assert_eq!(listed.iter().map(|token| &*token.name).collect::<Vec<_>>(), ["ci", "test"]);
     let others = |name: &str| ListTokensRequest { user: Some(name.to_owned()) };
     assert_refused(ann.list_tokens(others("sue")).await, Code::NotFound, "USER_NOT_FOUND", "sue");
     let mut stan = users(&served, "stan").await?;

@@ -133,7 +133,8 @@ proptest! {
         let mut now = 1200;
         let mut given: VecDeque<UserId> = VecDeque::new();
         let mut next_id = 1000;
-        for _ in 0..600 {
+        // Long enough for the last batch pool to go as if interactive, and for all that came before it.
+        for _ in 0..2000 {
             now += 1;
             let mut under_way: BTreeMap<UserId, u32> = BTreeMap::new();
             for owner in &given {
