@@ -168,6 +168,10 @@ fn two_owners(events: &[Event]) -> Vec<String> {
     let mut broken = Vec::new();
     for event in events {
         let (Some(appliance), Some(pool)) = (event.appliance_id, event.pool_id) else { continue };
+        // One that nobody could use yet may go on for another, who waits.
+        if event.state.as_deref() != Some("ready") {
+            continue;
+        }
         let owner = *owners.entry(appliance).or_insert(pool);
         if owner != pool {
             broken.push(format!(
