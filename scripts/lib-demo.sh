@@ -131,7 +131,7 @@ warm_are_ready() { [ "$(as admin appliance list --warm -o json | values state | 
 # each_answers POOL VERSION: asks all its appliances for their version
 each_answers() {
   local url urls answer
-  urls=$(sproutctl pool get "$1" -o json | values url)
+  urls=$(sproutctl pool get "$1" -o json | values url | sort -u) # each stands at its endpoint and at its appliance
   [ "$(wc -w <<<"$urls")" = 2 ] || fail "pool $1 has not the addresses of two web servers, but: ${urls:-none}"
   for url in $urls; do
     show curl "${url%/}/version"
