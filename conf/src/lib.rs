@@ -8,6 +8,7 @@ mod env;
 mod error;
 mod overlay;
 mod secret;
+mod servers;
 
 use std::{fmt, fs, io::ErrorKind, marker::PhantomData, path::Path};
 
@@ -19,6 +20,7 @@ use serde_saphyr::{Error as YamlError, with_deserializer_from_str_with_options};
 
 pub use error::ConfigError;
 pub use secret::Secret;
+pub use servers::Servers;
 
 use env::Overrides;
 use overlay::{Blame, Overlaid};

@@ -39,6 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sprout-sim", &["sprout-conf", "sprout-proto"]),
     ("sprout-client", &["sprout-conf", "sprout-proto"]),
     ("sproutctl", &["sprout-client", "sprout-conf", "sprout-proto"]),
+    ("sprout-web-gateway", &["sprout-client", "sprout-conf"]),
     ("sprout", &["sprout-conf", "sprout-domain", "sprout-server", "sprout-worker"]),
 ];
 

@@ -2,17 +2,14 @@
 
 use std::{
     collections::HashMap,
-    env, fmt, fs, io,
+    env, fs, io,
     num::NonZeroU32,
     path::{Path, PathBuf},
     thread,
 };
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, SeqAccess, Visitor},
-};
-use sprout_conf::{ConfigError, Secret};
+use serde::Deserialize;
+use sprout_conf::{ConfigError, Secret, Servers};
 
 use crate::{Drivers, Identity, Options, identity::Joining};
 
@@ -53,53 +50,6 @@ pub struct WorkerConfig {
     pub slots: Option<NonZeroU32>,
     /// Steps that delete appliances to run at once; default: 64.
     pub kill_slots: Option<NonZeroU32>,
-}
-
-/// URLs of servers: written as one text or as a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Servers(Vec<String>);
-
-impl From<String> for Servers {
-    fn from(server: String) -> Self {
-        Self(vec![server])
-    }
-}
-
-impl From<Vec<String>> for Servers {
-    fn from(servers: Vec<String>) -> Self {
-        Self(servers)
-    }
-}
-
-impl<'de> Deserialize<'de> for Servers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ServersVisitor)
-    }
-}
-
-struct ServersVisitor;
-
-impl<'de> Visitor<'de> for ServersVisitor {
-    type Value = Servers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the URL of a server, or a list of such URLs")
-    }
-
-    fn visit_str<E: de::Error>(self, server: &str) -> Result<Servers, E> {
-        Ok(Servers(vec![server.to_owned()]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Servers, A::Error> {
-        let mut servers = Vec::new();
-        while let Some(server) = seq.next_element()? {
-            servers.push(server);
-        }
-        if servers.is_empty() {
-            return Err(de::Error::invalid_length(0, &self));
-        }
-        Ok(Servers(servers))
-    }
 }
 
 /// Why the configuration cannot be used.
@@ -145,7 +95,7 @@ impl WorkerConfig {
         };
         let slots = self.slots.map_or_else(default_slots, NonZeroU32::get);
         Ok(Options {
-            servers: self.server.map_or_else(|| vec![SERVER.to_owned()], |Servers(servers)| servers),
+            servers: self.server.map_or_else(|| vec![SERVER.to_owned()], Servers::into_urls),
             ca: self.ca,
             id,
             identity: Identity::Joined(joining),
@@ -225,7 +175,7 @@ mod tests {
     fn servers_are_one_or_a_list() {
         let servers = |text: &str| {
             let (_dir, path) = file(&format!("worker: {{server: {text}}}\n"));
-            WorkerConfig::read(&path).map(|config| config.server.unwrap().0)
+            WorkerConfig::read(&path).map(|config| config.server.unwrap().into_urls())
         };
         assert_eq!(servers("http://a:1").unwrap(), ["http://a:1"]);
         assert_eq!(servers("['http://a:1', 'http://b:1']").unwrap(), ["http://a:1", "http://b:1"]);

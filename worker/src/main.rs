@@ -8,11 +8,8 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Parser;
-use sprout_conf::Secret;
-use sprout_worker::{
-    config::{Servers, WorkerConfig},
-    leave,
-};
+use sprout_conf::{Secret, Servers};
+use sprout_worker::{config::WorkerConfig, leave};
 use tracing_subscriber::EnvFilter;
 
 /// Runs Sprout's work on providers: connects to a server and does what it is assigned.

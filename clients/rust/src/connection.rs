@@ -21,6 +21,8 @@ use tonic::{
     transport::{Certificate, ClientTlsConfig, Endpoint},
 };
 
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
 use crate::{error::ClientError, failover::Failover};
 
 /// Where a server listens unless it is told otherwise.
@@ -93,6 +95,11 @@ impl Connection {
         Ok(Self { channel, bearer: Bearer(bearer) })
     }
 
+    /// The same connection with another token.
+    pub fn with_token(&self, token: &Secret) -> Result<Self, ClientError> {
+        Ok(Self { channel: self.channel.clone(), bearer: Bearer(Some(bearer(token)?)) })
+    }
+
     /// The URL of the server that is called now.
     pub fn server(&self) -> &str {
         self.channel.server()
@@ -106,6 +113,14 @@ impl Connection {
     /// Whether calls carry a token.
     pub fn has_token(&self) -> bool {
         self.bearer.0.is_some()
+    }
+
+    /// Whether the server serves: it answers, and so does its database.
+    pub async fn serving(&self) -> Result<bool, ClientError> {
+        let request = HealthCheckRequest::default();
+        let answer =
+            HealthClient::new(self.channel.clone()).check(request).await.map_err(|status| self.explain(status))?;
+        Ok(answer.into_inner().status() == ServingStatus::Serving)
     }
 
     /// Turns the status of a failed call into an error that names the server and can be matched on.

@@ -10,7 +10,10 @@ const PAUSES: [Duration; 4] =
 
 /// Makes a call, and again after a pause while the server is unavailable, five times at most. If nobody listens the
 /// first time, the server is not restarting but not there: that fails at once.
-pub async fn retry<T>(mut call: impl AsyncFnMut() -> Result<T, ClientError>) -> Result<T, ClientError> {
+pub async fn retry<T, F>(mut call: impl FnMut() -> F) -> Result<T, ClientError>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
     let mut pauses = PAUSES.into_iter();
     let mut first = true;
     loop {

@@ -1,5 +1,7 @@
 //! `sproutctl worker remove`
 
+use std::cell::Cell;
+
 use sprout_client::{proto::worker::RemoveWorkerRequest, retry};
 
 use super::get;
@@ -13,9 +15,9 @@ pub(crate) async fn run(context: &Context<'_>, args: Remove) -> Result<(), Failu
         let question = format!("Remove worker {id} ({}, runs {} tasks)?", worker.state(), worker.running);
         prompt::confirm(context.out, false, &question, "nothing was removed")?;
     }
-    let mut is_repeated = false;
+    let is_repeated = Cell::new(false);
     retry(async || {
-        let is_repeated = std::mem::replace(&mut is_repeated, true);
+        let is_repeated = is_repeated.replace(true);
         let request = RemoveWorkerRequest { id: id.clone() };
         match connection.workers().remove_worker(request).await.map_err(|status| connection.explain(status)) {
             // The answer of the first try was lost on its way.

@@ -1,0 +1,170 @@
+//! The web gateway: what browsers and clients without gRPC talk to. It keeps nothing that matters: any number of it can stand before the servers.
+
+pub mod config;
+mod health;
+mod json_api;
+mod trust;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+
+use axum::{Router, extract::Request, middleware, response::Response};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use sprout_client::{
+    ClientError, Connection, Settings,
+    proto::user::{Role, WhoAmIRequest},
+};
+
+use self::{
+    config::{GatewayConfig, TlsConfig},
+    json_api::JsonApi,
+    trust::Trust,
+};
+
+/// Calls under way may take this long to end when the gateway stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The server's address or certificates cannot be used.
+    #[error(transparent)]
+    Server(#[from] ClientError),
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address} ({source}); choose another one with web_gateway.listen or --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error(
+        "the certificate {cert} with the key {key} cannot be used ({source}); both must be PEM files that belong together"
+    )]
+    Tls {
+        /// The certificate.
+        cert: PathBuf,
+        /// Its key.
+        key: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Serving ended by itself.
+    #[error("serving ended ({0})")]
+    Serve(io::Error),
+}
+
+/// A gateway that listens.
+pub struct Gateway {
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    routes: Router,
+    own: Option<Connection>,
+}
+
+impl Gateway {
+    /// Binds the address. Calls that come from now on are answered once [`Gateway::run`] runs.
+    pub async fn open(config: GatewayConfig) -> Result<Self, Error> {
+        let server = Connection::open(Settings { ca: config.ca.clone(), ..Settings::new(config.servers()) })?;
+        let own = config.own_token()?.map(|token| server.with_token(&token)).transpose()?;
+        let tls = match &config.tls {
+            Some(files) => Some(rustls(files).await?),
+            None => None,
+        };
+        let address = config.listen;
+        let listener = TcpListener::bind(address)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|source| Error::Listen { address, source })?;
+        if tls.is_none() && !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "other machines can connect without TLS: passwords are taken only from proxies named in trusted_proxies, and only if these say that \
+                 the client came by https"
+            );
+        }
+        let trust = Trust {
+            tls: tls.is_some(),
+            proxies: config.trusted_proxies.iter().map(std::net::IpAddr::to_canonical).collect(),
+            plain: config.allow_plain_passwords,
+        };
+        let routes = JsonApi::new(server.clone(), own.clone(), trust)
+            .routes()
+            .merge(health::routes(server))
+            .layer(middleware::from_fn(told));
+        Ok(Self { listener, tls, routes, own })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` ends, and then what is under way.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        let handle = Handle::new();
+        let stop = tokio::spawn({
+            let handle = handle.clone();
+            async move {
+                shutdown.await;
+                handle.graceful_shutdown(Some(GRACE));
+            }
+        });
+        let asked = tokio::spawn(who_am_i(self.own));
+        let service = self.routes.into_make_service_with_connect_info::<SocketAddr>();
+        let served = match self.tls {
+            Some(tls) => {
+                axum_server::from_tcp_rustls(self.listener, tls)
+                    .map_err(Error::Serve)?
+                    .handle(handle)
+                    .serve(service)
+                    .await
+            }
+            None => axum_server::from_tcp(self.listener).map_err(Error::Serve)?.handle(handle).serve(service).await,
+        };
+        asked.abort();
+        stop.abort();
+        served.map_err(Error::Serve)
+    }
+}
+
+async fn rustls(files: &TlsConfig) -> Result<RustlsConfig, Error> {
+    RustlsConfig::from_pem_file(&files.cert, &files.key).await.map_err(|source| Error::Tls {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        source,
+    })
+}
+
+/// Says in the log as whom calls without authentication are answered, for those who wonder what they see.
+async fn who_am_i(own: Option<Connection>) {
+    let Some(own) = own else {
+        tracing::info!("calls of the JSON API that name no user are refused: the gateway has no token of its own");
+        return;
+    };
+    match own.users().who_am_i(WhoAmIRequest {}).await.map_err(|status| own.explain(status)) {
+        Ok(answer) => {
+            let user = answer.into_inner().user.unwrap_or_default();
+            let sees = match user.role() {
+                Role::Staff | Role::Superuser => "everything",
+                Role::User | Role::Bot | Role::Unspecified => "what this user's groups see",
+            };
+            tracing::info!(user = user.name, sees, "calls of the JSON API that name no user are answered as this user");
+        }
+        Err(error) => tracing::warn!(%error, "the gateway's own token was not checked"),
+    }
+}
+
+async fn told(request: Request, next: middleware::Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    tracing::debug!(%method, path, status = response.status().as_u16(), "answered");
+    response
+}
