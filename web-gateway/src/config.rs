@@ -142,6 +142,23 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_right_and_names_every_key() {
+        let sample = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../conf/sprout.yaml")).unwrap();
+        let section = sample.split_once("\nweb_gateway:\n").unwrap().1;
+        let uncommented: String = section
+            .lines()
+            .map(|line| line.replacen('#', "", usize::from(!line.trim().starts_with("# "))) + "\n")
+            .collect();
+        let config = read(&format!("web_gateway:\n{uncommented}")).unwrap();
+        assert!(
+            config.tls.is_some()
+                && config.token_file.is_some()
+                && config.trusted_proxies.len() == 1
+                && config.ca.is_some()
+        );
+    }
+
+    #[test]
     fn unknown_keys_and_addresses_are_mistakes() {
         for (text, word) in [("{lisen: x}", "lisen"), ("{trusted_proxies: [nginx]}", "IP address")] {
             let message = read(&format!("web_gateway: {text}\n")).unwrap_err().to_string();

@@ -26,7 +26,6 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{any, post},
 };
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sprout_client::{ClientError, Connection};
 use sprout_conf::Secret;
@@ -130,15 +129,39 @@ impl Call {
 }
 
 /// What a client sends.
-#[derive(Deserialize)]
 struct Sent {
     method: String,
-    #[serde(default)]
-    args: Option<Vec<Value>>,
-    #[serde(default)]
-    kwargs: Option<Map<String, Value>>,
-    #[serde(default)]
+    args: Vec<Value>,
+    kwargs: Map<String, Value>,
     auth: Option<(String, Secret)>,
+}
+
+impl Sent {
+    /// Takes a body apart, or says which of its parts is not as it should be. What the part was is not repeated: it may be a password.
+    fn from_json(body: Value) -> Result<Self, &'static str> {
+        let Value::Object(mut body) = body else { return Err("an object") };
+        let Some(Value::String(method)) = body.remove("method") else {
+            return Err("an object with \"method\": a text");
+        };
+        let args = match body.remove("args") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(args)) => args,
+            Some(_) => return Err("an object with \"args\": an array"),
+        };
+        let kwargs = match body.remove("kwargs") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(kwargs)) => kwargs,
+            Some(_) => return Err("an object with \"kwargs\": an object"),
+        };
+        let auth = match body.remove("auth") {
+            None | Some(Value::Null) => None,
+            Some(auth) => match serde_json::from_value::<[String; 2]>(auth) {
+                Ok([name, password]) => Some((name, Secret::from(password))),
+                Err(_) => return Err("an object with \"auth\": an array of a user's name and password"),
+            },
+        };
+        Ok(Self { method, args, kwargs, auth })
+    }
 }
 
 async fn describe() -> Response {
@@ -172,8 +195,7 @@ async fn run(api: Arc<JsonApi>, sent: Sent, may_sign_in: bool) -> method::Answer
         let message = "a password must not travel in the clear: call this over https (or have the administrator set allow_plain_passwords)";
         return Err(Failure::Auth(message.to_owned()));
     }
-    let args =
-        Args::bind(method.name, method.parameters, sent.args.unwrap_or_default(), sent.kwargs.unwrap_or_default());
+    let args = Args::bind(method.name, method.parameters, sent.args, sent.kwargs);
     let caller = |auth: Option<(String, Secret)>| {
         let api = api.clone();
         async move {
@@ -214,20 +236,7 @@ async fn read(body: Body) -> Result<Sent, Box<Response>> {
     let form = r#"send {"method": NAME, "args": [...], "kwargs": {...}, "auth": [NAME, PASSWORD]}"#;
     let value: Value = serde_json::from_slice(&bytes)
         .map_err(|error| wrong("ValueError", format!("the body is not JSON ({error}); {form}")))?;
-    // Not in one go: errors of serde quote what they do not like, and that may be a password.
-    let sent = Sent::deserialize(value).map_err(|error| {
-        let field = ["method", "args", "kwargs", "auth"]
-            .into_iter()
-            .find(|field| error.to_string().contains(&format!("`{field}`")));
-        wrong(
-            "ValueError",
-            field.map_or_else(
-                || format!("the body is not a call; {form}"),
-                |field| format!("the body has no \"{field}\", or not as it should be; {form}"),
-            ),
-        )
-    })?;
-    Ok(sent)
+    Sent::from_json(value).map_err(|lacks| wrong("TypeError", format!("the body must be {lacks}; {form}")))
 }
 
 fn success(result: Value) -> Response {
@@ -254,4 +263,27 @@ fn refusal(failure: Failure) -> Response {
 fn shown(code: StatusCode, body: Value) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     (code, [kind, (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_named_and_not_repeated() {
+        for (body, part) in [
+            (json!([]), "an object"),
+            (json!({}), "\"method\""),
+            (json!({"method": 3}), "\"method\""),
+            (json!({"method": "x", "args": {}}), "\"args\""),
+            (json!({"method": "x", "kwargs": []}), "\"kwargs\""),
+            (json!({"method": "x", "auth": "hunter2"}), "\"auth\""),
+            (json!({"method": "x", "auth": ["me", "hunter2", 3]}), "\"auth\""),
+        ] {
+            let lacks = Sent::from_json(body).err().unwrap();
+            assert!(lacks.contains(part) && !lacks.contains("hunter2"), "{lacks}");
+        }
+        let sent = Sent::from_json(json!({"method": "x", "args": null, "kwargs": null, "auth": null})).ok().unwrap();
+        assert!(sent.args.is_empty() && sent.kwargs.is_empty() && sent.auth.is_none());
+    }
 }
