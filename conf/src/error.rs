@@ -1,129 +1,139 @@
-//! What can be wrong with a configuration file, each said in one sentence: where, what, and what to do.
+//! What can be wrong with configuration, each said in one sentence: where, what, and what to do.
 
 use std::{
-    io,
+    fmt,
     path::{Path, PathBuf},
 };
 
-use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
+use crate::Place;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where; none: it is about something that is written nowhere.
+    pub place: Option<Place>,
+    /// Path of the value, e.g. `server.groups.demo`; empty where the place says enough.
+    pub path: String,
+    /// What is wrong, and what is expected. Never has the value of a text in it: that may be a secret in the wrong line.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Collects what is wrong, to be told all at once.
+#[derive(Debug, Default)]
+pub struct Mistakes(Vec<Mistake>);
+
+/// The configuration cannot be used; displays one line for each mistake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct InvalidConfig(Vec<Mistake>);
+
+impl InvalidConfig {
+    /// All that is wrong.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.0
+    }
+}
+
+impl fmt::Display for InvalidConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, mistake) in self.0.iter().enumerate() {
+            let end = if index == 0 { "" } else { "\n" };
+            write!(f, "{end}{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Mistakes {
+    /// Adds one. The same thing is told once.
+    pub fn add(&mut self, place: Option<Place>, path: impl Into<String>, message: impl Into<String>) {
+        let mistake = Mistake { place, path: path.into(), message: message.into() };
+        if !self.0.contains(&mistake) {
+            self.0.push(mistake);
+        }
+    }
+
+    /// Adds those of an error.
+    pub fn add_error(&mut self, error: ConfigError) {
+        match error {
+            ConfigError::Missing { path } => self.add(Some(Place::file(&path)), "", MISSING),
+            ConfigError::Invalid(InvalidConfig(mistakes)) => {
+                for Mistake { place, path, message } in mistakes {
+                    self.add(place, path, message);
+                }
+            }
+        }
+    }
+
+    /// Whether nothing is wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them.
+    pub fn list(&self) -> &[Mistake] {
+        &self.0
+    }
+
+    /// `value` if nothing is wrong.
+    pub fn or<T>(self, value: T) -> Result<T, InvalidConfig> {
+        if self.0.is_empty() { Ok(value) } else { Err(InvalidConfig(self.0)) }
+    }
+
+    /// Like [`Self::or`], where there is no value only if something is wrong.
+    pub fn or_some<T>(mut self, value: Option<T>) -> Result<T, InvalidConfig> {
+        if value.is_none() && self.0.is_empty() {
+            self.add(None, "", "the configuration cannot be used");
+        }
+        match value {
+            Some(value) => self.or(value),
+            None => Err(InvalidConfig(self.0)),
+        }
+    }
+}
+
+const MISSING: &str = "file not found; create it or name another one";
 
 /// Why a configuration could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// There is no such file.
-    #[error("{}: file not found; create it or name another one", path.display())]
+    #[error("{}: {MISSING}", path.display())]
     Missing {
         /// The file asked for.
         path: PathBuf,
     },
-    /// The file is there and cannot be read.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Unreadable {
-        /// The file asked for.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Something in the file is wrong.
-    #[error("{}: {message}", Place { path, at: *at })]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// Line and column, both from 1; absent where the whole file is meant.
-        at: Option<(u64, u64)>,
-        /// What is wrong, and what is expected.
-        message: String,
-    },
-    /// An override in the environment is wrong.
-    #[error("environment variable {variable}: {message}")]
-    Environment {
-        /// Its name.
-        variable: String,
-        /// What is wrong, and what is expected.
-        message: String,
-    },
-}
-
-struct Place<'a> {
-    path: &'a Path,
-    at: Option<(u64, u64)>,
-}
-
-impl std::fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        self.at.map_or(Ok(()), |(line, column)| write!(f, ":{line}:{column}"))
-    }
+    /// The file cannot be read, or what is in it cannot be used.
+    #[error(transparent)]
+    Invalid(#[from] InvalidConfig),
 }
 
 impl ConfigError {
-    pub(crate) fn from_yaml(path: &Path, error: &YamlError) -> Self {
-        let at = error.location().map(|at| (at.line(), at.column()));
-        Self::Invalid { path: path.into(), at, message: describe(error) }
+    /// A file that is wrong as a whole.
+    pub(crate) fn of_file(path: &Path, message: impl Into<String>) -> Self {
+        let mistake = Mistake { place: Some(Place::file(path)), path: String::new(), message: message.into() };
+        Self::Invalid(InvalidConfig(vec![mistake]))
     }
-
-    pub(crate) fn empty(path: &Path) -> Self {
-        Self::Invalid {
-            path: path.into(),
-            at: None,
-            message: "the file is empty, expected keys with values".to_owned(),
-        }
-    }
-
-    pub(crate) fn from_absent(path: &Path, section: &str, error: &YamlError) -> Self {
-        let message = format!("section `{section}` is empty or not there: {}", describe(error));
-        Self::Invalid { path: path.into(), at: None, message }
-    }
-
-    pub(crate) fn from_environment(variable: String, error: &YamlError) -> Self {
-        Self::Environment { variable, message: describe(error) }
-    }
-}
-
-/// What is wrong, without its place, and without values of texts: they may be secrets in the wrong line.
-pub(crate) fn describe(error: &YamlError) -> String {
-    match error.without_snippet() {
-        YamlError::SerdeUnknownField { field, expected, .. } if expected.is_empty() => {
-            format!("unknown key `{field}`; none is expected here")
-        }
-        YamlError::SerdeUnknownField { field, expected, .. } => {
-            format!("unknown key `{field}`{}; known keys are: {}", did_you_mean(field, expected), expected.join(", "))
-        }
-        YamlError::SerdeUnknownVariant { variant, expected, .. } => {
-            format!("unknown value `{variant}`{}; use one of: {}", did_you_mean(variant, expected), expected.join(", "))
-        }
-        YamlError::SerdeMissingField { field, .. } => format!("key `{field}` is missing"),
-        YamlError::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("key `{key}` is there twice; remove one of them")
-        }
-        YamlError::DuplicateMappingKey { key: None, .. } => "a key is there twice; remove one of them".to_owned(),
-        YamlError::SerdeInvalidType { unexpected, expected, .. }
-        | YamlError::SerdeInvalidValue { unexpected, expected, .. } => {
-            format!("found {}, expected {expected}", kind(unexpected))
-        }
-        YamlError::InvalidScalar { ty, .. } => format!("not a valid value, expected {ty}"),
-        YamlError::InvalidBooleanStrict { .. } => "not a valid value, expected true or false".to_owned(),
-        YamlError::NullIntoString { .. } => "no value, expected a text (write \"\" for an empty one)".to_owned(),
-        YamlError::Unexpected { expected: "mapping start", .. } => "expected keys with values".to_owned(),
-        YamlError::Unexpected { expected: "sequence start", .. } => "expected a list".to_owned(),
-        YamlError::Unexpected { expected: "string scalar", .. } => "expected a text".to_owned(),
-        YamlError::Unexpected { expected, .. } => format!("expected {expected}"),
-        YamlError::MultipleDocuments { .. } => "a second document starts; remove the line `---` above it".to_owned(),
-        YamlError::Budget { .. } => "too large or too deeply nested for a configuration file".to_owned(),
-        other => match UserMessageFormatter.format_message(other).into_owned() {
-            tabs if tabs.starts_with("tabs ") => format!("{tabs}; indent with spaces"),
-            message => message,
-        },
-    }
-}
-
-/// The kind of an unexpected value without the value of a text.
-fn kind(unexpected: &str) -> &str {
-    if unexpected.starts_with("string ") { "a text" } else { unexpected }
 }
 
 /// The known name nearest to a wrong one, as a clause to append.
-pub(crate) fn did_you_mean(wrong: &str, known: &[&str]) -> String {
+pub fn did_you_mean(wrong: &str, known: &[&str]) -> String {
     known
         .iter()
         .map(|name| (strsim::jaro_winkler(wrong, name), name))

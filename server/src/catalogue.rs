@@ -17,13 +17,12 @@ pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
                 let group = self::group(name, group, pattern);
                 catalogue.groups.insert(group.name.clone(), group);
             }
-            Err(error) => {
-                // A regular expression's error is drawn over several lines; the last one says it.
-                let message = error.to_string();
-                let message = message.lines().last().unwrap_or_default().trim();
+            // Told already, unless the two rules differ.
+            Err(error) if mistakes.is_empty() => {
                 let path = format!("groups.{name}.template_pattern");
-                config.mistake_at(mistakes, &group.template_pattern, &path, message);
+                config.mistake_at(mistakes, &group.template_pattern, &path, error.to_string());
             }
+            Err(_) => {}
         }
     }
     if let Some(names) = &config.server.release_names {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
-use serde_saphyr::{Location, Spanned};
+use sprout_conf::Located;
 
 use crate::{Config, Mistakes, Time};
 
@@ -12,7 +13,7 @@ use crate::{Config, Mistakes, Time};
 #[serde(deny_unknown_fields)]
 pub struct GroupConfig {
     /// Regular expression for the whole name of a template, with the named parts `version` and `date`, or one of them.
-    pub template_pattern: Spanned<String>,
+    pub template_pattern: Located<String>,
     /// Lease where a request names none; default 60m.
     #[serde(default = "default_lease")]
     pub default_lease: Time,
@@ -24,7 +25,7 @@ pub struct GroupConfig {
     pub lease_reminders: Vec<Time>,
     /// Deployments of one template that may fail one after the other before that is quarantined; default 3.
     #[serde(default = "quarantine_failures")]
-    pub quarantine_failures: Spanned<u32>,
+    pub quarantine_failures: Located<u32>,
     /// A warm appliance that proved ready longer ago proves it again before it is handed out; default 1h.
     #[serde(default = "proof_limit")]
     pub proof_limit: Time,
@@ -44,7 +45,7 @@ pub struct GroupConfig {
 #[serde(deny_unknown_fields)]
 pub struct EndpointConfig {
     /// TCP port inside the appliance.
-    pub port: Spanned<u16>,
+    pub port: Located<u16>,
     /// URL scheme, e.g. `http`; none: no URL is shown.
     pub scheme: Option<String>,
 }
@@ -54,7 +55,7 @@ pub struct EndpointConfig {
 #[serde(deny_unknown_fields)]
 pub struct ProbeConfig {
     /// Name of the endpoint to connect to.
-    pub endpoint: Spanned<String>,
+    pub endpoint: Located<String>,
     /// All tries together; default 10m.
     #[serde(default = "deadline")]
     pub deadline: Time,
@@ -123,8 +124,8 @@ fn lease_reminders() -> Vec<Time> {
     vec![Time::seconds(60 * 60), Time::seconds(10 * 60)]
 }
 
-fn quarantine_failures() -> Spanned<u32> {
-    Spanned::new(3, Location::UNKNOWN, Location::UNKNOWN)
+fn quarantine_failures() -> Located<u32> {
+    Located::nowhere(3)
 }
 
 fn proof_limit() -> Time {
@@ -168,6 +169,7 @@ impl GroupConfig {
                 "a group's name has 1 to 64 letters, digits and ._-",
             );
         }
+        self.check_pattern(&path, config, mistakes);
         // Read only to be refused.
         let _ = self.warm;
         if self.proof_limit.0.is_zero() {
@@ -217,6 +219,25 @@ impl GroupConfig {
         }
         for (index, probe) in self.probes.iter().enumerate() {
             self.check_probe(&format!("{path}.probes[{index}]"), probe, config, mistakes);
+        }
+    }
+
+    /// The domain has the same rule; this one is for who checks a file without a server.
+    fn check_pattern(&self, path: &str, config: &Config, mistakes: &mut Mistakes) {
+        let path = format!("{path}.template_pattern");
+        match Regex::new(&format!("^(?:{})$", self.template_pattern.value)) {
+            Err(error) => {
+                // A regular expression's error is drawn over several lines; the last one says it.
+                let error = error.to_string();
+                let message = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                let message = format!("not a regular expression: {message}");
+                config.mistake_at(mistakes, &self.template_pattern, &path, message);
+            }
+            Ok(regex) if !regex.capture_names().flatten().any(|name| name == "version" || name == "date") => {
+                let message = "it needs a named part `(?<version>…)`, or `(?<date>…)` where builds have no version";
+                config.mistake_at(mistakes, &self.template_pattern, &path, message);
+            }
+            Ok(_) => {}
         }
     }
 

@@ -1,13 +1,15 @@
-//! What a server is configured with: the section `server` of `sprout.yaml`, and the providers of `cfme_data.yaml`.
+//! What a server is configured with: the section `server` of `sprout.yaml`, the providers of `cfme_data.yaml`, and the credentials of
+//! `credentials.yaml`.
 //!
-//! [`read`] gives what the files say; mistakes that serde cannot see are collected in [`Mistakes`], by this crate and by
-//! whoever makes more of the values, so that all of them are told together.
+//! [`read`] gives what the files say; mistakes are collected in [`Mistakes`], by this crate and by whoever makes more of the values, so that
+//! all of them are told together. [`check`] looks at any configuration file, without a server.
 
+mod check;
+mod credentials;
 mod database;
 mod group;
 mod keys;
 mod memory;
-mod mistake;
 mod provider;
 mod server;
 mod time;
@@ -15,14 +17,17 @@ mod tls;
 
 use std::path::{Path, PathBuf};
 
-use serde_saphyr::Spanned;
+use sprout_conf::{ConfigError, Dialect, Document, KeySource, Located, Node};
+
+pub use sprout_conf::{InvalidConfig, Mistakes};
 
 pub use self::{
+    check::{Checked, check, show},
+    credentials::Credentials,
     database::DatabaseConfig,
     group::{CheckConfig, EndpointConfig, GroupConfig, HttpConfig, NothingToSet, ProbeConfig},
     keys::known_keys,
     memory::Memory,
-    mistake::{InvalidConfig, Mistakes},
     provider::{ContainerConfig, DriverConfig, ExternalConfig, LibvirtConfig, ProviderConfig},
     server::ServerConfig,
     time::Time,
@@ -35,16 +40,24 @@ const SECTION: &str = "server";
 const SECTIONS: &[&str] = &[SECTION, "worker", "web_gateway"];
 /// Where providers are looked for, next to `sprout.yaml`, if nobody said otherwise.
 const PROVIDERS_FILE: &str = "cfme_data.yaml";
+/// Where the credentials of providers are, next to the file with the providers.
+const CREDENTIALS_FILE: &str = "credentials.yaml";
 
 /// Everything a server is configured with; paths in it are resolved.
 #[derive(Debug)]
 pub struct Config {
-    /// The file with the section; none: nothing but defaults.
-    pub file: Option<PathBuf>,
     /// The section.
     pub server: ServerConfig,
     /// The providers that are used.
     pub providers: Vec<ProviderConfig>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+    /// Files whose change, coming or going would change it.
+    pub watched: Vec<PathBuf>,
+    /// What is right, and maybe not meant so.
+    pub notes: Vec<String>,
+    /// The section as it is written; none: nothing but defaults.
+    section: Option<Node>,
 }
 
 impl Config {
@@ -52,45 +65,80 @@ impl Config {
     pub fn in_directory(data_dir: &Path, mistakes: &mut Mistakes) -> Self {
         let mut server = ServerConfig { data_dir: Some(data_dir.into()), ..ServerConfig::default() };
         server.resolve(data_dir);
-        let providers = providers_of(&server, data_dir, mistakes);
-        Self { file: None, server, providers }
+        let mut config = Self::of(server, None);
+        config.read_providers(data_dir, mistakes);
+        config
     }
 
-    /// Where the value at `path` of the section is from, for a message.
+    fn of(server: ServerConfig, section: Option<Node>) -> Self {
+        Self { server, providers: Vec::new(), files: Vec::new(), watched: Vec::new(), notes: Vec::new(), section }
+    }
+
+    /// Notes a mistake at the value at `path` of the section.
     pub fn mistake(&self, mistakes: &mut Mistakes, path: &str, message: impl Into<String>) {
-        mistakes.add(self.file.as_deref(), None, &format!("{SECTION}.{path}"), message.into());
+        let place = self.section.as_ref().map(|section| section.nearest(path).place().clone());
+        mistakes.add(place, format!("{SECTION}.{path}"), message);
     }
 
     /// As [`Self::mistake`], at the place of a value.
-    pub fn mistake_at<T>(&self, mistakes: &mut Mistakes, at: &Spanned<T>, path: &str, message: impl Into<String>) {
-        mistakes.add(self.file.as_deref(), Some(at.referenced), &format!("{SECTION}.{path}"), message.into());
+    pub fn mistake_at<T>(&self, mistakes: &mut Mistakes, at: &Located<T>, path: &str, message: impl Into<String>) {
+        match &at.place {
+            Some(place) => mistakes.add(Some(place.clone()), format!("{SECTION}.{path}"), message),
+            None => self.mistake(mistakes, path, message),
+        }
+    }
+
+    /// A file that is named must be there; the one that is only looked for need not be.
+    fn read_providers(&mut self, base: &Path, mistakes: &mut Mistakes) {
+        let named = self.server.providers_file.clone();
+        let file = named.clone().unwrap_or_else(|| base.join(PROVIDERS_FILE));
+        let credentials_file = file.with_file_name(CREDENTIALS_FILE);
+        let directory = file.parent().unwrap_or(Path::new(""));
+        self.watched.extend([&file, &credentials_file].into_iter().flat_map(|file| sprout_conf::files_of(file)));
+        self.watched.extend(sprout_conf::key_files_of(directory));
+        let providers = match Document::open(&file, Dialect::Legacy, &KeySource::default()) {
+            Err(ConfigError::Missing { .. }) if named.is_none() => return,
+            Err(error) => return mistakes.add_error(error),
+            Ok(providers) => providers,
+        };
+        self.note(&providers);
+        let credentials = match Document::open_if_there(&credentials_file, Dialect::Legacy, &KeySource::default()) {
+            Ok(credentials) => credentials,
+            Err(error) => return mistakes.add_error(error),
+        };
+        if let Some(credentials) = &credentials {
+            self.note(credentials);
+        }
+        let book = credentials::Book::new(credentials.as_ref(), &credentials_file);
+        self.providers = provider::read(&providers, &file, &book, &mut self.watched, mistakes);
+    }
+
+    /// Remembers what a document was made of.
+    fn note(&mut self, document: &Document) {
+        self.files.extend_from_slice(document.files());
+        self.notes.extend_from_slice(document.notes());
     }
 }
 
 /// Reads `sprout.yaml` and the file of providers it names. `None` if `sprout.yaml` cannot be read at all; what is wrong
 /// is in `mistakes`.
 pub fn read(file: &Path, mistakes: &mut Mistakes) -> Option<Config> {
-    let mut server: ServerConfig = match sprout_conf::section(file, SECTION, SECTIONS) {
-        Ok(server) => server,
+    let document = match Document::open(file, Dialect::Strict, &KeySource::default()) {
+        Ok(document) => document,
         Err(error) => {
-            mistakes.add_file(error);
+            mistakes.add_error(error);
             return None;
         }
     };
+    let section = document.section_tree(SECTION, SECTIONS, mistakes)?;
+    let mut server: ServerConfig = section.read("", &[], mistakes)?;
     let base = file.parent().unwrap_or(Path::new(""));
     server.resolve(base);
-    let providers = providers_of(&server, base, mistakes);
-    let config = Config { file: Some(file.into()), server, providers };
+    let mut config = Config::of(server, Some(section));
+    config.watched.extend(sprout_conf::files_of(file));
+    config.watched.extend(sprout_conf::key_files_of(base));
+    config.note(&document);
+    config.read_providers(base, mistakes);
     config.server.check(&config, mistakes);
     Some(config)
-}
-
-/// A file that is named must be there; the one that is only looked for need not be.
-fn providers_of(server: &ServerConfig, base: &Path, mistakes: &mut Mistakes) -> Vec<ProviderConfig> {
-    let fallback = base.join(PROVIDERS_FILE);
-    match &server.providers_file {
-        Some(file) => provider::read(file, mistakes),
-        None if fallback.exists() => provider::read(&fallback, mistakes),
-        None => Vec::new(),
-    }
 }

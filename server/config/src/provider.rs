@@ -3,18 +3,16 @@
 //! The file belongs to the teams that run tests, who keep much more in it than Sprout reads; so keys that are unknown
 //! here are theirs and are left alone. The mapping `sprout:` of a provider is ours, and unknown keys in it are errors.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer};
-use serde_saphyr::Spanned;
+use serde::{Deserialize, de::DeserializeOwned};
+use sprout_conf::{Document, Node};
 
-use crate::{Memory, Mistakes, group::is_name};
+use crate::{Credentials, Memory, Mistakes, credentials::Book, group::is_name};
 
 mod external;
-mod value;
 
 pub use external::ExternalConfig;
-use value::Entries;
 
 /// Provider types that have a driver.
 const SUPPORTED: &str = "container, libvirt, external, sim";
@@ -44,6 +42,8 @@ pub struct ProviderConfig {
     pub circuit_failures: u32,
     /// Not used for new appliances.
     pub disabled: bool,
+    /// Who signs in there, where the file says so.
+    pub credentials: Option<Credentials>,
     /// Its type, and how to reach it.
     pub driver: DriverConfig,
 }
@@ -144,90 +144,132 @@ impl Default for LibvirtConfig {
     }
 }
 
-/// What is read of the file.
-#[derive(Deserialize)]
-struct CfmeData {
-    #[serde(default)]
-    management_systems: Option<BTreeMap<String, ManagementSystem>>,
-}
-
-/// What is read of a provider.
-#[derive(Deserialize)]
-struct ManagementSystem {
-    name: Option<String>,
-    r#type: Option<Spanned<String>>,
-    #[serde(default)]
-    use_for_sprout: Option<bool>,
-    #[serde(default, deserialize_with = "even_empty")]
-    sprout: Option<Entries>,
-}
-
-/// `sprout:` without anything below it is there, other than a `sprout:` that is not.
-fn even_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Entries>, D::Error> {
-    Entries::deserialize(deserializer).map(Some)
-}
-
-/// The providers that are used: those with `use_for_sprout: true` and a mapping `sprout:`.
-pub(crate) fn read(file: &Path, mistakes: &mut Mistakes) -> Vec<ProviderConfig> {
-    let data: CfmeData = match sprout_conf::load(file) {
-        Ok(data) => data,
-        Err(error) => {
-            mistakes.add_file(error);
-            return Vec::new();
+/// The providers that are used: those with `use_for_sprout: true` and a mapping `sprout:`. Files they name go to `watched`.
+pub(crate) fn read(
+    document: &Document,
+    file: &Path,
+    book: &Book<'_>,
+    watched: &mut Vec<PathBuf>,
+    mistakes: &mut Mistakes,
+) -> Vec<ProviderConfig> {
+    let Some(systems) = document.root().get("management_systems").filter(|systems| !systems.is_null()) else {
+        return Vec::new();
+    };
+    if !systems.is_map() {
+        let message = format!("found {}, expected providers by their keys", systems.kind());
+        mistakes.add(Some(systems.place().clone()), "management_systems", message);
+    }
+    let mut providers = Vec::new();
+    for (key, system) in systems.entries() {
+        let path = format!("management_systems.{}", key.text);
+        let used = system.get("use_for_sprout").filter(|used| !used.is_null());
+        let used =
+            used.is_some_and(|used| used.read(&format!("{path}.use_for_sprout"), &[], mistakes).unwrap_or(false));
+        // `sprout:` without anything below it is there, other than a `sprout:` that is not.
+        let Some(sprout) = system.get("sprout").filter(|_| used) else { continue };
+        let mut reader = Reader { path, system, sprout, file, book, mistakes };
+        if !is_name(&key.text) {
+            reader.wrong(None, "a provider's key has 1 to 64 letters, digits and ._-");
         }
-    };
-    let systems = data.management_systems.unwrap_or_default().into_iter();
-    let used = systems.filter(|(_, system)| system.use_for_sprout == Some(true));
-    used.filter_map(|(key, system)| provider(file, key, system, mistakes)).collect()
+        let provider = reader.provider(&key.text);
+        if let Some(DriverConfig::External(external) | DriverConfig::Sim(external)) =
+            provider.as_ref().map(|p| &p.driver)
+            && let Some(ca) = &external.ca
+        {
+            watched.push(file.with_file_name("").join(ca));
+        }
+        providers.extend(provider);
+    }
+    providers
 }
 
-fn provider(file: &Path, key: String, system: ManagementSystem, mistakes: &mut Mistakes) -> Option<ProviderConfig> {
-    let path = format!("management_systems.{key}");
-    let entries = system.sprout?;
-    if !is_name(&key) {
-        mistakes.add(Some(file), None, &path, "a provider's key has 1 to 64 letters, digits and ._-".to_owned());
+/// Reads one provider.
+struct Reader<'a, 'm> {
+    path: String,
+    system: &'a Node,
+    sprout: &'a Node,
+    file: &'a Path,
+    book: &'a Book<'a>,
+    mistakes: &'m mut Mistakes,
+}
+
+impl<'a> Reader<'a, '_> {
+    /// A mistake at a key, or at the provider itself.
+    fn wrong(&mut self, key: Option<&str>, message: impl Into<String>) {
+        let (node, path) = match key {
+            Some(key) => (self.system.nearest(key), format!("{}.{key}", self.path)),
+            None => (self.system, self.path.clone()),
+        };
+        self.mistakes.add(Some(node.place().clone()), path, message);
     }
-    let Some(kind) = system.r#type else {
-        mistakes.add(Some(file), None, &path, format!("key `type` is missing; supported are {SUPPORTED}"));
-        return None;
-    };
-    let path = format!("{path}.sprout");
-    let (common, own) = entries.split(COMMON);
-    let mut wrong = |(at, message)| mistakes.add(Some(file), at, &path, message);
-    let common: Option<Common> = common.read(&[]).map_err(&mut wrong).ok();
-    let driver = match kind.value.as_str() {
-        "container" => own.read(COMMON).map(DriverConfig::Container).map_err(&mut wrong).ok(),
-        "libvirt" => own.read(COMMON).map(DriverConfig::Libvirt).map_err(&mut wrong).ok(),
-        "external" => own.read(COMMON).map(DriverConfig::External).map_err(&mut wrong).ok(),
-        "sim" => own.read(COMMON).map(DriverConfig::Sim).map_err(&mut wrong).ok(),
-        other => {
-            let message = format!("type {other} is not supported yet; supported are {SUPPORTED}");
-            mistakes.add(Some(file), Some(kind.referenced), &format!("management_systems.{key}.type"), message);
-            None
+
+    fn provider(&mut self, key: &str) -> Option<ProviderConfig> {
+        if !self.sprout.is_map() && !self.sprout.is_null() {
+            let message = format!("found {}, expected a mapping", self.sprout.kind());
+            self.wrong(Some("sprout"), message);
+            return None;
         }
-    };
-    let (common, mut driver) = (common?, driver?);
-    if let DriverConfig::External(external) | DriverConfig::Sim(external) = &mut driver
-        && let Err(message) = external.read_ca(file.parent().unwrap_or(Path::new("")))
-    {
-        mistakes.add(Some(file), None, &format!("{path}.ca"), message);
+        let Some(kind) = self.system.get("type").and_then(Node::text) else {
+            self.wrong(None, format!("key `type` is missing; supported are {SUPPORTED}"));
+            return None;
+        };
+        let (common, own) = self.sprout.split(COMMON);
+        let path = format!("{}.sprout", self.path);
+        let common: Option<Common> = common.read(&path, &[], self.mistakes);
+        let driver = match kind {
+            "container" => self.own(&own, DriverConfig::Container),
+            "libvirt" => self.own(&own, DriverConfig::Libvirt),
+            "external" => self.own(&own, DriverConfig::External),
+            "sim" => self.own(&own, DriverConfig::Sim),
+            other => {
+                let message = format!("type {other} is not supported yet; supported are {SUPPORTED}");
+                self.wrong(Some("type"), message);
+                None
+            }
+        };
+        let credentials = self.credentials();
+        let (common, mut driver) = (common?, driver?);
+        if let DriverConfig::External(external) | DriverConfig::Sim(external) = &mut driver {
+            if let Err(message) = external.read_ca(self.file.parent().unwrap_or(Path::new(""))) {
+                self.wrong(Some("sprout.ca"), message);
+            }
+            external.take_token(credentials.as_ref());
+        }
+        for (key, message) in driver.mistakes().into_iter().chain(common.mistakes()) {
+            self.wrong(Some(&format!("sprout.{key}")), message);
+        }
+        let name = self.system.get("name").and_then(Node::text).unwrap_or(key).to_owned();
+        let Common { provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled } =
+            common;
+        Some(ProviderConfig {
+            key: key.to_owned(),
+            name,
+            provisioning_limit,
+            appliance_limit,
+            memory_limit,
+            cpu_limit,
+            circuit_failures,
+            disabled,
+            credentials,
+            driver,
+        })
     }
-    for (key, message) in driver.mistakes().into_iter().chain(common.mistakes()) {
-        mistakes.add(Some(file), None, &format!("{path}.{key}"), message);
+
+    /// The keys of the type.
+    fn own<T: DeserializeOwned>(&mut self, own: &Node, driver: fn(T) -> DriverConfig) -> Option<DriverConfig> {
+        own.read(&format!("{}.sprout", self.path), COMMON, self.mistakes).map(driver)
     }
-    let name = system.name.unwrap_or_else(|| key.clone());
-    let Common { provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled } = common;
-    Some(ProviderConfig {
-        key,
-        name,
-        provisioning_limit,
-        appliance_limit,
-        memory_limit,
-        cpu_limit,
-        circuit_failures,
-        disabled,
-        driver,
-    })
+
+    /// `credentials`, else those of the endpoint `default`.
+    fn credentials(&mut self) -> Option<Credentials> {
+        let of = |node: &'a Node| node.get("credentials").filter(|node| !node.is_null());
+        let default = || of(self.system.get("endpoints")?.get("default")?);
+        let (node, path) = match of(self.system) {
+            Some(node) => (node, "credentials"),
+            None => (default()?, "endpoints.default.credentials"),
+        };
+        self.book.resolve(node, &format!("{}.{path}", self.path), self.mistakes)
+    }
 }
 
 impl Common {

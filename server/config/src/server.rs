@@ -8,8 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_saphyr::Spanned;
-use sprout_conf::Secret;
+use sprout_conf::{Located, Secret};
 
 use crate::{Config, DatabaseConfig, GroupConfig, Mistakes, Time, TlsConfig};
 
@@ -45,7 +44,7 @@ pub struct ServerConfig {
     /// What the server logs: a level, or `tracing` directives; default `info`. `RUST_LOG` comes first.
     pub log: String,
     /// What release names stand for in versions: numbers, or `newest`; default: those of the product this was made for, euwe to master.
-    pub release_names: Option<BTreeMap<String, Spanned<String>>>,
+    pub release_names: Option<BTreeMap<String, Located<String>>>,
     /// Product lines.
     pub groups: BTreeMap<String, GroupConfig>,
 }

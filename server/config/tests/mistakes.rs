@@ -65,13 +65,14 @@ management_systems:
         cfme_data,
         &[
             "cfme_data.yaml:3:11: management_systems.a.type: type virtualcenter is not supported yet; supported are container, libvirt, external, sim",
-            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib`; known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
-            "cfme_data.yaml:12:80: management_systems.c.sprout: invalid type: string \"-1\", expected u32",
-            "cfme_data.yaml: management_systems.d.sprout.socket: \"tcp://x\" is not a socket; write unix:///path or http://host:port",
-            "cfme_data.yaml: management_systems.d.sprout.provisioning_limit: nothing could be deployed; use 1 or more, or `disabled: true`",
-            "sprout.yaml: server.listen: other machines can connect to 0.0.0.0:7600, which needs TLS: set server.tls.cert and server.tls.key, or listen on 127.0.0.1",
-            "sprout.yaml: server.database.url: not a database that is known; write sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME",
-            "sprout.yaml: server.groups.demo.default_lease: 2h is longer than max_lease, 1h",
+            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib` (did you mean `memory_mib`?); known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
+            "cfme_data.yaml:12:100: management_systems.c.sprout: not a valid value, expected u32",
+            "cfme_data.yaml:13:63: management_systems.d.sprout.socket: \"tcp://x\" is not a socket; write unix:///path or http://host:port",
+            "cfme_data.yaml:13:94: management_systems.d.sprout.provisioning_limit: nothing could be deployed; use 1 or more, or `disabled: true`",
+            "sprout.yaml:2:11: server.listen: other machines can connect to 0.0.0.0:7600, which needs TLS: set server.tls.cert and server.tls.key, or listen on 127.0.0.1",
+            "sprout.yaml:3:19: server.database.url: not a database that is known; write sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME",
+            "sprout.yaml:6:25: server.groups.demo.template_pattern: it needs a named part `(?<version>…)`, or `(?<date>…)` where builds have no version",
+            "sprout.yaml:7:22: server.groups.demo.default_lease: 2h is longer than max_lease, 1h",
             "sprout.yaml:12:19: server.groups.demo.endpoints.b.port: endpoint a has port 80 already; remove one of them",
             "sprout.yaml:10:21: server.groups.demo.endpoints.web.port: there is no port 0; use 1 to 65535",
             "sprout.yaml:10:21: server.groups.demo.endpoints.web.scheme: not a URL scheme; use http, https or ssh",
@@ -131,11 +132,126 @@ management_systems:
         "server: {}\n",
         providers,
         &[
-            "cfme_data.yaml: management_systems.a.sprout.endpoint: it is missing; name the process that serves the provider, e.g. https://host:port",
-            "cfme_data.yaml: management_systems.b.sprout.endpoint: \"lab:7700\" is no endpoint; write http://host:port, https://host:port or unix:///path",
-            "cfme_data.yaml: management_systems.c.sprout.ca: none.pem cannot be read: No such file or directory (os error 2); name a file of PEM certificates",
-            "cfme_data.yaml: management_systems.c.sprout.ca: only an https endpoint shows a certificate; write https://, or remove it",
-            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn`; known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
+            "cfme_data.yaml:2:53: management_systems.a.sprout.endpoint: it is missing; name the process that serves the provider, e.g. https://host:port",
+            "cfme_data.yaml:3:64: management_systems.b.sprout.endpoint: \"lab:7700\" is no endpoint; write http://host:port, https://host:port or unix:///path",
+            "cfme_data.yaml:4:87: management_systems.c.sprout.ca: none.pem cannot be read: No such file or directory (os error 2); name a file of PEM certificates",
+            "cfme_data.yaml:4:87: management_systems.c.sprout.ca: only an https endpoint shows a certificate; write https://, or remove it",
+            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn` (did you mean `token`?); known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
         ],
+    );
+}
+
+/// As [`told`], with credentials.
+fn told_with(credentials: &str, cfme_data: &str) -> Result<Vec<sprout_config::ProviderConfig>, String> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("sprout.yaml"), "server: {}\n").unwrap();
+    fs::write(dir.path().join("cfme_data.yaml"), cfme_data).unwrap();
+    fs::write(dir.path().join("credentials.yaml"), credentials).unwrap();
+    let mut mistakes = Mistakes::default();
+    let config = read(&dir.path().join("sprout.yaml"), &mut mistakes);
+    let told = mistakes.or_some(config).map(|config| config.providers);
+    told.map_err(|invalid| invalid.to_string().replace(&format!("{}/", dir.path().display()), ""))
+}
+
+const CREDENTIALS: &str = "\
+plain: {username: admin, password: 0123}
+synonyms: {principal: admin, secret: hunter2, token: tok, deep: {project: p, keys: [k]}}
+base: {username: admin, password: hunter2}
+heir: {inherit: base, domain: lab}
+alias: heir
+";
+
+#[test]
+fn credentials_are_found() {
+    let cfme_data = "\
+management_systems:
+  a: {type: container, use_for_sprout: yes, sprout: {}, credentials: plain}
+  b: {type: sim, use_for_sprout: true, sprout: {endpoint: 'http://h:1'}, endpoints: {default: {credentials: synonyms}}}
+  c: {type: container, use_for_sprout: true, sprout: {}, credentials: alias}
+  d: {type: container, use_for_sprout: true, sprout: {}, credentials: {username: u, password: p}}
+  e: {type: container, use_for_sprout: no, sprout: {}, credentials: nobody}
+  f: {type: container, use_for_sprout: true, sprout: {}, credentials: alias, endpoints: {default: {credentials: plain}}}
+";
+    let providers = told_with(CREDENTIALS, cfme_data).unwrap();
+    assert_eq!(providers.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "d", "f"]);
+    let found = |index: usize| providers[index].credentials.clone().unwrap();
+    let secret = |index: usize| found(index).password.unwrap().expose().to_owned();
+    assert_eq!((found(0).username.as_deref(), secret(0).as_str()), (Some("admin"), "0123"));
+    assert_eq!((found(1).username.as_deref(), secret(1).as_str()), (Some("admin"), "hunter2"));
+    assert_eq!(found(1).others.keys().collect::<Vec<_>>(), ["deep.keys.0", "deep.project", "token"]);
+    let sprout_config::DriverConfig::Sim(sim) = &providers[1].driver else { panic!("another driver") };
+    assert_eq!(sim.token.expose(), "tok");
+    assert_eq!((secret(2).as_str(), found(2).others["domain"].expose()), ("hunter2", "lab"));
+    assert_eq!((secret(3).as_str(), secret(4).as_str()), ("p", "hunter2"));
+    assert!(!format!("{providers:?}").contains("hunter2"));
+}
+
+#[test]
+fn credentials_that_are_wrong() {
+    let credentials = "\
+a: b
+b: a
+both: {username: u, principal: p}
+list: [x]
+nested: {username: {x: y}}
+";
+    let cfme_data = "\
+management_systems:
+  a: {type: container, use_for_sprout: true, sprout: {}, credentials: a}
+  b: {type: container, use_for_sprout: true, sprout: {}, credentials: both}
+  c: {type: container, use_for_sprout: true, sprout: {}, credentials: bothh}
+  d: {type: container, use_for_sprout: true, sprout: {}, credentials: list}
+  e: {type: container, use_for_sprout: true, sprout: {}, credentials: nested}
+  f: {type: container, use_for_sprout: maybe, sprout: {}}
+  g: {type: container, use_for_sprout: true, sprout: 5}
+";
+    let told = told_with(credentials, cfme_data).unwrap_err();
+    assert_eq!(
+        told.lines().collect::<Vec<_>>(),
+        [
+            "credentials.yaml:2:4: management_systems.a.credentials: credentials `a` stand for themselves, by way of this; write a mapping",
+            "credentials.yaml:3:32: management_systems.b.credentials: `principal` is another name of `username`, which is there, too; remove one of them",
+            "cfme_data.yaml:4:71: management_systems.c.credentials: there are no credentials `bothh` (did you mean `both`?) in credentials.yaml",
+            "credentials.yaml:4:7: management_systems.d.credentials: found a list, expected a mapping with username and password, or its key",
+            "credentials.yaml:5:20: management_systems.e.credentials: found a mapping, expected a text",
+            "cfme_data.yaml:7:40: management_systems.f.use_for_sprout: not a valid value, expected true or false",
+            "cfme_data.yaml:8:54: management_systems.g.sprout: found a single value, expected a mapping",
+        ]
+    );
+}
+
+#[test]
+fn a_directory_is_checked_as_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    let told = || {
+        let checked = sprout_config::check(dir.path());
+        let told = checked
+            .mistakes
+            .or(checked.files)
+            .map_err(|e| e.to_string().replace(&format!("{}/", dir.path().display()), ""));
+        told.map(|files| {
+            files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect::<Vec<_>>()
+        })
+    };
+    assert!(told().unwrap_err().contains("there is no configuration in this directory"));
+    write("sprout.yaml", "server: {}\n");
+    write("credentials.local.yaml", "a: {username: x}\n");
+    write(
+        "cfme_data.yaml",
+        "management_systems: {a: {type: container, use_for_sprout: true, sprout:, credentials: a}}\n",
+    );
+    write("env.yaml", "appliances: [{hostname: 192.0.2.1, ui_protocol: https}]\n");
+    write("other.yaml", "a: 1\n");
+    assert_eq!(told().unwrap(), ["cfme_data.yaml", "credentials.local.yaml", "env.yaml", "other.yaml", "sprout.yaml"]);
+    write("env.yaml", "appliances: [{ui_protocol: https}]\n");
+    write("other.yaml", "a: 1\na: 2\n");
+    write("sprout.yaml", "server: {listn: x}\n");
+    write("credentials.yaml", "a: [x]\nb: c\n");
+    let told = told().unwrap_err();
+    assert_eq!(
+        told.lines().map(|line| line.split(": ").next().unwrap()).collect::<Vec<_>>(),
+        ["credentials.local.yaml:1:5", "env.yaml:1:14", "other.yaml:2:1", "sprout.yaml:1:10"],
+        "{told}"
     );
 }

@@ -25,7 +25,7 @@ fn config(file: &Path) -> Config {
 fn uncommented() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let key = Regex::new(r"(?m)^( *)#([a-z_]+:)").unwrap();
-    for name in ["sprout.yaml", "cfme_data.yaml"] {
+    for name in ["sprout.yaml", "cfme_data.yaml", "credentials.yaml"] {
         let text = fs::read_to_string(sample(name)).unwrap().replace("use_for_sprout: false", "use_for_sprout: true");
         fs::write(dir.path().join(name), &*key.replace_all(&text, "$1$2")).unwrap();
     }
@@ -67,4 +67,12 @@ fn every_key_is_there() {
         let mentioned = Regex::new(&format!(r"[\s#{{`,]{key}:")).unwrap().is_match(&text);
         assert!(mentioned, "`{key}` is not in the samples");
     }
+}
+
+/// All of `conf/` is right, the samples of other processes included.
+#[test]
+fn the_directory_is_right() {
+    let checked = sprout_config::check(&sample(""));
+    let files = checked.mistakes.or(checked.files).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert!(files.len() >= 4, "{files:?}");
 }

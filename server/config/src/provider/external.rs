@@ -8,13 +8,15 @@ use std::{
 use serde::Deserialize;
 use sprout_conf::Secret;
 
+use crate::Credentials;
+
 /// Keys of `sprout:` for a process that speaks `sprout.provider.v1`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExternalConfig {
     /// `http://host:port`, `https://host:port` or `unix:///path`; must be named.
     pub endpoint: String,
-    /// Named with each call; default: none.
+    /// Named with each call; default: the `token` of the provider's credentials, if they have one.
     pub token: Secret,
     /// File with the certificates (PEM) that sign the process's, from the directory of this file on; default: those of the system.
     pub ca: Option<PathBuf>,
@@ -28,6 +30,13 @@ pub struct ExternalConfig {
 }
 
 impl ExternalConfig {
+    /// The token of the credentials, where none is named.
+    pub(super) fn take_token(&mut self, credentials: Option<&Credentials>) {
+        if let Some(token) = credentials.and_then(|found| found.others.get("token")).filter(|_| self.token.is_empty()) {
+            self.token = token.clone();
+        }
+    }
+
     /// Reads the file with the certificates; says what is wrong with it.
     pub(super) fn read_ca(&mut self, base: &Path) -> Result<(), String> {
         let Some(ca) = &self.ca else { return Ok(()) };
