@@ -98,6 +98,7 @@ shown=1
 section "Done"
 
 [ -z "$once" ] || exit 0
+write_test
 cat <<END
 Sprout stays up. In another terminal, try:
 
@@ -105,6 +106,7 @@ Sprout stays up. In another terminal, try:
   sproutctl status
   sproutctl pool request $group -n 3 --version $old --wait
   sproutctl event watch
+  $(pytest_command)
   sproutctl --help
 
 You are alice there; XDG_CONFIG_HOME=$work/admin makes you the administrator. Ctrl-C here stops and removes everything.

