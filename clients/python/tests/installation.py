@@ -16,7 +16,7 @@ from sprout_client import SproutClient, SproutError
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
-LONG = 30.0
+LONG = 90.0
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = """\
 server:
@@ -57,15 +57,14 @@ class Installation:
         self.server = self._start("sprout", *self._options())
         with SproutClient(self.url, user="admin", password=PASSWORD) as client:
             until("the server is up", client.groups)
-        self.token = self.sign_in()
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(directory),
-            "SPROUT_SERVER": self.url,
-            "SPROUT_TOKEN": self.token,
-            "PYTHONUNBUFFERED": "1",
-        }
+        common = {"PATH": os.environ["PATH"], "HOME": str(directory), "SPROUT_SERVER": self.url, "PYTHONUNBUFFERED": "1"}
+        self._admin = {**common, "SPROUT_TOKEN": self.sign_in("admin")}
+        self.sproutctl("user", "create", "alice", "--password-stdin", password=PASSWORD)
+        self.sproutctl("user-group", "create", "testers", "--user", "alice", "--provider", "simulated")
         self.sproutctl("provider", "check", "simulated", "--wait")
+        # Whoever tests is an ordinary user.
+        self.token = self.sign_in("alice")
+        self.environment = {**common, "SPROUT_TOKEN": self.token}
 
     def _options(self) -> list[str]:
         return ["--config", str(self.directory / "sprout.yaml")]
@@ -85,18 +84,18 @@ class Installation:
         self.server.wait()
         self.server = self._start("sprout", *self._options())
 
-    def sign_in(self) -> str:
+    def sign_in(self, user: str) -> str:
         """A token that nobody signs out."""
         output = self.directory / "login.yaml"
-        command = [binary("sproutctl"), "--server", self.url, "--config", str(output), "login", "admin", "--password-stdin"]
+        command = [binary("sproutctl"), "--server", self.url, "--config", str(output), "login", user, "--password-stdin"]
         subprocess.run(command, input=PASSWORD, text=True, check=True, capture_output=True)
         (line,) = (line for line in output.read_text().splitlines() if line.startswith("token:"))
         return line.split(":", 1)[1].strip().strip("'\"")
 
-    def sproutctl(self, *arguments: str) -> Any:
-        """Runs it, and reads what it says."""
+    def sproutctl(self, *arguments: str, password: str = "") -> Any:
+        """Runs it as the administrator, and reads what it says."""
         command = [binary("sproutctl"), "-o", "json", *arguments]
-        done = subprocess.run(command, env=self.environment, text=True, check=True, capture_output=True)
+        done = subprocess.run(command, env=self._admin, input=password, text=True, check=True, capture_output=True)
         return json.loads(done.stdout)
 
     def appliances(self) -> list[dict[str, Any]]:

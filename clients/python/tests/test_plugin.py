@@ -72,7 +72,7 @@ class Run:
     def __call__(self, test: str, *options: str, use: bool = True) -> tuple[int, str]:
         self.write(test)
         with self.start(*options, use=use) as process:
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=180)
         return process.returncode, output
 
     def until_test_runs(self) -> None:
@@ -149,7 +149,7 @@ def test_a_crashed_worker_leaves_its_share_to_the_next(run: Run) -> None:
 @pytest.mark.parametrize("xdist", [(), ("-n", "2", "--sprout-appliances", "2")], ids=["alone", "xdist"])
 def test_after_sigkill_the_lease_ends_and_nothing_leaks(run: Run, xdist: tuple[str, ...]) -> None:
     run.write(TEST_THAT_WAITS)
-    with run.start("--sprout-timeout", "5s", *xdist) as process:
+    with run.start("--sprout-timeout", "10s", *xdist) as process:
         run.until_test_runs()
         os.kill(process.pid, signal.SIGKILL)
         process.wait(30)
@@ -175,6 +175,24 @@ def test_a_lease_is_kept_during_a_run_that_is_longer(run: Run) -> None:
 
 
 @pytest.mark.parametrize("xdist", [(), ("-n", "1")], ids=["alone", "xdist"])
+def test_a_lost_lease_ends_the_run(run: Run, xdist: tuple[str, ...]) -> None:
+    test = """
+        import time
+        import pytest
+
+        @pytest.mark.parametrize("number", range(600))
+        def test_it(number, sprout_pool):
+            if number == 0:
+                sprout_pool.client.kill_pool(sprout_pool.id)
+            time.sleep(0.1)
+    """
+    code, output = run(test, "--sprout-timeout", "4s", *xdist)
+    assert code == 2, output
+    assert re.search(r"^LOST: the lease of pool \d+ was lost: pool \d+ is end", output, re.MULTILINE), output
+    run.sprout.until_nothing_is_left()
+
+
+@pytest.mark.parametrize("xdist", [(), ("-n", "1")], ids=["alone", "xdist"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 2), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"])
 def test_an_interrupted_run_gives_back_at_once(run: Run, xdist: tuple[str, ...], number: signal.Signals, code: int) -> None:
     run.write(TEST_THAT_WAITS)
@@ -182,7 +200,7 @@ def test_an_interrupted_run_gives_back_at_once(run: Run, xdist: tuple[str, ...],
         run.until_test_runs()
         # A Ctrl-C reaches all processes of the terminal.
         os.killpg(process.pid, number) if number is signal.SIGINT else os.kill(process.pid, number)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=180)
     assert process.returncode == code, output
     assert run.sprout.pools() == []
     run.sprout.until_nothing_is_left()
@@ -198,7 +216,7 @@ def test_an_interrupt_while_it_waits_leaves_nothing(run: Run) -> None:
 
             until("it waits", waits)
             os.kill(process.pid, signal.SIGINT)
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=180)
         assert process.returncode == 2, output
         assert len(run.sprout.pools()) == 1
     run.sprout.until_nothing_is_left()
@@ -258,16 +276,16 @@ def test_what_cannot_be_had_says_why(run: Run) -> None:
 
 def test_user_and_password_come_from_environment_or_credentials(run: Run) -> None:
     del run.environment["SPROUT_TOKEN"]
-    test = "def test_it(sprout_pool): assert sprout_pool.client.who_am_i() == 'admin'\n"
+    test = "def test_it(sprout_pool): assert sprout_pool.client.who_am_i() == 'alice'\n"
     code, output = run(test)
     assert code == 3, output
-    run.environment.update(SPROUT_USER="admin", SPROUT_PASSWORD="correct horse battery")
+    run.environment.update(SPROUT_USER="alice", SPROUT_PASSWORD="correct horse battery")
     code, output = run(test, "-n", "1")
     assert code == 0, output
     for name in ("SPROUT_USER", "SPROUT_PASSWORD"):
         del run.environment[name]
     (run.directory / "conf").mkdir()
-    (run.directory / "conf/credentials.yaml").write_text("ci: {principal: admin, secret: wrong}\n")
+    (run.directory / "conf/credentials.yaml").write_text("ci: {principal: alice, secret: wrong}\n")
     (run.directory / "conf/credentials.local.yaml").write_text("ci: {secret: correct horse battery}\n")
     code, output = run(test, "--sprout-user-key", "ci")
     assert code == 0, output

@@ -77,17 +77,17 @@ def test_refusals_are_typed(sprout: Installation) -> None:
         assert "lease" in caught.value.fields
     with SproutClient(sprout.url, token="nonsense") as client, pytest.raises(NotSignedIn):
         client.groups()
-    with SproutClient(sprout.url, user="admin", password="wrong") as client, pytest.raises(WrongPassword):
+    with SproutClient(sprout.url, user="alice", password="wrong") as client, pytest.raises(WrongPassword):
         client.groups()
     assert sprout.pools() == []
 
 
 def test_a_password_signs_in_and_out(sprout: Installation) -> None:
-    before = len(sprout.sproutctl("token", "list"))
-    with SproutClient(sprout.url, user="admin", password=PASSWORD) as client:
-        assert client.who_am_i() == "admin"
-        assert len(sprout.sproutctl("token", "list")) == before + 1
-    assert len(sprout.sproutctl("token", "list")) == before
+    before = len(sprout.sproutctl("token", "list", "--user", "alice"))
+    with SproutClient(sprout.url, user="alice", password=PASSWORD) as client:
+        assert client.who_am_i() == "alice"
+        assert len(sprout.sproutctl("token", "list", "--user", "alice")) == before + 1
+    assert len(sprout.sproutctl("token", "list", "--user", "alice")) == before
 
 
 def test_what_is_waited_for_in_vain_is_given_back(sprout: Installation) -> None:
@@ -126,8 +126,8 @@ def test_an_appliance_is_worked_on(sprout: Installation) -> None:
 
 def test_asyncio_has_the_same_surface(sprout: Installation) -> None:
     async def main() -> None:
-        async with AsyncSproutClient(sprout.url, user="admin", password=PASSWORD) as client:
-            assert await client.who_am_i() == "admin"
+        async with AsyncSproutClient(sprout.url, user="alice", password=PASSWORD) as client:
+            assert await client.who_am_i() == "alice"
             async with client.checkout("sim", count=2, lease=6) as pool:
                 first = (await pool[0].refresh()).leased_until
                 stopped, _ = await asyncio.gather(pool[0].stop(), client.get_pool(pool.id))
@@ -187,7 +187,7 @@ def test_a_signal_gives_back_at_once(sprout: Installation, tmp_path: Path, scrip
 
 
 def test_after_sigkill_the_lease_ends_by_itself(sprout: Installation, tmp_path: Path) -> None:
-    with start(sprout, tmp_path, SYNC, lease=6) as process:
+    with start(sprout, tmp_path, SYNC, lease=10) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.kill()

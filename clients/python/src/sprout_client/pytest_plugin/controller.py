@@ -105,8 +105,10 @@ class Controller:
 
     def _lost(self, lost: LeaseLost) -> None:
         self._lines.append(f"LOST: {lost}")
-        if self._session is not None:
-            self._session.shouldstop = f"sprout: {lost}"
+        # xdist has a session of its own; both look at this between two tests.
+        for session in (self._session, self._config.pluginmanager.get_plugin("dsession")):
+            if session is not None:
+                session.shouldstop = f"sprout: {lost}"
 
     # Failures.
 
