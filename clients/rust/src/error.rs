@@ -5,6 +5,8 @@ use std::{collections::HashMap, error::Error, fmt::Write as _, io, time::Duratio
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 
+use crate::reason::Reason;
+
 /// Why a call failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientError {
@@ -27,6 +29,12 @@ pub enum ClientError {
     /// The server answered with an error.
     #[error("{0}")]
     Refused(Box<Refusal>),
+    /// The answer lacks what the protocol promises.
+    #[error("the server's answer has no {what}; server and client are of very different versions")]
+    Incomplete {
+        /// What is missing.
+        what: &'static str,
+    },
 }
 
 /// An error the server answered with.
@@ -34,7 +42,7 @@ pub enum ClientError {
 pub struct Refusal {
     /// Its kind.
     pub code: Code,
-    /// `google.rpc.ErrorInfo.reason`: what exactly, for programs.
+    /// `google.rpc.ErrorInfo.reason`: what exactly, for programs. See [`ClientError::kind`] for it as a type.
     pub reason: Option<String>,
     /// What was wrong, for people.
     pub message: String,
@@ -99,14 +107,25 @@ impl ClientError {
             Self::Settings { .. } => Code::InvalidArgument,
             Self::Unreachable { .. } => Code::Unavailable,
             Self::Refused(refusal) => refusal.code,
+            Self::Incomplete { .. } => Code::Internal,
         }
     }
 
-    /// What exactly the server refused, for programs; none if it did not say, or did not answer.
+    /// What exactly the server refused, by its name on the wire; none if it did not say, or did not answer.
     pub fn reason(&self) -> Option<&str> {
+        self.refusal().and_then(|refusal| refusal.reason.as_deref())
+    }
+
+    /// The same as a type; none also if it is not known here, because the server is newer.
+    pub fn kind(&self) -> Option<Reason> {
+        self.reason().and_then(Reason::named)
+    }
+
+    /// What the server answered, if it did.
+    pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused(refusal) => refusal.reason.as_deref(),
-            Self::Settings { .. } | Self::Unreachable { .. } => None,
+            Self::Refused(refusal) => Some(refusal),
+            Self::Settings { .. } | Self::Unreachable { .. } | Self::Incomplete { .. } => None,
         }
     }
 
@@ -132,7 +151,7 @@ impl ClientError {
             Self::Refused(refusal) => {
                 refusal.retry_after.map(|after| format!("try again in {} s", after.as_secs_f64().ceil()))
             }
-            Self::Settings { .. } => None,
+            Self::Settings { .. } | Self::Incomplete { .. } => None,
         }
     }
 }
@@ -183,9 +202,20 @@ mod tests {
         let error = ClientError::from_status("http://x", &status);
         assert_eq!(error.to_string(), "the request is wrong; count: must be at most 5");
         assert_eq!(error.hint().unwrap(), "try again in 2 s");
+        assert_eq!((error.reason(), error.kind()), (Some("COUNT_TOO_HIGH"), None), "a reason of a newer server");
         let ClientError::Refused(refusal) = error else { panic!("{error:?}") };
         assert_eq!(refusal.reason.as_deref(), Some("COUNT_TOO_HIGH"));
         assert_eq!(refusal.metadata["limit"], "5");
+    }
+
+    #[test]
+    fn reasons_are_types() {
+        let details = ErrorDetails::with_error_info("NO_TEMPLATE", "sprout", [("group".to_owned(), "g".to_owned())]);
+        let status = Status::with_error_details(Code::FailedPrecondition, "no template fits", details);
+        assert_eq!(ClientError::from_status("http://x", &status).kind(), Some(Reason::NoTemplate));
+        for reason in Reason::ALL {
+            assert_eq!(Reason::named(reason.as_str()), Some(*reason), "names are unique");
+        }
     }
 
     #[test]

@@ -165,6 +165,20 @@ impl<T: Clone> Watch<T> {
         }
     }
 
+    /// For a server that has answered a moment ago: also the first connection is waited for.
+    #[must_use]
+    pub fn known(mut self) -> Self {
+        self.was_open = true;
+        self
+    }
+
+    /// The same, from a moment on.
+    #[must_use]
+    pub(crate) fn known_after(mut self, pause: Duration) -> Self {
+        self.not_before = Some(Instant::now() + pause);
+        self.known()
+    }
+
     /// The next thing to know; `None` after the end. An error ends the watch: the first connection failed, or the
     /// server refused. May be dropped and called again without losing a message.
     pub async fn next(&mut self) -> Option<Result<Watched<T>, ClientError>> {
