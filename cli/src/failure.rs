@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sprout_client::{ClientError, Code};
+use sprout_client::{ClientError, Code, Reason};
 use sprout_conf::ConfigError;
 
 /// Why a command failed.
@@ -27,6 +27,15 @@ pub(crate) enum Failure {
     TimedOut { message: String, hint: String },
     #[error("{message}")]
     Interrupted { message: String, hint: String },
+    /// A signal ended the command. 128 and its number.
+    #[error("{message}")]
+    Stopped { code: u8, message: String, hint: String },
+    /// The program that was to be run cannot be. 127: it is not there; 126: anything else.
+    #[error("{message}")]
+    NotStarted { code: u8, message: String, hint: String },
+    /// The program that was run ended with this; what there is to say it has said.
+    #[error("the command ended with exit code {0}")]
+    Program(u8),
     /// The user said no.
     #[error("{0}")]
     Declined(String),
@@ -45,6 +54,7 @@ impl Failure {
             Self::TimedOut { .. } => 7,
             Self::Outcome { .. } => 8,
             Self::Interrupted { .. } => 130,
+            Self::Stopped { code, .. } | Self::NotStarted { code, .. } | Self::Program(code) => *code,
             Self::Client(error) => match error.code() {
                 Code::InvalidArgument | Code::OutOfRange => 2,
                 Code::NotFound => 3,
@@ -69,24 +79,31 @@ impl Failure {
             Self::Usage { hint, .. }
             | Self::Outcome { hint, .. }
             | Self::TimedOut { hint, .. }
-            | Self::Interrupted { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
-            Self::Config(_) | Self::Io { .. } | Self::Declined(_) | Self::OutputClosed | Self::Incomplete(_) => None,
+            | Self::Interrupted { hint, .. }
+            | Self::Stopped { hint, .. }
+            | Self::NotStarted { hint, .. } => Some(hint.clone()).filter(|hint| !hint.is_empty()),
+            Self::Config(_)
+            | Self::Io { .. }
+            | Self::Declined(_)
+            | Self::OutputClosed
+            | Self::Program(_)
+            | Self::Incomplete(_) => None,
         }
     }
 }
 
 /// What to do about refusals that say exactly what they are.
-fn reason_hint(reason: &str) -> Option<&'static str> {
+fn reason_hint(reason: Reason) -> Option<&'static str> {
     Some(match reason {
-        "TASK_NOT_RUNNING" => {
+        Reason::TaskNotRunning => {
             "`sproutctl task list --state running` shows what runs; `sproutctl workflow cancel ID` ends the work as a whole"
         }
-        "TASK_NOT_RETRYING" => "`sproutctl task list --state retrying` shows what waits for its next try",
-        "PROVIDER_NOT_FOUND" => "`sproutctl provider list` shows what there is",
-        "TASK_NOT_FOUND" => {
+        Reason::TaskNotRetrying => "`sproutctl task list --state retrying` shows what waits for its next try",
+        Reason::ProviderNotFound => "`sproutctl provider list` shows what there is",
+        Reason::TaskNotFound => {
             "`sproutctl task list` shows what has not ended, `--state done` what has; older ones were pruned"
         }
-        "WORKFLOW_NOT_FOUND" => {
+        Reason::WorkflowNotFound => {
             "`sproutctl workflow list` shows what has not ended, `--state succeeded` what has; older ones were pruned"
         }
         _ => return None,

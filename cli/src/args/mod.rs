@@ -2,6 +2,7 @@
 
 pub(crate) mod appliance;
 pub(crate) mod audit;
+pub(crate) mod checkout;
 pub(crate) mod duration;
 pub(crate) mod hold;
 pub(crate) mod job;
@@ -91,6 +92,13 @@ pub(crate) enum Command {
     Whoami,
     /// Show the server, its providers, its workers and your pools in one screen.
     Status,
+    /// Take appliances for as long as a command runs, or until Ctrl-C.
+    ///
+    /// Waits until they are ready, keeps their lease alive, and gives them back in the end, also when the command fails, when it is
+    /// interrupted, and when this is. The command finds them in its environment: SPROUT_APPLIANCES (what `appliance list -o json`
+    /// prints), SPROUT_POOL_ID, and of each, counted from 0, SPROUT_APPLIANCE_0_ADDRESS, SPROUT_APPLIANCE_0_URL and
+    /// SPROUT_APPLIANCE_0_NAME. The exit code is the command's; 128 and the signal's number if a signal ended it.
+    Checkout(Box<checkout::Checkout>),
     /// Request pools of appliances, and work on them.
     #[command(subcommand)]
     Pool(pool::Pool),
@@ -155,7 +163,7 @@ impl Command {
             Self::Logout => "logout",
             Self::Whoami => "whoami",
             Self::Status => "status",
-            Self::Pool(pool::Pool::Request(_)) => "request",
+            Self::Pool(pool::Pool::Request(_)) | Self::Checkout(_) => "request",
             Self::Pool(_) => "pool",
             Self::Appliance(_) => "appliance",
             Self::Provider(_) | Self::Workflow(workflow::Workflow::Ping(_)) => "provider",

@@ -43,8 +43,27 @@ pub(crate) enum Pool {
 
 /// What is wanted.
 #[derive(Debug, Args)]
-#[allow(clippy::struct_field_names, reason = "`version` alone is the flag of clap itself")]
 pub(crate) struct Wanted {
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// Drop the request if this command dies while it waits: after this time, 10s to 1h.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "wait")]
+    pub(crate) keep_alive: Option<Duration>,
+    /// Unique id of the request: the same id returns the same pool, for good [default: a new one].
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+    /// Wait until all appliances are ready.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; the pool stays.
+    #[arg(long, value_parser = duration::parse, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Which appliances.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_field_names, reason = "`version` alone is the flag of clap itself")]
+pub(crate) struct Filters {
     /// Group to take templates from.
     #[arg(required_unless_present = "group_flag", conflicts_with = "group_flag")]
     pub(crate) group: Option<String>,
@@ -81,9 +100,6 @@ pub(crate) struct Wanted {
     /// Who goes first where requests wait [default: batch for bots, else interactive].
     #[arg(long, value_enum)]
     pub(crate) priority: Option<Priority>,
-    /// Drop the request if this command dies while it waits: after this time, 10s to 1h.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "wait")]
-    pub(crate) keep_alive: Option<Duration>,
     /// Fail if not all appliances are ready after this time, at most 7d [default: 1h].
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) wait_limit: Option<Duration>,
@@ -93,15 +109,6 @@ pub(crate) struct Wanted {
     /// CPUs of each appliance instead of the default. Needs the permission.
     #[arg(long)]
     pub(crate) cpus: Option<u32>,
-    /// Unique id of the request: the same id returns the same pool, for good [default: a new one].
-    #[arg(long, value_name = "ID")]
-    pub(crate) request_id: Option<String>,
-    /// Wait until all appliances are ready.
-    #[arg(long)]
-    pub(crate) wait: bool,
-    /// Stop waiting after this time; the pool stays.
-    #[arg(long, value_parser = duration::parse, requires = "wait")]
-    pub(crate) timeout: Option<Duration>,
 }
 
 /// What is cloned from a template.

@@ -2,6 +2,7 @@
 
 mod appliance;
 mod audit;
+mod checkout;
 mod completion;
 mod event;
 mod group;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Logout => logout::run(&context).await,
         Command::Whoami => whoami::run(&context).await,
         Command::Status => status::run(&context).await,
+        Command::Checkout(args) => checkout::run(&context, *args).await,
         Command::Pool(Pool::Request(args)) => pool::request::run(&context, *args).await,
         Command::Pool(Pool::List(args)) => pool::list::run(&context, args).await,
         Command::Pool(Pool::Get(args)) => pool::get::run(&context, args).await,

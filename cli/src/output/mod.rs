@@ -63,7 +63,7 @@ pub(crate) struct Printer {
 
 #[allow(clippy::unused_self, reason = "to have the printer is to be allowed to print")]
 impl Printer {
-    pub(crate) fn new(format: Format) -> Self {
+    pub(crate) const fn new(format: Format) -> Self {
         Self { format }
     }
 
@@ -142,7 +142,7 @@ impl Printer {
 
     /// Says why the command failed, and what to do.
     pub(crate) fn failure(&self, failure: &Failure, noun: &str) {
-        if matches!(failure, Failure::OutputClosed) {
+        if matches!(failure, Failure::OutputClosed | Failure::Program(_)) {
             return;
         }
         self.note(&format!("error: {failure}"));

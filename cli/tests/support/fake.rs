@@ -176,6 +176,7 @@ impl PoolService for Fake {
             "failing" => 2,
             "breaking" => 3,
             "slow" => 4,
+            "lasting" => 5,
             "unserved" => 412,
             _ => 404,
         };
@@ -221,8 +222,10 @@ impl PoolService for Fake {
             _ => vec![say(PoolState::Ready, 2, "pool is ready"), say(PoolState::Ended, 0, "pool ended")],
         };
         let messages = tokio_stream::iter(std::iter::once(first).chain(rest));
-        if id == 4 {
-            return Ok(Response::new(Box::pin(messages.take(1).chain(tokio_stream::pending()))));
+        // 4 never gets ready, and 5 stays so.
+        if id == 4 || id == 5 {
+            let said = if id == 4 { 1 } else { 2 };
+            return Ok(Response::new(Box::pin(messages.take(said).chain(tokio_stream::pending()))));
         }
         Ok(Response::new(Box::pin(messages)))
     }
@@ -235,6 +238,9 @@ impl PoolService for Fake {
     async fn kill_pool(&self, request: Request<pool::KillPoolRequest>) -> Answer<pool::KillPoolResponse> {
         let id = request.into_inner().id;
         self.kills.lock().unwrap().push(id);
+        if self.asked.lock().unwrap().iter().any(|asked| asked == "kills hang") {
+            std::future::pending::<()>().await;
+        }
         Ok(Response::new(pool::KillPoolResponse { pool: Some(found(id, PoolState::Ending)?) }))
     }
 

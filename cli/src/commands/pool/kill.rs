@@ -1,12 +1,9 @@
 //! `sproutctl pool kill`
 
-use sprout_client::{
-    proto::pool::{KillPoolRequest, PoolState},
-    retry,
-};
+use sprout_client::pool::{self, Goal};
 
-use super::{Wait, get, pool_of, wait};
-use crate::{args::pool::Kill, context::Context, failure::Failure, prompt};
+use super::{Wait, get, wait};
+use crate::{args::pool::Kill, context::Context, failure::Failure, output::pool::PoolView, prompt};
 
 pub(crate) async fn run(context: &Context<'_>, args: Kill) -> Result<(), Failure> {
     let connection = context.connect()?;
@@ -16,17 +13,11 @@ pub(crate) async fn run(context: &Context<'_>, args: Kill) -> Result<(), Failure
         let question = format!("Kill pool {id} ({} of {})?", pool.what(), pool.owner);
         prompt::confirm(context.out, false, &question, "nothing was killed")?;
     }
-    // Repeating it changes nothing, so a lost answer is no trouble.
-    let answer = retry(async || {
-        connection.pools().kill_pool(KillPoolRequest { id }).await.map_err(|status| connection.explain(status))
-    })
-    .await?;
-    let mut pool = pool_of(answer.into_inner().pool)?;
+    let mut pool = PoolView::from(pool::kill(&connection, id).await?);
     if args.wait {
         let ended = Wait {
             id,
-            goal: "gone",
-            verdict: |state| matches!(state, PoolState::Ended | PoolState::Failed).then_some(true),
+            goal: Goal::Gone,
             timeout: args.timeout,
             hint: format!("the killing goes on; watch it with `sproutctl pool watch {id}`"),
         };

@@ -18,8 +18,9 @@ pub(crate) mod why;
 use std::time::Duration;
 
 use sprout_client::{
-    Connection, Watch, Watched,
-    proto::pool::{Pool, PoolState, WatchPoolResponse},
+    Connection, Watched,
+    pool::{self, Goal, PoolError},
+    proto::pool::{Pool, WatchPoolResponse},
 };
 
 use crate::{
@@ -32,60 +33,46 @@ use crate::{
 /// What a command waits for.
 struct Wait {
     id: u64,
-    /// What the pool should become: "ready", "gone".
-    goal: &'static str,
-    /// Whether waiting is over, and whether well.
-    verdict: fn(PoolState) -> Option<bool>,
+    goal: Goal,
     timeout: Option<Duration>,
     /// What to do when waiting was given up.
     hint: String,
 }
 
-/// Waits, and shows progress, until the verdict is there. The pool goes on whatever becomes of this.
+/// Waits, and shows progress, until the pool is what it is to become. It goes on whatever becomes of this.
 async fn wait(context: &Context<'_>, connection: &Connection, wait: Wait) -> Result<PoolView, Failure> {
-    let mut watch = Watch::pool(connection, wait.id);
     let mut progress = Progress::new(context.out, true);
-    let bound = Bound {
-        timeout: wait.timeout,
-        late: format!("pool {} is not {} yet", wait.id, wait.goal),
-        hint: wait.hint.clone(),
-    };
-    bound.on(follow(&mut watch, &mut progress, &wait)).await
+    let Wait { id, goal, timeout, hint } = wait;
+    let bound = Bound { timeout, late: format!("pool {id} is not {goal} yet"), hint };
+    bound
+        .on(async {
+            let waited = pool::wait(connection, id, goal, |watched| show(&mut progress, watched)).await;
+            waited.map(PoolView::from).map_err(missed)
+        })
+        .await
 }
 
-async fn follow(
-    watch: &mut Watch<WatchPoolResponse>,
-    progress: &mut Progress<'_>,
-    wait: &Wait,
-) -> Result<PoolView, Failure> {
-    while let Some(watched) = watch.next().await {
-        match watched? {
-            Watched::Message(message) => {
-                let pool = message.pool.ok_or(Failure::Incomplete("pool"))?;
-                let verdict = (wait.verdict)(pool.state());
-                let pool = PoolView::from(pool);
-                progress.show(&pool, &message.message);
-                match verdict {
-                    None => {}
-                    Some(true) => return Ok(pool),
-                    Some(false) => return Err(missed(&pool, wait)),
-                }
+/// Shows what a watch tells.
+pub(super) fn show(progress: &mut Progress<'_>, watched: &Watched<WatchPoolResponse>) {
+    match watched {
+        Watched::Message(message) => {
+            if let Some(pool) = message.pool.clone() {
+                progress.show(&PoolView::from(pool), &message.message);
             }
-            Watched::Lost(error) => progress.note(&format!("connection lost ({error}); reconnecting …")),
-            Watched::Back => progress.note("connected again"),
         }
+        Watched::Lost(error) => progress.note(&format!("connection lost ({error}); reconnecting …")),
+        Watched::Back => progress.note("connected again"),
     }
-    Err(Failure::Outcome {
-        message: format!("pool {} ended before it was {}", wait.id, wait.goal),
-        hint: String::new(),
-    })
 }
 
-fn missed(pool: &PoolView, wait: &Wait) -> Failure {
-    let separator = if pool.status.is_empty() { "" } else { ": " };
-    Failure::Outcome {
-        message: format!("pool {} is {}, not {}{separator}{}", pool.id, pool.state, wait.goal, pool.status),
-        hint: format!("`sproutctl pool get {}` shows more; `sproutctl appliance logs NAME` the details", pool.id),
+/// What to say of a pool that came out badly.
+pub(super) fn missed(error: PoolError) -> Failure {
+    match error {
+        PoolError::Client(error) => error.into(),
+        PoolError::Missed { ref pool, .. } => Failure::Outcome {
+            message: error.to_string(),
+            hint: format!("`sproutctl pool get {}` shows more; `sproutctl appliance logs NAME` the details", pool.id),
+        },
     }
 }
 

@@ -4,17 +4,16 @@ use std::{convert::Infallible, future::pending, time::Duration};
 
 use sprout_client::{
     Connection,
+    pool::{self as client, Goal},
     proto::{
-        pool::{self, KeepPoolAliveRequest, PoolState, RequestPoolRequest},
+        pool::{self, RequestPoolRequest},
         template,
     },
-    retry,
 };
-use uuid::Uuid;
 
-use super::{Wait, pool_of, wait};
+use super::{Wait, wait};
 use crate::{
-    args::pool::{Priority, TemplateType, Wanted},
+    args::pool::{Filters, Priority, TemplateType, Wanted},
     context::Context,
     failure::Failure,
     output::{pool::PoolView, time},
@@ -23,25 +22,9 @@ use crate::{
 pub(crate) async fn run(context: &Context<'_>, args: Wanted) -> Result<(), Failure> {
     let connection = context.connect()?;
     // Made before the first send: if the answer is lost, the same request is sent again, not another one.
-    let request_id = args.request_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
-    let request = RequestPoolRequest {
-        request_id: request_id.clone(),
-        group: args.group.or(args.group_flag).unwrap_or_default(),
-        count: args.count,
-        version: args.wanted_version,
-        date: args.date,
-        provider: args.provider,
-        lease: args.lease.map(time::to_proto),
-        description: args.description,
-        memory_mib: args.memory,
-        cpus: args.cpus,
-        provider_type: args.provider_type,
-        template_type: args.template_type.map_or(template::TemplateType::Unspecified, template_type).into(),
-        unconfigured: args.unconfigured,
-        priority: args.priority.map_or(pool::Priority::Unspecified, priority).into(),
-        keep_alive: args.keep_alive.map(time::to_proto),
-        wait_limit: args.wait_limit.map(time::to_proto),
-    };
+    let request_id = args.request_id.clone().unwrap_or_else(client::new_request_id);
+    let count = args.filters.count;
+    let request = request(args.filters, &request_id, args.keep_alive);
     let pool = tokio::select! {
         pool = send(context, &connection, &request) => pool?,
         interrupted = tokio::signal::ctrl_c() => {
@@ -53,18 +36,13 @@ pub(crate) async fn run(context: &Context<'_>, args: Wanted) -> Result<(), Failu
         }
     };
     // A pool of nothing is over from the start.
-    if !args.wait || args.count == 0 {
+    if !args.wait || count == 0 {
         return context.out.card(&pool);
     }
     let id = pool.id;
     let ready = Wait {
         id,
-        goal: "ready",
-        verdict: |state| match state {
-            PoolState::Ready => Some(true),
-            PoolState::Ending | PoolState::Ended | PoolState::Failed => Some(false),
-            PoolState::Waiting | PoolState::Provisioning | PoolState::Unspecified => None,
-        },
+        goal: Goal::Ready,
         timeout: args.timeout,
         hint: format!(
             "the pool goes on: watch it with `sproutctl pool watch {id}`, or end it with `sproutctl pool kill {id}`"
@@ -77,12 +55,33 @@ pub(crate) async fn run(context: &Context<'_>, args: Wanted) -> Result<(), Failu
     context.out.card(&pool)
 }
 
-/// Says again and again that somebody waits, if the server is to drop the request otherwise. One that gets lost does no harm: three fit the time.
-async fn keep_alive(connection: &Connection, id: u64, every: Option<Duration>) -> Infallible {
-    let Some(every) = every else { return pending().await };
-    loop {
-        tokio::time::sleep(every / 3).await;
-        let _ = connection.pools().keep_pool_alive(KeepPoolAliveRequest { id }).await;
+/// Says that somebody waits, if the server is to drop the request otherwise.
+async fn keep_alive(connection: &Connection, id: u64, time: Option<Duration>) -> Infallible {
+    match time {
+        Some(time) => client::keep_alive(connection, id, time).await,
+        None => pending().await,
+    }
+}
+
+/// What to send for what was typed.
+pub(crate) fn request(filters: Filters, request_id: &str, keep_alive: Option<Duration>) -> RequestPoolRequest {
+    RequestPoolRequest {
+        request_id: request_id.to_owned(),
+        group: filters.group.or(filters.group_flag).unwrap_or_default(),
+        count: filters.count,
+        version: filters.wanted_version,
+        date: filters.date,
+        provider: filters.provider,
+        lease: filters.lease.map(time::to_proto),
+        description: filters.description,
+        memory_mib: filters.memory,
+        cpus: filters.cpus,
+        provider_type: filters.provider_type,
+        template_type: filters.template_type.map_or(template::TemplateType::Unspecified, template_type).into(),
+        unconfigured: filters.unconfigured,
+        priority: filters.priority.map_or(pool::Priority::Unspecified, priority).into(),
+        keep_alive: keep_alive.map(time::to_proto),
+        wait_limit: filters.wait_limit.map(time::to_proto),
     }
 }
 
@@ -106,13 +105,14 @@ async fn send(
     connection: &Connection,
     request: &RequestPoolRequest,
 ) -> Result<PoolView, Failure> {
-    let answer = retry(async || {
-        connection.pools().request_pool(request.clone()).await.map_err(|status| connection.explain(status))
-    })
-    .await?
-    .into_inner();
-    let pool = pool_of(answer.pool)?;
-    let again = if answer.repeated_request { " (this request was made before)" } else { "" };
-    context.out.note(&format!("pool {}: {} requested{again}", pool.id, pool.what()));
+    let requested = client::request(connection, request).await?;
+    let pool = PoolView::from(requested.pool);
+    tell_requested(context, &pool, requested.is_repeated);
     Ok(pool)
+}
+
+/// Says what was requested.
+pub(crate) fn tell_requested(context: &Context<'_>, pool: &PoolView, is_repeated: bool) {
+    let again = if is_repeated { " (this request was made before)" } else { "" };
+    context.out.note(&format!("pool {}: {} requested{again}", pool.id, pool.what()));
 }
