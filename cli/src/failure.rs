@@ -70,7 +70,7 @@ impl Failure {
     pub(crate) fn hint(&self, noun: &str) -> Option<String> {
         match self {
             Self::Client(error) => {
-                let reason = error.reason().and_then(reason_hint).map(str::to_owned);
+                let reason = error.kind().and_then(reason_hint).map(str::to_owned);
                 let hint = error.hint().or(reason).or_else(|| refusal_hint(error.code(), noun))?;
                 // The server may have named the command itself.
                 let command = hint.split('`').nth(1).filter(|command| command.starts_with("sproutctl"));

@@ -233,7 +233,7 @@ async fn give_back(context: &Context<'_>, checkout: Checkout, signals: &mut Sign
         };
         return match released {
             Ok(_) => None,
-            Err(error) if error.reason() == Some(Reason::PoolNotFound) => None,
+            Err(error) if error.kind() == Some(Reason::PoolNotFound) => None,
             Err(error) => Some(Left::new(id, format!("pool {id} could not be given back ({error})"))),
         };
     }

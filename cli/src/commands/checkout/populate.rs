@@ -222,9 +222,7 @@ mod tests {
         file.write(&appliances()).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("a: 1 # mine\n# Written by"), "{text}");
-        assert!(
-            text.ends_with("appliances:\n- hostname: \"192.0.2.7\"\n  ui_protocol: https\n  version: \"5.11\"\n")
-        );
+        assert!(text.ends_with("appliances:\n- hostname: \"192.0.2.7\"\n  ui_protocol: https\n  version: \"5.11\"\n"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(Populated::prepare(OUT, &path).is_err(), "one at a time");
         drop(file);
