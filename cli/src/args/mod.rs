@@ -95,9 +95,9 @@ pub(crate) enum Command {
     /// Take appliances for as long as a command runs, or until Ctrl-C.
     ///
     /// Waits until they are ready, keeps their lease alive, and gives them back in the end, also when the command fails, when it is
-    /// interrupted, and when this is. The command finds them in its environment: SPROUT_APPLIANCES (what `appliance list -o json`
-    /// prints), SPROUT_POOL_ID, and of each, counted from 0, SPROUT_APPLIANCE_0_ADDRESS, SPROUT_APPLIANCE_0_URL and
-    /// SPROUT_APPLIANCE_0_NAME. The exit code is the command's; 128 and the signal's number if a signal ended it.
+    /// interrupted, and when this is. The command finds them in its environment: `SPROUT_APPLIANCES` (what `appliance list -o json`
+    /// prints), `SPROUT_POOL_ID`, and of each, counted from 0, `SPROUT_APPLIANCE_0_ADDRESS`, `SPROUT_APPLIANCE_0_URL` and
+    /// `SPROUT_APPLIANCE_0_NAME`. The exit code is the command's; 128 and the signal's number if a signal ended it.
     Checkout(Box<checkout::Checkout>),
     /// Request pools of appliances, and work on them.
     #[command(subcommand)]

@@ -80,11 +80,11 @@ pub(super) fn merged(text: &str, entries: &[Entry], about: &str) -> Result<Strin
 /// Replaces the lines of the key, or adds some at the end.
 fn splice(text: &str, block: &str) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let is_key = |line: &&str| {
+    let is_key = |line: &str| {
         let name = line.split(':').next().unwrap_or_default().trim_end();
         line.contains(':') && [KEY, "'appliances'", "\"appliances\""].contains(&name)
     };
-    let Some(start) = lines.iter().position(|line| is_key(&line)) else {
+    let Some(start) = lines.iter().position(|line| is_key(line)) else {
         let gap = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
         return format!("{text}{gap}{block}");
     };

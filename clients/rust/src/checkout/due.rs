@@ -74,6 +74,7 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(100);
 
+    #[allow(clippy::unnecessary_wraps, reason = "an end of a lease is an option everywhere")]
     fn at(seconds: i64) -> Option<Timestamp> {
         Some(Timestamp { seconds, nanos: 0 })
     }
