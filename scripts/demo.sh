@@ -94,6 +94,10 @@ note "from the request to two ready appliances, the start of sproutctl included:
 pool=$(newest_pool)
 each_answers "$pool" $new
 run sproutctl pool kill "$pool" --yes --wait
+
+section "A command with an appliance, and nothing to tidy up"
+run sproutctl checkout $group -- sh -c "$(checkout_script)"
+until_true 30 nothing_is_lent || fail "something is still lent"
 shown=1
 section "Done"
 
@@ -106,6 +110,7 @@ Sprout stays up. In another terminal, try:
   sproutctl status
   sproutctl pool request $group -n 3 --version $old --wait
   sproutctl event watch
+  sproutctl checkout $group -- sh -c '$(checkout_script)'
   $(pytest_command)
   sproutctl --help
 

@@ -128,6 +128,10 @@ as() {
 newest_pool() { sproutctl pool list -o json | values id | head -1; }
 warm_are_ready() { [ "$(as admin appliance list --warm -o json | values state | grep -c '^ready$')" = 2 ]; }
 
+# What a command does with its appliance; the shell of the command puts the address in.
+checkout_script() { printf '%s' 'curl --silent --fail --max-time 10 "${SPROUT_APPLIANCE_0_URL%/}/version"'; }
+nothing_is_lent() { [ "$(sproutctl pool list -o json)" = "[]" ]; }
+
 # each_answers POOL VERSION: asks all its appliances for their version
 each_answers() {
   local url urls answer
