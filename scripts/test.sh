@@ -58,7 +58,7 @@ run() { # NAME FILTER PREFIX...
 }
 (run libvirt "$libvirt" nsenter --net="/run/netns/$SPROUT_TEST_NETNS" || exit 1) &
 jobs+=($!)
-(scripts/test-python.sh >"$dir/python.log" 2>&1 || exit 1) &
+(scripts/test-python.sh --color=no >"$dir/python.log" 2>&1 || exit 1) &
 jobs+=($!)
 failed=0
 run main "not $libvirt" || failed=1
