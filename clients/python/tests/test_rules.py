@@ -11,6 +11,7 @@ from sprout_client import Settings, SettingsError, SproutClient
 from sprout_client._request import iso_date, pool_request
 from sprout_client.durations import duration, words
 from sprout_client.pytest_plugin.lent import spread
+from sprout_client.pytest_plugin.options import credentials as credentials_of
 from sprout_client.pytest_plugin.options import jenkins_job, minutes
 from sprout_client.settings import addresses, credentials, from_environment
 
@@ -119,6 +120,25 @@ def test_appliances_are_spread() -> None:
     assert spread([1, 2, 3, 4, 5], 2) == [[1, 3, 5], [2, 4]]
     assert spread([1, 2], 2) == [[1], [2]]
     assert spread([1, 2], 3) == [[1], [2], [1]]
+
+
+def test_credentials_are_read_by_key(tmp_path: Path) -> None:
+    assert credentials_of(None, tmp_path) is None
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/credentials.yaml").write_text("sprout: {username: u, password: p}\nci: {principal: c, secret: old}\nother: 5\n")
+    (tmp_path / "conf/credentials.local.yaml").write_text("ci: {secret: new}\n")
+    assert credentials_of(None, tmp_path) == ("u", "p")
+    assert credentials_of("ci", tmp_path) == ("c", "new")
+    for key in ("other", "nobody"):
+        with pytest.raises(SettingsError, match=rf"no username and password for the key `{key}`$"):
+            credentials_of(key, tmp_path)
+    (tmp_path / "conf/credentials.eyaml").write_bytes(b"x")
+    with pytest.raises(SettingsError, match="encrypted ones are not read here"):
+        credentials_of("nobody", tmp_path)
+    (tmp_path / "conf/credentials.yaml").write_text("ci: [secret")
+    with pytest.raises(SettingsError, match=r"credentials\.yaml, line 1: this is no YAML") as caught:
+        credentials_of("ci", tmp_path)
+    assert "secret" not in str(caught.value)
 
 
 def test_jenkins_jobs_are_told_apart() -> None:

@@ -22,6 +22,7 @@ from sprout_client.settings import from_environment, read_yaml
 USER_KEY = "sprout"
 """The credentials' key where none is named."""
 CREDENTIALS = ("conf/credentials.yaml", "conf/credentials.local.yaml")
+ENCRYPTED = "conf/credentials.eyaml"
 JENKINS = re.compile(r"(Jenkins.*?)(\d*)")
 
 
@@ -147,4 +148,5 @@ def credentials(user_key: str | None, root: Path) -> tuple[str, str] | None:
         return user, password
     if user_key is None and not entry:
         return None
-    raise SettingsError(f"{' and '.join(CREDENTIALS)} in {root} have no username and password for the key `{key}`")
+    encrypted = " (encrypted ones are not read here: set SPROUT_USER and SPROUT_PASSWORD)" if (root / ENCRYPTED).is_file() else ""
+    raise SettingsError(f"{' and '.join(CREDENTIALS)} in {root} have no username and password for the key `{key}`{encrypted}")
