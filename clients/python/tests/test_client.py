@@ -158,8 +158,34 @@ def test_nobody_there_is_told_at_once(both: Both) -> None:
     with pytest.raises(Unreachable) as caught:
         both.groups(f"http://127.0.0.1:{port}")
     assert caught.value.refused
+    with pytest.raises(Unreachable):
+        both.checkout(f"http://127.0.0.1:{port}")
     assert "is the server running?" in (caught.value.hint or "")
     assert time.monotonic() - began < 5
+
+
+def test_one_that_was_there_is_waited_for(server: Fake) -> None:
+    server.answer(api.LIST_GROUPS, groups("g"))
+    with SproutClient(server.url) as client:
+        assert client.groups() == ["g"]
+        server.stop()
+        back = threading.Timer(0.5, server.start)
+        back.start()
+        assert client.groups() == ["g"]
+        back.join()
+
+
+def test_giving_back_waits_for_a_server_that_is_away(server: Fake, both: Both) -> None:
+    back: list[threading.Timer] = []
+
+    def inside(_: Any) -> None:
+        server.stop()
+        back.append(threading.Timer(6, server.start))  # longer than a call is repeated
+        back[0].start()
+
+    both.checkout(server.url, inside)
+    back[0].join()
+    assert [request.id for request in server.asked("KillPool")] == [7]
 
 
 def test_the_next_server_is_called_where_nobody_is_there(server: Fake, both: Both) -> None:

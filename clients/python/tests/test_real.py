@@ -59,9 +59,10 @@ def test_a_lease_is_kept_for_longer_than_it_is(sprout: Installation) -> None:
 
 
 def test_a_restart_of_the_server_is_not_noticed(sprout: Installation) -> None:
-    with sprout.client() as client, client.checkout("sim", lease=20) as pool:
+    with sprout.client() as client, client.checkout("sim", lease=60) as pool:
         sprout.restart_server()
-        assert client.get_pool(pool.id).state is PoolState.READY
+        # A call waits for it for some seconds, and here it may take longer.
+        assert until("it is back", lambda: client.get_pool(pool.id)).state is PoolState.READY
     sprout.until_nothing_is_left()
 
 

@@ -40,6 +40,8 @@ class Caller:
         self.transport = transport
         self._current = 0
         self._turn = threading.Lock()
+        self._was_there = False
+        """Whether any server ever answered."""
         self._token = settings.token
         self._login_token: str | None = None
 
@@ -56,15 +58,19 @@ class Caller:
     async def call(self, rpc: Rpc[Req, Res], request: Req, *, repeat: bool = True, timeout: float | None = None) -> Res:
         """Makes a call; if it may be repeated, again after a pause while the server is unavailable, five times at most.
 
-        If nobody listens the first time, the server is not restarting but not there: that fails at once.
+        If nobody listens at a server that has never answered, it is not restarting but not there: that fails at once.
         """
         pauses = iter(PAUSES if repeat else ())
-        first = True
+        first, was_sent = True, False
         while True:
             try:
                 return await self._authorized(rpc, request, timeout or self.settings.timeout)
             except SproutError as error:
-                if not error.is_unavailable or (first and isinstance(error, Unreachable) and error.refused):
+                if isinstance(error, Unreachable):
+                    # Of all tries, not of the last one alone.
+                    was_sent = was_sent or not error.unsent
+                    error.unsent = not was_sent
+                if not error.is_unavailable or (first and not self._was_there and isinstance(error, Unreachable) and error.refused):
                     raise
                 pause = next(pauses, None)
                 after = (error.retry_after or 0.0) if isinstance(error, Refused) else 0.0
@@ -104,11 +110,15 @@ class Caller:
         index = self._current
         for others in range(count - 1, -1, -1):
             try:
-                return await self.transport.unary(index, rpc, request, bearer(token), timeout)
+                answer = await self.transport.unary(index, rpc, request, bearer(token), timeout)
             except grpc.RpcError as status:
                 error = self._failed(index, status)
+                self._was_there |= isinstance(error, Refused)
                 if others == 0 or not (isinstance(error, Unreachable) and error.unsent):
                     raise error from None
+            else:
+                self._was_there = True
+                return answer
             # Nobody is there, so nothing was sent: any call may go to the next one.
             index = (index + 1) % count
         raise AssertionError("there is always a server")

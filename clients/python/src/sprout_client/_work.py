@@ -39,6 +39,7 @@ Nap = Callable[[float], Awaitable[bool]]
 T = TypeVar("T")
 
 RELEASE_TIMEOUT = 10.0
+RELEASE_PATIENCE = 20.0
 OVER = timedelta(seconds=1)
 FINAL = (pool_pb2.POOL_STATE_ENDED, pool_pb2.POOL_STATE_FAILED)
 
@@ -157,7 +158,19 @@ async def hold(caller: Caller, appliance: int, reason: str, time: Time) -> appli
 
 
 async def release(caller: Caller, request: pool_pb2.RequestPoolRequest, pool: int | None) -> list[int]:
-    """Gives everything back but what somebody holds; returns what that is. May be repeated."""
+    """Gives everything back but what somebody holds; returns what that is. A server that is away is waited for a while."""
+    patience = time.monotonic() + RELEASE_PATIENCE
+    while True:
+        try:
+            return await _release(caller, request, pool)
+        except SproutError as error:
+            after = (isinstance(error, Refused) and error.retry_after) or 1.0
+            if not error.is_unavailable or time.monotonic() + after > patience:
+                raise
+            await caller.transport.sleep(after)
+
+
+async def _release(caller: Caller, request: pool_pb2.RequestPoolRequest, pool: int | None) -> list[int]:
     if pool is None:
         # The answer was lost or not waited for. The same request says which pool it is, or makes one that nobody has seen: either is ended.
         pool = (await caller.call(api.REQUEST_POOL, request, repeat=False, timeout=RELEASE_TIMEOUT)).pool.id

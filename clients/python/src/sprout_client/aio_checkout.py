@@ -13,7 +13,7 @@ from . import _work
 from . import rpc as api
 from ._request import lease_of
 from .durations import Time
-from .errors import LeaseLost, Refused, SproutError
+from .errors import LeaseLost, Refused, SproutError, Unreachable
 from .models import PoolInfo, pool_info
 from .proto.sprout.pool.v1 import pool_pb2
 
@@ -117,6 +117,9 @@ class AsyncCheckout:
         except Refused as error:
             # It said no, so there is nothing to give back; unless that was the answer to a later try.
             self._was_sent = error.is_unavailable
+            raise
+        except Unreachable as error:
+            self._was_sent = not error.unsent
             raise
         pool = answer.pool
         self._pool = pool
