@@ -16,8 +16,8 @@ simulate: ## thousands of seeded days on both databases; SEEDS=FROM..TO chooses 
 lint: ## formatting, clippy, protos, scripts
 	@scripts/install.sh build lint && scripts/lint.sh
 
-bench: ## measures everything next to its goal and to peers; SCENARIO=checkout,dispatch only those
-	@scripts/bench.sh "$(SCENARIO)"
+bench: ## measures everything next to its goal and to peers; SCENARIO=checkout,dispatch only those; DOCUMENT=docs/performance.md writes the table there
+	@scripts/bench.sh "$(SCENARIO)" "$(DOCUMENT)"
 
 build: ## all binaries, unoptimised
 	@scripts/install.sh build && PATH="$$PATH:$$HOME/.cargo/bin" cargo build --locked --workspace --bins

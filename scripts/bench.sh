@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs the benchmark in an optimised build, against private services that it starts and stops: all scenarios, or those named (checkout,dispatch).
-# Prints a table; JSON goes to target/bench/.
+# Prints a table, which goes to target/bench/, too, with all figures as JSON; and into a document that has a place for it, if one is named.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
-scenarios=${1:-}
+scenarios=${1:-} document=${2:-}
 
 dir=$(mktemp -d /tmp/sprout.XXXX)
 chmod 755 "$dir"
@@ -49,4 +49,4 @@ case ,$scenarios, in
 esac
 say "bench: building, optimised (the first time takes some minutes)"
 cargo build --locked --release --quiet -p sprout-server -p sprout-worker -p sprout -p sprout-sim -p sprout-benches
-"$(target_dir)/release/sprout-bench" --output "$(target_dir)/bench" "$scenarios"
+"$(target_dir)/release/sprout-bench" --output "$(target_dir)/bench" ${document:+--document "$document"} "$scenarios"

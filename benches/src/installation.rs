@@ -23,8 +23,9 @@ use crate::{
 const PASSWORD: &str = "correct horse battery";
 /// The one group, and the one provider.
 pub(crate) const GROUP: &str = "bench";
-/// What the provider's settings are where no provider is needed: the puppet plays the worker and touches none.
-const NO_PROVIDER: &str = "type: container\n    sprout: {provisioning_limit: 10000}";
+/// What the provider's settings are where no provider is needed: the puppet plays the worker and touches none. One appliance is deployed there, and it
+/// is full: whatever the copies of that one come to, nothing is refilled while they are handed out.
+const NO_PROVIDER: &str = "type: container\n    sprout: {provisioning_limit: 10000, appliance_limit: 1}";
 /// What its appliances offer.
 const ENDPOINT: &str = "endpoints: {web: {port: 80, scheme: http}}";
 

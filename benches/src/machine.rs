@@ -1,6 +1,7 @@
 //! The machine that the figures are of: without it they say nothing.
 
 use std::{
+    fmt,
     fs::{self, File},
     io::Write as _,
     process::Command,
@@ -44,11 +45,13 @@ impl Machine {
             revision: says("git", &["describe", "--always", "--dirty"]),
         })
     }
+}
 
-    pub(crate) fn print(&self) {
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { processor, cores, memory_gib, kernel, fdatasync_ms, postgres, redis, revision } = self;
-        println!("{cores} cores ({processor}), {memory_gib} GiB, Linux {kernel}, fdatasync {fdatasync_ms:.2} ms");
-        println!("{postgres}; {redis}; Sprout {revision}; load generator, server, workers and databases all here");
+        writeln!(f, "{cores} cores ({processor}), {memory_gib} GiB, Linux {kernel}, fdatasync {fdatasync_ms:.2} ms;")?;
+        write!(f, "{postgres}; {redis}; Sprout {revision}; load generator, server, workers and databases all on it.")
     }
 }
 

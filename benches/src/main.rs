@@ -27,9 +27,12 @@ struct Arguments {
     /// Scenarios, separated by commas; none: the usual ones
     #[arg(value_delimiter = ',')]
     scenarios: Vec<String>,
-    /// Directory for the JSON
+    /// Directory for the table and the JSON
     #[arg(long, default_value = "target/bench")]
     output: PathBuf,
+    /// Document to put the table into, in place of the one there
+    #[arg(long)]
+    document: Option<PathBuf>,
     /// Print the scenarios and end
     #[arg(long)]
     list: bool,
@@ -50,8 +53,7 @@ async fn main() -> Result<()> {
     }
     let (services, machine) = (Services::from_environment(), Machine::look()?);
     let mut report = Report::default();
-    machine.print();
-    report::print_head();
+    println!("{machine}\n\n{}", report::HEAD.join("\n"));
     let mut failed = Vec::new();
     for scenario in scenario::ALL {
         let chosen = if wanted.is_empty() { scenario.usual } else { wanted.iter().any(|name| *name == scenario.name) };
@@ -67,6 +69,9 @@ async fn main() -> Result<()> {
     }
     let name = if wanted.is_empty() { "all".to_owned() } else { arguments.scenarios.join("-") };
     report.write(&arguments.output, &name, &machine)?;
+    if let Some(document) = &arguments.document {
+        report.put_into(document, &machine)?;
+    }
     ensure!(failed.is_empty(), "these scenarios failed: {}", failed.join(", "));
     Ok(())
 }

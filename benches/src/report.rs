@@ -107,7 +107,7 @@ impl Report {
             figure.goal = known.goal;
             figure.peer = known.live.as_ref().and_then(|live| self.live(live)).or_else(|| known.peer.clone());
         }
-        print(&row);
+        lines(&row).iter().for_each(|line| println!("{line}"));
         self.rows.push(row);
         Ok(())
     }
@@ -125,29 +125,63 @@ impl Report {
     }
 
     pub(crate) fn leave_out(&mut self, scenario: &'static str, why: String) {
-        println!("{scenario}: NOT MEASURED: {why}");
+        println!("{}", left_out(scenario, &why));
         self.left_out.insert(scenario, why);
     }
 
-    /// Writes everything to `NAME.json`.
+    /// Writes everything to `NAME.json`, and the table to `NAME.md`.
     pub(crate) fn write(&self, directory: &Path, name: &str, machine: &Machine) -> Result<()> {
         fs::create_dir_all(directory)?;
-        let path = directory.join(format!("{name}.json"));
         let all = serde_json::json!({"machine": machine, "rows": self.rows, "left_out": self.left_out});
-        fs::write(&path, serde_json::to_string_pretty(&all)?)
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-        println!("\nas JSON: {}", path.display());
+        for (ending, text) in [("json", serde_json::to_string_pretty(&all)?), ("md", self.table(machine))] {
+            let path = directory.join(format!("{name}.{ending}"));
+            fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+            println!("written: {}", path.display());
+        }
         Ok(())
+    }
+
+    /// Puts the table into a document, in place of the one there.
+    pub(crate) fn put_into(&self, document: &Path, machine: &Machine) -> Result<()> {
+        let old = fs::read_to_string(document).with_context(|| format!("{} cannot be read", document.display()))?;
+        let new = replaced(&old, &self.table(machine))
+            .with_context(|| format!("{} has no lines {BEGIN:?} and {END:?}", document.display()))?;
+        fs::write(document, new).with_context(|| format!("{} cannot be written", document.display()))
+    }
+
+    fn table(&self, machine: &Machine) -> String {
+        let rows = self.rows.iter().flat_map(lines);
+        let left_out = self.left_out.iter().map(|(scenario, why)| left_out(scenario, why));
+        let lines: Vec<_> = HEAD.iter().map(|line| (*line).to_owned()).chain(rows).collect();
+        let left_out: Vec<_> = left_out.map(|line| format!("\n{line}\n")).collect();
+        format!("{machine}\n\n{}\n{}", lines.join("\n"), left_out.concat())
     }
 }
 
+/// What a document has before the table, and after it.
+const BEGIN: &str = "<!-- the table: `make bench DOCUMENT=…` writes it -->\n";
+const END: &str = "<!-- end of the table -->\n";
+
 /// The heading above rows.
-pub(crate) fn print_head() {
-    println!("\n| what | figure | measured | goal | reached | peer | ratio to the peer |");
-    println!("| --- | --- | ---: | ---: | --- | --- | ---: |");
+pub(crate) const HEAD: [&str; 2] = [
+    "| what | figure | measured | goal | reached | peer | ratio to the peer |",
+    "| --- | --- | ---: | ---: | --- | --- | ---: |",
+];
+
+/// The document with this table; none if it has no place for one.
+fn replaced(document: &str, table: &str) -> Option<String> {
+    let (before, rest) = document.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some([before, BEGIN, "\n", table, "\n", END, after].concat())
 }
 
-fn print(row: &Row) {
+fn left_out(scenario: &str, why: &str) -> String {
+    format!("{scenario}: NOT MEASURED: {why}")
+}
+
+/// A row as lines of the table.
+fn lines(row: &Row) -> Vec<String> {
+    let mut lines = Vec::new();
     for (n, figure) in row.figures.iter().enumerate() {
         let Figure { name, value, unit, goal, peer } = figure;
         let what = if n == 0 { &*row.what } else { "" };
@@ -161,7 +195,7 @@ fn print(row: &Row) {
         let (peer, ratio) = peer.as_ref().map_or((String::new(), String::new()), |peer| {
             (format!("{} {unit} ({})", short(peer.value), peer.name), format!("{} × as good", short(times(peer))))
         });
-        println!("| {what} | {name} | {} {unit} | {goal} | {reached} | {peer} | {ratio} |", short(*value));
+        lines.push(format!("| {what} | {name} | {} {unit} | {goal} | {reached} | {peer} | {ratio} |", short(*value)));
     }
     let used: Vec<_> = row.used.iter().map(|used| format!("{} {:.2}", used.process, used.cores)).collect();
     let mut notes = vec![row.note.clone()];
@@ -173,8 +207,9 @@ fn print(row: &Row) {
     }
     notes.retain(|note| !note.is_empty());
     if !notes.is_empty() {
-        println!("| | | {} | | | | |", notes.join("; "));
+        lines.push(format!("| | | {} | | | | |", notes.join("; ")));
     }
+    lines
 }
 
 /// Three digits.
@@ -185,5 +220,31 @@ fn short(value: f64) -> String {
         10.0..100.0 => format!("{value:.1}"),
         1.0..10.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_gets_another_table() {
+        let document = format!("# P\n{BEGIN}old\n{END}## Q\n");
+        let new = replaced(&document, "new\n").unwrap();
+        assert_eq!(new, format!("# P\n{BEGIN}\nnew\n\n{END}## Q\n"));
+        assert_eq!(replaced(&new, "new\n").as_ref(), Some(&new));
+        assert_eq!(replaced("# P\n", "new\n"), None);
+    }
+
+    #[test]
+    fn a_row_says_whether_its_goal_is_reached() {
+        let mut row = Row::new("k", "calls").figure("p99", 12.5, "ms").figure("rate", 5.0, "/s").note("alone");
+        (row.figures[0].goal, row.figures[1].goal) = (Some(10.0), Some(4.0));
+        let expected = [
+            "| calls | p99 | 12.5 ms | ≤ 10.0 | NO |  |  |",
+            "|  | rate | 5.00 /s | ≥ 4.00 | yes |  |  |",
+            "| | | alone | | | | |",
+        ];
+        assert_eq!(lines(&row), expected);
     }
 }

@@ -1,6 +1,9 @@
 //! Thousands of appliances without deploying each: one is deployed by the engine (with the puppet for a worker), and its rows are copied by SQL, so
 //! that the copies are like engine-made ones whatever columns there are. A checkout touches no provider, so none needs to back them.
 //! Rows are written behind the server's back, so it is stopped meanwhile.
+//!
+//! A shepherd wants all that are warm, and more, so that none is surplus and killed; and their provider is full, so that none is made while they are
+//! handed out. What is measured is therefore all that happens: each checkout wakes the refill, which looks, and finds no room.
 
 use anyhow::{Context as _, Result, ensure};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseBackend, DatabaseConnection, Statement};
@@ -10,6 +13,9 @@ use sprout_client::proto::{
 };
 
 use crate::installation::{GROUP, Installation};
+
+/// What the shepherd wants: more than there ever are.
+const WANTED: u32 = 1_000_000;
 
 /// What to copy.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +66,8 @@ impl Installation {
         self.stop_server().await?;
         let database = open(self.database.url()).await?;
         copy(&database, seed).await?;
+        shepherd(&database).await?;
+        sum_up_room(&database).await?;
         // What autovacuum does within minutes.
         let vacuum =
             if database.get_database_backend() == DatabaseBackend::Postgres { "vacuum analyze" } else { "analyze" };
@@ -134,6 +142,30 @@ async fn copy(database: &DatabaseConnection, seed: Seed) -> Result<()> {
         "from appliances a, appliance_endpoints e where a.id > {newest} and e.appliance_id = (select min(id) from appliances)"
     );
     database.execute_unprepared(&format!("insert into appliance_endpoints ({names}) select {values} {from}")).await?;
+    Ok(())
+}
+
+/// Wants whatever is warm, for everyone.
+async fn shepherd(database: &DatabaseConnection) -> Result<()> {
+    let sql = format!(
+        "insert into shepherds (group_name, preconfigured, unconfigured)
+         select '{GROUP}', {WANTED}, 0 where not exists (select 1 from shepherds where group_name = '{GROUP}')"
+    );
+    database.execute_unprepared(&sql).await?;
+    Ok(())
+}
+
+/// What the copies take is counted by triggers, a row for each. Where appliances are deployed, the server replaces many such rows by their sum.
+async fn sum_up_room(database: &DatabaseConnection) -> Result<()> {
+    let newest = "select coalesce(max(id), 0) as newest from room_changes";
+    let known = database.query_one_raw(Statement::from_string(database.get_database_backend(), newest)).await?;
+    let newest: i64 = known.context("a row")?.try_get("", "newest")?;
+    let sum = format!(
+        "insert into room_changes (provider, begun, appliances, memory_mib, cpus)
+         select provider, begun, sum(appliances), sum(memory_mib), sum(cpus) from room_changes where id <= {newest} group by provider, begun"
+    );
+    database.execute_unprepared(&sum).await?;
+    database.execute_unprepared(&format!("delete from room_changes where id <= {newest}")).await?;
     Ok(())
 }
 
