@@ -1,6 +1,13 @@
 //! The event log: one reader at its tail for the whole process, and streams that resume after any sequence.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use sprout_domain::{
     Error, PoolId, Reason, Result,
@@ -19,6 +26,8 @@ use crate::{
 
 /// Events held for streams that are a little behind; those further behind read the database.
 const KEPT: usize = 4096;
+/// The same, for streams of one pool.
+const KEPT_OF_POOL: usize = 64;
 /// Events read at once.
 const BATCH: u64 = 1000;
 /// The tail is read this often even if no wake-up came.
@@ -32,11 +41,51 @@ pub struct Feed {
     start: i64,
     tokens: Arc<Tokens>,
     tail: broadcast::Sender<Arc<Event>>,
+    /// Of pools that are watched. A thousand watchers of a pool each need not look at what happens to the pools of the others.
+    pools: Arc<Mutex<OfPools>>,
+    /// Everything up to here was handed out.
+    position: Arc<AtomicI64>,
+}
+
+#[derive(Default)]
+struct OfPools {
+    tails: HashMap<PoolId, broadcast::Sender<Arc<Event>>>,
+    /// How many there were after those that nobody watches any more were last put away.
+    used: usize,
+}
+
+impl OfPools {
+    fn subscribe(&mut self, pool: PoolId) -> broadcast::Receiver<Arc<Event>> {
+        if self.tails.len() > 2 * self.used + 64 {
+            self.tails.retain(|_, tail| tail.receiver_count() > 0);
+            self.used = self.tails.len();
+        }
+        self.tails.entry(pool).or_insert_with(|| broadcast::Sender::new(KEPT_OF_POOL)).subscribe()
+    }
 }
 
 impl Feed {
     pub(crate) fn after(start: i64, ports: Ports, tokens: Arc<Tokens>) -> Self {
-        Self { ports, start, tokens, tail: broadcast::Sender::new(KEPT) }
+        let (tail, pools) = (broadcast::Sender::new(KEPT), Arc::default());
+        Self { ports, start, tokens, tail, pools, position: Arc::new(AtomicI64::new(start)) }
+    }
+
+    fn subscribe(&self, filter: &EventFilter) -> broadcast::Receiver<Arc<Event>> {
+        match filter.pool_id {
+            Some(pool) => self.pools.lock().unwrap_or_else(PoisonError::into_inner).subscribe(pool),
+            None => self.tail.subscribe(),
+        }
+    }
+
+    fn hand_out(&self, event: Event) {
+        let event = Arc::new(event);
+        if let Some(pool) = event.fact.pool_id
+            && let Some(tail) = self.pools.lock().unwrap_or_else(PoisonError::into_inner).tails.get(&pool)
+        {
+            let _ = tail.send(event.clone()); // nobody watches it any more
+        }
+        // No receiver is no error: nobody watches.
+        let _ = self.tail.send(event);
     }
 
     /// Reads the tail until dropped. Run once per process.
@@ -72,9 +121,9 @@ impl Feed {
                 if matches!(event.fact.kind, EventKind::TokenRevoked | EventKind::UserChanged) {
                     self.tokens.revoked();
                 }
-                // No receiver is no error: nobody watches.
-                let _ = self.tail.send(Arc::new(event));
+                self.hand_out(event);
             }
+            self.position.store(*sequence, Ordering::SeqCst);
         }
     }
 }
@@ -180,7 +229,7 @@ impl EventStream {
 impl App {
     /// Events from now on, or after a sequence. Users must name a pool or appliance of theirs; staff see all.
     pub async fn events(&self, caller: &User, filter: EventFilter, after: Option<i64>) -> Result<EventStream> {
-        let tail = self.feed.tail.subscribe();
+        let tail = self.feed.subscribe(&filter);
         let mut tx = self.ports.store.read().await?;
         if caller.role < Role::Staff {
             match (filter.pool_id, filter.appliance_id) {
@@ -201,5 +250,12 @@ impl App {
         }
         let (sequence, behind) = after.map_or((last, false), |after| (after, true));
         Ok(EventStream { ports: self.ports.clone(), filter, tail, sequence, behind, ready: VecDeque::new() })
+    }
+
+    /// Events from about now on: whatever is not among them, who looks after this call sees. For those who may see what the filter names.
+    pub(crate) fn listen(&self, filter: EventFilter) -> EventStream {
+        let tail = self.feed.subscribe(&filter);
+        let sequence = self.feed.position.load(Ordering::SeqCst);
+        EventStream { ports: self.ports.clone(), filter, tail, sequence, behind: false, ready: VecDeque::new() }
     }
 }

@@ -49,7 +49,7 @@ mod workflow_watch;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use sprout_domain::{Catalogue, Result, version::set_release_names};
+use sprout_domain::{Catalogue, PoolId, Result, version::set_release_names};
 use tokio::sync::watch;
 
 pub use self::{
@@ -92,6 +92,7 @@ pub struct App {
     places: explain::Places,
     listening: Mutex<worker::Listening>,
     requests: Arc<batch::Batch<request::Asked, RequestedPool>>,
+    looks: Arc<batch::Batch<PoolId, Option<PoolView>>>,
     /// Made, or read, when it is first needed.
     authority: tokio::sync::OnceCell<authority::Authority>,
     /// Turns for hashing passwords.
@@ -116,6 +117,7 @@ impl App {
             places: explain::Places::default(),
             listening: Mutex::default(),
             requests: batch::Batch::new(request::TOGETHER),
+            looks: batch::Batch::new(pool::LOOKED_AT),
             authority: tokio::sync::OnceCell::new(),
             hashing: tokio::sync::Semaphore::new(cores),
             refusals: audit::Waiting::default(),

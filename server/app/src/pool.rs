@@ -1,6 +1,11 @@
 //! Pools: finding and watching, and what becomes of them.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt as _, stream};
 use sprout_domain::{
@@ -101,8 +106,8 @@ impl App {
     pub async fn watch_pool(self: &Arc<Self>, caller: &User, id: PoolId) -> Result<PoolStream> {
         let filter = EventFilter { pool_id: Some(id), ..EventFilter::default() };
         // Listening starts before the first look, so that no change falls between the two.
-        let events = self.events(caller, filter, None).await?;
-        let first = self.pool(caller, id).await?;
+        let events = self.listen(filter);
+        let first = self.look(caller, id).await?;
         let (app, caller) = (self.clone(), caller.clone());
         let moves = Moves { queue: self.ports.bus.subscribe(Topic::Queue), place: first.place };
         let ended = first.pool.state.is_final();
@@ -121,7 +126,7 @@ impl App {
                         },
                         () = moves.next() => None,
                     };
-                    let now = app.pool(&caller, id).await;
+                    let now = app.look(&caller, id).await;
                     // That others moved concerns it only if it moved, too.
                     if message.is_none() && now.as_ref().is_ok_and(|view| view.place == moves.place) {
                         continue;
@@ -136,11 +141,62 @@ impl App {
     }
 }
 
+impl App {
+    /// As [`App::pool`], for those who look often: looks that come while one is under way share the next.
+    async fn look(self: &Arc<Self>, caller: &User, id: PoolId) -> Result<PoolView> {
+        let app = self.clone();
+        let answer = move |ids: Vec<PoolId>| {
+            let app = app.clone();
+            async move {
+                match app.views(&ids).await {
+                    Ok(views) => ids.iter().map(|id| Ok(views.get(id).cloned())).collect(),
+                    Err(error) => vec![Err(error); ids.len()],
+                }
+            }
+        };
+        match self.looks.ask(id, answer).await? {
+            Some(view) if may_see(caller, &view.pool) => Ok(view),
+            _ => Err(not_found(id)),
+        }
+    }
+
+    async fn views(&self, ids: &[PoolId]) -> Result<BTreeMap<PoolId, PoolView>> {
+        let ids: Vec<_> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut tx = self.ports.store.read().await?;
+        let mut views = BTreeMap::new();
+        for pool in tx.pools_by_id(&ids).await? {
+            views.insert(pool.id, PoolView { pool, appliances: Vec::new(), place: None });
+        }
+        for appliance in tx.appliances_of_pools(&ids, false).await? {
+            if let Some(view) = appliance.pool_id.and_then(|id| views.get_mut(&id)) {
+                view.appliances.push(appliance);
+            }
+        }
+        let mut placed = BTreeMap::new();
+        for (id, view) in views {
+            // Read once for all.
+            placed.insert(id, self.with_place(tx.as_mut(), view).await?);
+        }
+        Ok(placed)
+    }
+}
+
+/// Pools that watchers look at in one transaction at most.
+pub(crate) const LOOKED_AT: usize = 128;
+
+fn may_see(caller: &User, pool: &Pool) -> bool {
+    pool.owner_id == caller.id || caller.role >= Role::Staff
+}
+
+fn not_found(id: PoolId) -> Error {
+    Error::new(Reason::PoolNotFound, format!("you have no pool {id}"))
+}
+
 /// The pool, if the caller may see it; what may not be seen does not exist.
 pub(crate) async fn owned(tx: &mut dyn Tx, caller: &User, id: PoolId) -> Result<Pool> {
     match tx.pool(id).await? {
-        Some(pool) if pool.owner_id == caller.id || caller.role >= Role::Staff => Ok(pool),
-        _ => Err(Error::new(Reason::PoolNotFound, format!("you have no pool {id}"))),
+        Some(pool) if may_see(caller, &pool) => Ok(pool),
+        _ => Err(not_found(id)),
     }
 }
 

@@ -221,6 +221,9 @@ pub trait PoolRows: Send {
     /// One pool.
     async fn pool(&mut self, id: PoolId) -> Result<Option<Pool>>;
 
+    /// These pools, not locked, in order of id.
+    async fn pools_by_id(&mut self, ids: &[PoolId]) -> Result<Vec<Pool>>;
+
     /// One pool, locked until the transaction ends, so that nobody else decides on it meanwhile. Locked before its appliances, always.
     async fn lock_pool(&mut self, id: PoolId) -> Result<Option<Pool>>;
 

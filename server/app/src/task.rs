@@ -125,9 +125,6 @@ impl App {
             work.wake(Topic::Tasks); // who looked meanwhile did not see them
         }
         let tasks = claimed.tasks;
-        let begun: BTreeSet<_> =
-            tasks.iter().filter(|task| task.position == 0 && task.epoch == 1).map(|task| task.workflow_id).collect();
-        work.tx.begin_workflows(&begun.into_iter().collect::<Vec<_>>()).await?;
         let ids: Vec<_> = tasks.iter().filter_map(appliance_of).collect();
         let mut appliances = work.tx.appliances_by_id(&ids).await?;
         begin_clones(&mut work, &tasks, &mut appliances).await?;

@@ -42,15 +42,8 @@ impl App {
         }
         repeated(|| async move {
             let mut work = self.work().await?;
-            let begun = work.tx.insert_workflows(vec![NewWorkflow::parent(WorkflowKind::Pings)]).await?;
-            let Some(parent) = begun.first() else { return Err(Error::internal("a parent that was not inserted")) };
-            let ping = NewWorkflow {
-                parent_id: Some(parent.id),
-                ..NewWorkflow::new(WorkflowKind::Ping, Subject::Nothing, Some(provider.clone()))
-            };
-            work.tx.insert_copies(&ping, count).await?;
-            work.tx.gather_parts(parent.id, &[]).await?;
-            let parent = find(work.tx.as_mut(), parent.id).await?;
+            let ping = NewWorkflow::new(WorkflowKind::Ping, Subject::Nothing, Some(provider.clone()));
+            let parent = work.tx.insert_parent_of(WorkflowKind::Pings, &ping, count).await?;
             work.wake(Topic::Tasks);
             work.commit().await?;
             Ok(parent)

@@ -30,6 +30,8 @@ use crate::{
 const FIRST_CLONE: &str = "state in ('ready', 'retrying') and step = 'clone' and epoch = 0";
 /// All other tasks that may be given out.
 const OTHER: &str = "state in ('ready', 'retrying') and (step <> 'clone' or epoch > 0)";
+/// Workflows whose first step is given out for the first time are running.
+const BEGIN: &str = "update workflows set state = 'running' where state = 'pending'";
 /// The lane of a row that names a provider on which a first clone waits.
 const NO_LANE: i16 = -1;
 
@@ -120,7 +122,7 @@ impl SeaTx {
                 ("heard_by", Column::Texts(limits)),
             ],
         );
-        let sql = format!(
+        let update = format!(
             "update tasks set state = 'running', worker = holder, epoch = epoch + 1, attempt = attempt + 1, started_at = $1,
                               progress_at = $1, silent_until = {heard_by}, stalled = {no}, stop_asked_at = null, status = ''
              from ({given}) as given where id = task and state in ('ready', 'retrying') returning *",
@@ -128,7 +130,21 @@ impl SeaTx {
             no = self.no(),
         );
         values.insert(0, self.time(self.now));
-        let mut claimed: Vec<Model> = self.rows(&sql, values).await?;
+        let mut claimed: Vec<Model> = if self.on_postgres() {
+            // In one go; the second part sees what the first returns, and would not see what it wrote.
+            let sql = format!(
+                "with claimed as ({update}),
+                      begun as ({BEGIN} and id in (select workflow_id from claimed where position = 0 and epoch = 1))
+                 select * from claimed"
+            );
+            self.rows(&sql, values).await?
+        } else {
+            let claimed: Vec<Model> = self.rows(&update, values).await?;
+            let begun = claimed.iter().filter(|task| task.position == 0 && task.epoch == 1);
+            let begin = format!("{BEGIN} and id {}", self.among(1));
+            self.run(&begin, [self.numbers(begun.map(|task| task.workflow_id))]).await?;
+            claimed
+        };
         claimed.sort_by_key(|row| (row.lane, row.priority, row.turn, row.id));
         Ok(Claimed { tasks: tasks(claimed)?, passed_over })
     }

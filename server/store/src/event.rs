@@ -11,6 +11,7 @@ use sprout_domain::{
 use crate::{
     convert::{Named, limit, variant},
     entities::event::Model,
+    postgres::as_columns,
     tx::SeaTx,
 };
 
@@ -44,9 +45,6 @@ impl EventRows for SeaTx {
         if events.is_empty() {
             return Ok(());
         }
-        if self.on_postgres() {
-            self.run("select pg_advisory_xact_lock($1)", [ORDER_LOCK.into()]).await?;
-        }
         let row = |event: NewEvent| -> Vec<Value> {
             vec![
                 self.time(self.now),
@@ -62,7 +60,19 @@ impl EventRows for SeaTx {
         };
         let target =
             "events (happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message)";
-        self.insert(target, events.into_iter().map(row).collect(), "").await?;
+        let rows: Vec<Vec<Value>> = events.into_iter().map(row).collect();
+        if !self.on_postgres() {
+            self.insert(target, rows, "").await?;
+            return Ok(());
+        }
+        // The lock comes first: a row of the other part gets its sequence when it is joined to the row that the lock returned.
+        let (given, mut values) = as_columns(2, &rows).ok_or_else(|| Error::internal("events of several forms"))?;
+        let sql = format!(
+            "with ordered as materialized (select pg_advisory_xact_lock($1))
+             insert into {target} select given.* from ordered cross join ({given}) as given"
+        );
+        values.insert(0, ORDER_LOCK.into());
+        self.run(&sql, values).await?;
         Ok(())
     }
 

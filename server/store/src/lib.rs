@@ -20,6 +20,7 @@ mod member;
 mod open;
 mod operate;
 mod pool;
+mod postgres;
 mod provider;
 mod pulse;
 mod queue;

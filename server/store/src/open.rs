@@ -10,8 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, IsolationLevel,
-    SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, SqliteTransactionMode, SqlxPostgresConnector, SqlxSqliteConnector, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
         self, ConnectOptions as _, Connection as _,
         postgres::{PgConnectOptions, PgPoolOptions},
@@ -20,16 +19,16 @@ use sea_orm::{
 };
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 use sprout_app::ports::{Store, Tx};
-use sprout_domain::{Error, Reason, Result, Secret};
+use sprout_domain::{Error, Reason, Result, Secret, Timestamp};
 use sprout_migrations::Migrator;
 use tokio::sync::watch;
 
 use crate::{
     error::{from_db, from_sqlx, late, unavailable},
-    files,
+    files, postgres,
     pulse::{Pulse, while_it_answers},
     simulation::{Moment, Simulation, bounded, pass},
-    tx::SeaTx,
+    tx::{Begun, SeaTx},
 };
 
 /// Where the database is and how it is used.
@@ -113,7 +112,7 @@ impl SeaStore {
                 (writer, place.connect(options, most, Use::Read, None).await?, None)
             }
             Place::Server(server) => {
-                let pulse = Pulse::begin(postgres(server, options, Use::Read));
+                let pulse = Pulse::begin(postgres_options(server, options, Use::Read));
                 let pool = place.connect(options, most, Use::Write, Some(pulse.clone())).await?;
                 (pool.clone(), pool, Some(pulse))
             }
@@ -154,46 +153,45 @@ impl SeaStore {
         Self { simulation: Some(simulation), pulse: None, ..self }
     }
 
-    async fn begin(&self, on: &DatabaseConnection, options: TransactionOptions) -> Result<Box<dyn Tx>> {
+    async fn begin(&self, writes: bool) -> Result<Box<dyn Tx>> {
         let simulation = self.simulation.as_deref();
         pass(simulation, Moment::Begin).await?;
-        let on = on.clone();
-        let begin = async move { on.begin_with_options(options).await };
-        let transaction = if simulation.is_some() {
-            bounded(simulation, self.deadline, begin).await?
-        } else {
-            // In a task of its own, which nobody can give up: sqlx does not know that a transaction has begun until it was told so, and would
-            // hand the connection to someone else with the transaction still open.
-            let task = tokio::spawn(begin);
-            let opened = async { task.await.map_err(|error| DbErr::Custom(error.to_string()))? };
-            while_it_answers(self.pulse.as_ref(), bounded(None, self.deadline, opened)).await?
+        let on = if writes { &self.writer } else { &self.reader };
+        let begin = async {
+            if on.get_database_backend() == DbBackend::Postgres {
+                let how = if writes { postgres::WRITE } else { postgres::READ };
+                let pool = on.get_postgres_connection_pool();
+                let (begun, now) = postgres::Transaction::begin(pool, how, self.deadline).await?;
+                return Ok((Begun::Postgres(begun), now));
+            }
+            let (on, mode) = (on.clone(), writes.then_some(SqliteTransactionMode::Immediate));
+            // One that only reads is deferred: its snapshot is taken by its first query.
+            let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+            let begin = async move { on.begin_with_options(options).await };
+            let begun = if simulation.is_some() {
+                begin.await?
+            } else {
+                // In a task of its own, which nobody can give up: sqlx does not know that a transaction has begun until it was told so, and would
+                // hand the connection to someone else with the transaction still open.
+                tokio::spawn(begin).await.map_err(|error| DbErr::Custom(error.to_string()))??
+            };
+            let now = chrono::Utc::now();
+            Ok((Begun::Sqlite(begun), Timestamp::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)))
         };
-        let tx = SeaTx::begun(transaction, self.deadline, self.simulation.clone(), self.pulse.clone());
-        Ok(Box::new(tx.await?))
+        let begin = bounded(simulation, self.deadline, begin);
+        let (begun, now) = while_it_answers(self.pulse.as_ref(), begin).await?;
+        Ok(Box::new(SeaTx::begun(begun, now, self.deadline, self.simulation.clone(), self.pulse.clone())))
     }
 }
 
 #[async_trait]
 impl Store for SeaStore {
     async fn write(&self) -> Result<Box<dyn Tx>> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        self.begin(&self.writer, options).await
+        self.begin(true).await
     }
 
     async fn read(&self) -> Result<Box<dyn Tx>> {
-        let options = if self.reader.get_database_backend() == DbBackend::Postgres {
-            TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            }
-        } else {
-            TransactionOptions::default() // deferred: its snapshot is taken by its first query
-        };
-        self.begin(&self.reader, options).await
+        self.begin(false).await
     }
 
     fn answers(&self) -> watch::Receiver<bool> {
@@ -207,6 +205,9 @@ impl Store for SeaStore {
         row.map(|row| row.installation_id).ok_or_else(|| Error::internal("the database has no installation id"))
     }
 }
+
+/// Statements that each connection keeps prepared.
+const PREPARED: usize = 512;
 
 /// A change of the schema may rewrite a table.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -260,7 +261,7 @@ impl Place {
                 sqlite(file, options, most, purpose).await.map_err(|error| self.explain(from_sqlx(&error)))
             }
             Self::Server(server) => {
-                let connect = postgres(server, options, purpose);
+                let connect = postgres_options(server, options, purpose);
                 // The pool would try again and again and forget why; this one connection says what is wrong.
                 let probe = tokio::time::timeout(options.acquire_timeout, connect.connect()).await;
                 let probe = probe.map_err(|_| self.explain(late()))?;
@@ -323,11 +324,13 @@ async fn sqlite(
     Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
 }
 
-fn postgres(server: &PgConnectOptions, options: &StoreOptions, purpose: Use) -> PgConnectOptions {
+fn postgres_options(server: &PgConnectOptions, options: &StoreOptions, purpose: Use) -> PgConnectOptions {
     let statement_timeout = if purpose == Use::Migrate { MIGRATION_TIMEOUT } else { options.statement_timeout };
     server
         .clone()
         .application_name("sprout-server")
+        // All statements there are, each in a few forms.
+        .statement_cache_capacity(PREPARED)
         .options([
             ("statement_timeout", format!("{}ms", statement_timeout.as_millis())),
             // A server that vanished in the middle of a transaction must not keep its locks.

@@ -192,6 +192,11 @@ impl PoolRows for SeaTx {
         row.map(Pool::try_from).transpose()
     }
 
+    async fn pools_by_id(&mut self, ids: &[PoolId]) -> Result<Vec<Pool>> {
+        let sql = format!("{SELECT} p.id {} order by p.id", self.among(1));
+        all(self.rows(&sql, [self.numbers(ids.iter().map(|id| id.0))]).await?)
+    }
+
     async fn lock_pool(&mut self, id: PoolId) -> Result<Option<Pool>> {
         Ok(self.lock_pools(&[id]).await?.pop())
     }

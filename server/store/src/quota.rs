@@ -45,6 +45,12 @@ impl FromQueryResult for Used {
 
 #[async_trait]
 impl QuotaRows for SeaTx {
+    async fn quotas(&mut self, users: &[UserId]) -> Result<BTreeMap<UserId, Quota>> {
+        let sql = format!("select * from users where id {}", self.among(1));
+        let rows: Vec<Model> = self.rows(&sql, [self.numbers(users.iter().map(|user| user.0))]).await?;
+        rows.iter().map(|row| Ok((UserId(row.id), quota(row)?))).collect()
+    }
+
     async fn quotas_and_use(&mut self, users: &[UserId]) -> Result<BTreeMap<UserId, QuotaAndUse>> {
         let sql = format!(
             "select u.*,

@@ -7,12 +7,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
 use sprout_app::ports::Tx;
 use sprout_domain::{Error, Result, Timestamp};
 
 use crate::{
     error::from_db,
+    postgres,
     pulse::{Pulse, while_it_answers},
     simulation::{Moment, Simulation, bounded, pass},
 };
@@ -29,11 +30,57 @@ fn moment(text: &str) -> Timestamp {
     text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// A transaction under way on one of the databases.
+pub(crate) enum Begun {
+    /// On PostgreSQL.
+    Postgres(postgres::Transaction),
+    /// On SQLite.
+    Sqlite(DatabaseTransaction),
+}
+
+impl Begun {
+    async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Postgres(transaction) => transaction.rows(sql, values).await,
+            Self::Sqlite(transaction) => transaction.query_all_raw(statement(sql, values)).await,
+        }
+    }
+
+    async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, DbErr> {
+        match self {
+            Self::Postgres(transaction) => transaction.run(sql, values).await,
+            Self::Sqlite(transaction) => Ok(transaction.execute_raw(statement(sql, values)).await?.rows_affected()),
+        }
+    }
+
+    async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Sqlite(transaction) => transaction.commit().await,
+        }
+    }
+
+    async fn rollback(self) {
+        match self {
+            Self::Postgres(transaction) => transaction.rollback().await,
+            Self::Sqlite(transaction) => {
+                if let Err(error) = transaction.rollback().await {
+                    tracing::debug!(%error, "a transaction was not rolled back cleanly");
+                }
+            }
+        }
+    }
+}
+
+fn statement(sql: &str, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)
+}
+
 /// A transaction on either database. Dropped without a commit, it is rolled back.
 pub(crate) struct SeaTx {
     /// Taken out when it ends.
-    transaction: Option<DatabaseTransaction>,
-    backend: DbBackend,
+    transaction: Option<Begun>,
+    on_postgres: bool,
     /// See [`Tx::now`].
     pub(crate) now: Timestamp,
     deadline: Duration,
@@ -42,35 +89,22 @@ pub(crate) struct SeaTx {
 }
 
 impl SeaTx {
-    /// Takes over a transaction that has just begun and reads the clock.
-    pub(crate) async fn begun(
-        transaction: DatabaseTransaction,
+    /// Takes over a transaction that has just begun, and what the database's clock showed then.
+    pub(crate) fn begun(
+        transaction: Begun,
+        now: Timestamp,
         deadline: Duration,
         simulation: Option<Arc<dyn Simulation>>,
         pulse: Option<Arc<Pulse>>,
-    ) -> Result<Self> {
-        let backend = transaction.get_database_backend();
-        let now = Timestamp::UNIX_EPOCH;
-        let mut tx = Self { transaction: Some(transaction), backend, now, deadline, simulation, pulse };
-        tx.now = if let Some(simulation) = &tx.simulation {
-            simulation.now()
-        } else if tx.on_postgres() {
-            #[derive(FromQueryResult)]
-            struct Clock {
-                now: Timestamp,
-            }
-            let clock: Option<Clock> = tx.row("select clock_timestamp() as now", []).await?;
-            clock.ok_or_else(|| Error::internal("the database has no clock"))?.now
-        } else {
-            let now = chrono::Utc::now();
-            Timestamp::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
-        };
-        Ok(tx)
+    ) -> Self {
+        let now = simulation.as_ref().map_or(now, |simulation| simulation.now());
+        let on_postgres = matches!(transaction, Begun::Postgres(_));
+        Self { transaction: Some(transaction), on_postgres, now, deadline, simulation, pulse }
     }
 
     /// Whether statements need the words of PostgreSQL.
     pub(crate) fn on_postgres(&self) -> bool {
-        self.backend == DbBackend::Postgres
+        self.on_postgres
     }
 
     /// A moment as a parameter. SQLite compares moments as text, so there they all have the same width.
@@ -125,7 +159,7 @@ impl SeaTx {
         sql: &str,
         values: impl IntoIterator<Item = Value> + Send,
     ) -> Result<Vec<M>> {
-        let rows = self.bounded(self.open()?.query_all_raw(self.statement(sql, values))).await?;
+        let rows = self.bounded(self.open()?.rows(sql, values.into_iter().collect())).await?;
         rows.iter().map(|row| M::from_query_result(row, "")).collect::<Result<_, _>>().map_err(from_db)
     }
 
@@ -135,14 +169,13 @@ impl SeaTx {
         sql: &str,
         values: impl IntoIterator<Item = Value> + Send,
     ) -> Result<Option<M>> {
-        let row = self.bounded(self.open()?.query_one_raw(self.statement(sql, values))).await?;
-        row.map(|row| M::from_query_result(&row, "")).transpose().map_err(from_db)
+        let rows = self.bounded(self.open()?.rows(sql, values.into_iter().collect())).await?;
+        rows.first().map(|row| M::from_query_result(row, "")).transpose().map_err(from_db)
     }
 
     /// Runs a statement; returns how many rows it wrote.
     pub(crate) async fn run(&self, sql: &str, values: impl IntoIterator<Item = Value> + Send) -> Result<u64> {
-        let done = self.bounded(self.open()?.execute_raw(self.statement(sql, values))).await?;
-        Ok(done.rows_affected())
+        self.bounded(self.open()?.run(sql, values.into_iter().collect())).await
     }
 
     /// Sets columns of the rows with these ids.
@@ -161,7 +194,7 @@ impl SeaTx {
     /// Inserts rows into `target`, "table (columns)", in as few statements as parameters allow; `rest` follows the values. Returns how many were written.
     pub(crate) async fn insert(&self, target: &str, rows: Vec<Vec<Value>>, rest: &str) -> Result<u64> {
         let mut written = 0;
-        for (sql, values) in inserts(target, rows, rest) {
+        for (sql, values) in self.inserts(target, rows, rest) {
             written += self.run(&sql, values).await?;
         }
         Ok(written)
@@ -175,14 +208,21 @@ impl SeaTx {
         rest: &str,
     ) -> Result<Vec<M>> {
         let mut written = Vec::with_capacity(rows.len());
-        for (sql, values) in inserts(target, rows, rest) {
+        for (sql, values) in self.inserts(target, rows, rest) {
             written.extend(self.rows(&sql, values).await?);
         }
         Ok(written)
     }
 
-    fn statement(&self, sql: &str, values: impl IntoIterator<Item = Value>) -> Statement {
-        Statement::from_sql_and_values(self.backend, sql, values)
+    /// Statements that together insert all rows. On PostgreSQL several rows are given as columns: one statement that is prepared once.
+    fn inserts(&self, target: &str, rows: Vec<Vec<Value>>, rest: &str) -> Vec<(String, Vec<Value>)> {
+        if self.on_postgres()
+            && rows.len() > 1
+            && let Some((given, columns)) = postgres::as_columns(1, &rows)
+        {
+            return vec![(format!("insert into {target} {given} {rest}"), columns)];
+        }
+        inserts(target, rows, rest)
     }
 
     /// The server cancels what takes too long; this is for a server that went silent.
@@ -191,7 +231,7 @@ impl SeaTx {
         while_it_answers(self.pulse.as_ref(), bounded(self.simulation.as_deref(), self.deadline, work)).await
     }
 
-    fn open(&self) -> Result<&DatabaseTransaction> {
+    fn open(&self) -> Result<&Begun> {
         self.transaction.as_ref().ok_or_else(|| Error::internal("a statement after the end of its transaction"))
     }
 }
@@ -200,11 +240,7 @@ impl SeaTx {
 impl Drop for SeaTx {
     fn drop(&mut self) {
         if let (Some(simulation), Some(transaction)) = (&self.simulation, self.transaction.take()) {
-            simulation.drive(pin!(async {
-                if let Err(error) = transaction.rollback().await {
-                    tracing::debug!(%error, "a transaction was not rolled back cleanly");
-                }
-            }));
+            simulation.drive(pin!(transaction.rollback()));
         }
     }
 }

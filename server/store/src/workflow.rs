@@ -159,8 +159,8 @@ impl WorkflowRows for SeaTx {
         self.insert_with_tasks(&workflows).await
     }
 
-    async fn insert_copies(&mut self, workflow: &NewWorkflow, count: u32) -> Result<()> {
-        self.insert_alike(workflow, i64::from(count)).await
+    async fn insert_parent_of(&mut self, parent: WorkflowKind, part: &NewWorkflow, count: u32) -> Result<Workflow> {
+        self.insert_alike(parent, part, count).await
     }
 
     async fn gather_parts(&mut self, parent: WorkflowId, others: &[WorkflowId]) -> Result<u32> {
@@ -239,12 +239,6 @@ impl WorkflowRows for SeaTx {
             let _: Vec<Locked> = self.rows(&lock, [self.numbers(ids.iter().copied())]).await?;
         }
         self.listed(&format!("finished_at is null and id {}", self.among(1)), [self.numbers(ids)], limit(most)).await
-    }
-
-    async fn begin_workflows(&mut self, ids: &[WorkflowId]) -> Result<()> {
-        let sql = format!("update workflows set state = 'running' where state = 'pending' and id {}", self.among(1));
-        self.run(&sql, [self.numbers(numbers(ids))]).await?;
-        Ok(())
     }
 
     async fn end_workflows(&mut self, ended: &[Ended]) -> Result<Vec<Workflow>> {

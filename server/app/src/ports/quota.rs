@@ -20,6 +20,9 @@ pub struct QuotaAndUse {
 /// Quotas.
 #[async_trait]
 pub trait QuotaRows: Send {
+    /// What these users may have.
+    async fn quotas(&mut self, users: &[UserId]) -> Result<BTreeMap<UserId, Quota>>;
+
     /// What these users may have and have, in one query; users that do not exist are missing from it.
     async fn quotas_and_use(&mut self, users: &[UserId]) -> Result<BTreeMap<UserId, QuotaAndUse>>;
 

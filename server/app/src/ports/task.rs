@@ -59,8 +59,8 @@ pub struct Progress {
 /// Tasks.
 #[async_trait]
 pub trait TaskRows: Send {
-    /// Gives due tasks (ready or retrying) to those with room, by lane, priority, turn and age: running, next epoch, one more attempt. Those another
-    /// transaction is about to take are skipped. Clone steps only as far as their provider has provisioning slots and room for appliances,
+    /// Gives due tasks (ready or retrying) to those with room, by lane, priority, turn and age: running, next epoch, one more attempt; a
+    /// workflow whose first step is among them is running, too. Those another transaction is about to take are skipped. Clone steps only as far as their provider has provisioning slots and room for appliances,
     /// counted in this transaction with the provider rows locked.
     async fn claim_tasks(&mut self, claim: &Claim) -> Result<Claimed>;
 

@@ -125,8 +125,8 @@ pub trait WorkflowRows: Send {
     /// Returns what became of each, in the same order.
     async fn insert_workflows(&mut self, workflows: Vec<NewWorkflow>) -> Result<Vec<Begun>>;
 
-    /// Inserts so many workflows alike, which have a parent and no key, in as many statements as for a few.
-    async fn insert_copies(&mut self, workflow: &NewWorkflow, count: u32) -> Result<()>;
+    /// Inserts a parent of this kind and so many parts of it, all alike, in as many statements as for one part. Neither has a key. Returns the parent.
+    async fn insert_parent_of(&mut self, parent: WorkflowKind, part: &NewWorkflow, count: u32) -> Result<Workflow>;
 
     /// Makes those of these workflows that have not ended and have no parent parts of this one as well, and writes down how many parts it has,
     /// which is returned. In the transaction that inserted it.
@@ -139,9 +139,6 @@ pub trait WorkflowRows: Send {
     /// Of these workflows, and of the parts of this parent, up to `limit` that have not ended, with their unfinished tasks locked until the
     /// transaction ends.
     async fn lock_workflows(&mut self, which: &WorkflowsToLock, limit: u64) -> Result<Vec<Workflow>>;
-
-    /// The first step of these was given out: those that are pending are running.
-    async fn begin_workflows(&mut self, ids: &[WorkflowId]) -> Result<()>;
 
     /// Ends those of these workflows that have not ended, each in its own way, and counts them for their parents, all in as many statements as
     /// for one. Returns the parents that ended with the last of their parts.

@@ -10,11 +10,14 @@ use crate::{ports::QuotaAndUse, work::Work};
 pub(super) struct Quotas(BTreeMap<UserId, QuotaAndUse>);
 
 impl Quotas {
-    /// Reads it in one query. Where a quota counts what is there, its user is locked, so that two requests at once cannot both pass.
+    /// Reads it in one query. Where a quota counts what is there, its user is locked, so that two requests at once cannot both pass; only then it is
+    /// counted, which takes the longer the more there is.
     pub(super) async fn read(work: &mut Work, callers: impl Iterator<Item = &User> + Send) -> Result<Self> {
         let ids: BTreeSet<_> = callers.map(|caller| caller.id).collect();
-        let mut known = work.tx.quotas_and_use(&ids.into_iter().collect::<Vec<_>>()).await?;
-        let counted: Vec<_> = known.iter().filter(|(_, known)| known.quota.is_counted()).map(|(id, _)| *id).collect();
+        let quotas = work.tx.quotas(&ids.into_iter().collect::<Vec<_>>()).await?;
+        let counted: Vec<_> = quotas.iter().filter(|(_, quota)| quota.is_counted()).map(|(id, _)| *id).collect();
+        let unused = |(id, quota)| (id, QuotaAndUse { quota, used: QuotaUse::default() });
+        let mut known: BTreeMap<_, _> = quotas.into_iter().map(unused).collect();
         if !counted.is_empty() {
             known.extend(work.tx.lock_quotas(&counted).await?);
         }

@@ -7,7 +7,7 @@ use sprout_app::ports::{Begun, NewWorkflow};
 use sprout_domain::{
     Error, Result, Timestamp, WorkflowId, lease,
     turn::{STEP, Turns},
-    workflow::{TaskState, WorkflowState},
+    workflow::{StepKind, TaskState, Workflow, WorkflowKind, WorkflowState},
 };
 
 use super::appliance_of;
@@ -15,6 +15,24 @@ use crate::{convert::Named, task::Column, tx::SeaTx};
 
 const WORKFLOW: &str = "workflows (kind, appliance_id, provider, owner_id, lane, priority, turn, dedup_key, parent_id,
                                    child_count, open_children, failed_children, state, error, created_at)";
+/// The columns of [`WORKFLOW`] with their types.
+const WORKFLOW_COLUMNS: [(&str, &str); 15] = [
+    ("kind", "text"),
+    ("appliance_id", "bigint"),
+    ("provider", "text"),
+    ("owner_id", "bigint"),
+    ("lane", "smallint"),
+    ("priority", "smallint"),
+    ("turn", "bigint"),
+    ("dedup_key", "text"),
+    ("parent_id", "bigint"),
+    ("child_count", "bigint"),
+    ("open_children", "bigint"),
+    ("failed_children", "bigint"),
+    ("state", "text"),
+    ("error", "text"),
+    ("created_at", "timestamptz"),
+];
 const TASK: &str =
     "tasks (workflow_id, workflow, appliance_id, provider, step, position, lane, priority, turn, state, attempt, epoch,
                            cancel_requested, due_at, error, created_at)";
@@ -30,6 +48,18 @@ struct Room {
     provider: String,
     /// 0: the service itself.
     owner: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Inserted {
+    id: i64,
+}
+
+/// Parts to insert: of which parent, from which turn on, and how many.
+struct Series {
+    parent: String,
+    first: i64,
+    count: u32,
 }
 
 #[derive(FromQueryResult)]
@@ -56,7 +86,7 @@ impl SeaTx {
         let turns = self.turns(new).await?;
         let all: Vec<_> = new.iter().zip(turns).collect();
         let plain: Vec<_> = all.iter().filter(|(new, _)| new.dedup_key.is_none()).copied().collect();
-        let rows = plain.iter().map(|(new, turn)| self.workflow_row(new, *turn)).collect();
+        let rows = plain.iter().map(|(new, turn)| self.workflow_row(new, *turn, 0)).collect();
         let mut inserted: Vec<Keyed> = self.insert_returning(WORKFLOW, rows, "returning id, dedup_key").await?;
         inserted.sort_by_key(|row| row.id); // numbers are given in the order of the values
         let mut plain_ids = inserted.into_iter().map(|row| row.id);
@@ -91,7 +121,7 @@ impl SeaTx {
             if left.is_empty() {
                 break;
             }
-            let rows = left.values().map(|(new, turn)| self.workflow_row(new, *turn)).collect();
+            let rows = left.values().map(|(new, turn)| self.workflow_row(new, *turn, 0)).collect();
             // Waits for whoever is about to insert the same key; and then a statement of its own sees it.
             let rest = "on conflict do nothing returning id, dedup_key";
             let inserted: Vec<Keyed> = self.insert_returning(WORKFLOW, rows, rest).await?;
@@ -113,70 +143,117 @@ impl SeaTx {
         Ok(owners)
     }
 
-    /// See [`sprout_app::ports::WorkflowRows::insert_copies`].
-    pub(super) async fn insert_alike(&self, new: &NewWorkflow, count: i64) -> Result<()> {
-        let (Some(parent), None) = (new.parent_id, &new.dedup_key) else {
-            return Err(Error::internal("copies of a workflow have a parent and no key"));
-        };
-        let first = self.turns(std::slice::from_ref(new)).await?.first().copied().unwrap_or_default();
-        let mut workflow = self.workflow_row(new, 0);
-        let columns = workflow.len();
-        workflow.extend([first.into(), count.into()]);
-        let [turn, last] = [columns + 1, columns + 2].map(|number| format!("${number}"));
-        let cast = self.on_postgres();
-        let series = if cast {
-            format!("select generate_series(0, {last}::bigint - 1) as n")
-        } else {
-            format!(
-                "with recursive one(n) as (select 0 where {last} > 0 union all select n + 1 from one where n + 1 < {last}) select n from one"
-            )
-        };
-        let column = |(index, kind): (usize, &str)| match (kind, cast) {
-            ("turn", _) => format!("{turn} + n * {STEP} + 0 * ${}", index + 1),
-            (kind, true) => format!("${}::{kind}", index + 1),
-            (_, false) => format!("${}", index + 1),
-        };
-        let kinds = [
-            "text",
-            "bigint",
-            "text",
-            "bigint",
-            "smallint",
-            "smallint",
-            "turn",
-            "text",
-            "bigint",
-            "bigint",
-            "bigint",
-            "bigint",
-            "text",
-            "text",
-            "timestamptz",
-        ];
-        let values: Vec<_> = kinds.into_iter().enumerate().map(column).collect();
-        let sql = format!("insert into {WORKFLOW} select {} from ({series}) as copies", values.join(", "));
-        self.run(&sql, workflow).await?;
-
-        for (step, position) in new.kind.steps().iter().zip(0_i64..) {
-            let first = position == 0 && !new.wait;
-            let state = if first { TaskState::Ready } else { TaskState::Blocked };
-            let (now, due) = if cast { ("$1::timestamptz", "$2::timestamptz") } else { ("$1", "$2") };
-            let sql = format!(
-                "insert into {TASK}
-                 select id, kind, appliance_id, provider, '{}', {position}, lane, priority, turn, '{}', 0, 0, {}, {due}, '', {now}
-                 from workflows where parent_id = $3 and kind = $4",
-                step.name(),
-                state.name(),
-                self.no(),
-            );
-            let values =
-                [self.time(self.now), self.time(self.due(new, position)), parent.0.into(), new.kind.name().into()];
-            self.run(&sql, values).await?;
+    /// See [`sprout_app::ports::WorkflowRows::insert_parent_of`].
+    pub(super) async fn insert_alike(&self, kind: WorkflowKind, part: &NewWorkflow, count: u32) -> Result<Workflow> {
+        let parent = NewWorkflow::parent(kind);
+        if parent.dedup_key.is_some() || part.dedup_key.is_some() {
+            return Err(Error::internal("copies of a workflow and their parent have no key"));
         }
-        Ok(())
+        let first = self.turns(std::slice::from_ref(part)).await?.first().copied().unwrap_or_default();
+        let id = if self.on_postgres() {
+            let mut values = self.workflow_row(&parent, 0, count);
+            let numbers: Vec<_> = (1..=values.len()).map(|number| format!("${number}")).collect();
+            let series = Series { parent: "parent.id".to_owned(), first, count };
+            let parts = self.alike("parent", part, &series, &mut values);
+            let tasks: Vec<_> = (0_i64..)
+                .zip(part.kind.steps())
+                .map(|(position, step)| {
+                    let tasks = self.tasks_of_parts("parts", part, (position, step), &mut values);
+                    format!("tasks_{position} as ({tasks})")
+                })
+                .collect();
+            // In one go: what refers to what is only looked at in the end.
+            let sql = format!(
+                "with parent as (insert into {WORKFLOW} values ({}) returning id), parts as ({parts} returning *), {} select id from parent",
+                numbers.join(", "),
+                tasks.join(", ")
+            );
+            self.row::<Inserted>(&sql, values).await?
+        } else {
+            let row = self.workflow_row(&parent, 0, count);
+            let inserted = self.insert_returning::<Inserted>(WORKFLOW, vec![row], "returning id").await?.pop();
+            if let Some(Inserted { id }) = &inserted {
+                let mut values = Vec::new();
+                let series = Series { parent: id.to_string(), first, count };
+                let parts = self.alike("(select 1) as parent", part, &series, &mut values);
+                self.run(&parts, values).await?;
+                for step in (0_i64..).zip(part.kind.steps()) {
+                    let mut values = Vec::new();
+                    let from = format!("workflows where parent_id = {id}");
+                    let tasks = self.tasks_of_parts(&from, part, step, &mut values);
+                    self.run(&tasks, values).await?;
+                }
+            }
+            inserted
+        };
+        let Inserted { id } = id.ok_or_else(|| Error::internal("a parent that was not inserted"))?;
+        Ok(Workflow {
+            id: WorkflowId(id),
+            kind,
+            state: WorkflowState::Running,
+            subject: parent.subject,
+            provider: None,
+            owner_id: None,
+            parent_id: None,
+            child_count: count,
+            open_child_count: count,
+            failed_child_count: 0,
+            step: None,
+            error: String::new(),
+            created_at: self.now,
+            finished_at: None,
+        })
     }
 
-    fn workflow_row(&self, new: &NewWorkflow, turn: i64) -> Vec<Value> {
+    /// The statement that inserts parts, all alike but for their turns. Adds its parameters.
+    fn alike(&self, parent: &str, part: &NewWorkflow, series: &Series, values: &mut Vec<Value>) -> String {
+        let mut parameter = |value: Value, kind: &str| {
+            values.push(value);
+            if self.on_postgres() { format!("${}::{kind}", values.len()) } else { format!("${}", values.len()) }
+        };
+        let columns: Vec<_> = WORKFLOW_COLUMNS
+            .into_iter()
+            .zip(self.workflow_row(part, series.first, 0))
+            .map(|((name, kind), value)| match name {
+                "turn" => format!("{} + n * {STEP}", parameter(value, kind)),
+                "parent_id" => series.parent.clone(),
+                _ => parameter(value, kind),
+            })
+            .collect();
+        let last = parameter(i64::from(series.count).into(), "bigint");
+        let copies = if self.on_postgres() {
+            format!("generate_series(0, {last} - 1) as n")
+        } else {
+            format!(
+                "(with recursive one(n) as (select 0 where {last} > 0 union all select n + 1 from one where n + 1 < {last}) select n from one)"
+            )
+        };
+        format!("insert into {WORKFLOW} select {} from {parent}, {copies}", columns.join(", "))
+    }
+
+    /// The statement that inserts the tasks at one place of all workflows found in `from`. Adds its parameters.
+    fn tasks_of_parts(
+        &self,
+        from: &str,
+        part: &NewWorkflow,
+        (position, step): (i64, &StepKind),
+        values: &mut Vec<Value>,
+    ) -> String {
+        let first = position == 0 && !part.wait;
+        let state = if first { TaskState::Ready } else { TaskState::Blocked };
+        values.extend([self.time(self.now), self.time(self.due(part, position))]);
+        let time = if self.on_postgres() { "::timestamptz" } else { "" };
+        let (now, due) = (format!("${}{time}", values.len() - 1), format!("${}{time}", values.len()));
+        format!(
+            "insert into {TASK}
+             select id, kind, appliance_id, provider, '{}', {position}, lane, priority, turn, '{}', 0, 0, {}, {due}, '', {now} from {from}",
+            step.name(),
+            state.name(),
+            self.no(),
+        )
+    }
+
+    fn workflow_row(&self, new: &NewWorkflow, turn: i64, parts: u32) -> Vec<Value> {
         let state = if new.kind.is_parent() { WorkflowState::Running } else { WorkflowState::Pending };
         vec![
             new.kind.name().into(),
@@ -188,8 +265,8 @@ impl SeaTx {
             turn.into(),
             new.dedup_key.clone().into(),
             new.parent_id.map(|id| id.0).into(),
-            0_i64.into(),
-            0_i64.into(),
+            i64::from(parts).into(),
+            i64::from(parts).into(),
             0_i64.into(),
             state.name().into(),
             "".into(),

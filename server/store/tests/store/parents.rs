@@ -86,9 +86,11 @@ async fn many_copies_are_a_few_statements(db: TestDatabase) -> anyhow::Result<()
     const MANY: u32 = 20_000;
     let world = World::new(db).await?;
     let mut tx = world.write().await?;
-    let all = parent(&mut tx).await?;
-    tx.insert_copies(&part(all), MANY).await?;
-    assert_eq!(tx.gather_parts(all, &[]).await?, MANY);
+    let parent = tx.insert_parent_of(WorkflowKind::Pings, &ping("p1"), MANY).await?;
+    let all = parent.id;
+    assert_eq!(tx.workflow(all).await?, Some(parent.clone()));
+    assert_eq!((parent.child_count, parent.open_child_count, parent.state), (MANY, MANY, WorkflowState::Running));
+    assert_eq!(tx.tasks_of_workflow(all).await?, [], "a parent has no tasks");
     tx.commit().await?;
     let mut tx = world.write().await?;
     let claimed = give(&mut tx, "w1", 500).await?;
@@ -142,9 +144,7 @@ async fn parts_that_end_at_the_same_time_are_counted_once_each(db: TestDatabase)
 async fn a_cancelled_parent_stays_cancelled(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
     let mut tx = world.write().await?;
-    let all = parent(&mut tx).await?;
-    tx.insert_copies(&part(all), 5).await?;
-    tx.gather_parts(all, &[]).await?;
+    let all = tx.insert_parent_of(WorkflowKind::Pings, &ping("p1"), 5).await?.id;
     assert_eq!(tx.lock_workflows(&WorkflowsToLock::One(all), 1).await?.len(), 1);
     tx.end_workflows(&[ended(all, WorkflowState::Cancelled, "")]).await?;
     assert!(tx.lock_workflows(&WorkflowsToLock::One(all), 1).await?.is_empty());
