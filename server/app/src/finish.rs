@@ -4,6 +4,7 @@
 //! it comes from the assignment that is current (task, epoch, worker); anything else is refused and changes nothing, so a result
 //! may be sent any number of times.
 
+mod next;
 pub(crate) mod operation;
 mod together;
 
@@ -21,6 +22,7 @@ use sprout_domain::{
     },
 };
 
+pub use self::next::Written;
 use crate::{
     App, Outcome, TaskKey,
     kill::{kill_appliances, settle_pools},

@@ -59,7 +59,7 @@ pub use self::{
     bus::LocalBus,
     event::{EventStream, Feed},
     explain::{Explanation, WaitReason},
-    finish::Finished,
+    finish::{Finished, Written},
     job::{DueJob, JobSpec},
     join::{Admission, Certified},
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},

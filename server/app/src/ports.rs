@@ -51,7 +51,7 @@ pub use self::{
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
-    task::{Claim, Claimed, Progress, TaskChange, TaskRows},
+    task::{Claim, Claimed, HandOn, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     timeline::{About, TimelineFilter, TimelineRows},
     trial::{TrialRows, Troubled},

@@ -1,9 +1,12 @@
 //! Tasks: giving them to workers, and what workers say of them while they run.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sprout_domain::{
-    ApplianceId, Error, ProviderKey, Reason, Result, TaskId, WorkerId,
+    ApplianceId, Catalogue, Error, ProviderKey, Reason, Result, TaskId, WorkerId,
     appliance::{Appliance, ApplianceEvent, ApplianceState},
     dispatch::{FreeWorker, Server},
     event::{EventKind, NewEvent},
@@ -52,6 +55,31 @@ pub struct Assignment {
     pub installation_id: String,
 }
 
+impl Assignment {
+    /// With what its provider and group are configured to be; none: the provider is configured no more.
+    pub(crate) fn of(
+        catalogue: &Catalogue,
+        installation_id: &str,
+        task: Task,
+        appliance: Option<Appliance>,
+    ) -> Option<Self> {
+        let group = appliance.as_ref().and_then(|a| catalogue.groups.get(&a.group));
+        let mut probes = group.map(|g| g.probes.clone()).unwrap_or_default();
+        if task.workflow == WorkflowKind::Prove {
+            probes = prove::hurried(probes);
+        }
+        Some(Self {
+            provider: catalogue.providers.get(&task.provider)?.clone(),
+            deadline: deadline(task.step, &probes),
+            endpoints: group.map(|g| g.endpoints.clone()).unwrap_or_default(),
+            probes,
+            appliance,
+            installation_id: installation_id.to_owned(),
+            task,
+        })
+    }
+}
+
 /// How a step ended.
 pub type Outcome = Result<StepOutput, StepError>;
 
@@ -89,22 +117,10 @@ impl App {
         }
         let sessions: Vec<_> = free.iter().map(|worker| (worker.id.clone(), worker.session.clone())).collect();
         let (tasks, appliances) = repeated(|| self.try_claim(&sessions, &servers)).await?;
+        let mut appliances: BTreeMap<_, _> = appliances.into_iter().map(|a| (a.id, a)).collect();
         let assign = |task: Task| {
-            let appliance = appliances.iter().find(|a| Some(a.id) == appliance_of(&task)).cloned();
-            let group = appliance.as_ref().and_then(|a| catalogue.groups.get(&a.group));
-            let mut probes = group.map(|g| g.probes.clone()).unwrap_or_default();
-            if task.workflow == WorkflowKind::Prove {
-                probes = prove::hurried(probes);
-            }
-            Some(Assignment {
-                provider: catalogue.providers.get(&task.provider)?.clone(),
-                deadline: deadline(task.step, &probes),
-                endpoints: group.map(|g| g.endpoints.clone()).unwrap_or_default(),
-                probes,
-                appliance,
-                installation_id: self.installation_id().to_owned(),
-                task,
-            })
+            let appliance = appliance_of(&task).and_then(|id| appliances.remove(&id));
+            Assignment::of(&catalogue, self.installation_id(), task, appliance)
         };
         Ok(tasks.into_iter().filter_map(assign).collect())
     }
@@ -128,11 +144,9 @@ impl App {
         let ids: Vec<_> = tasks.iter().filter_map(appliance_of).collect();
         let mut appliances = work.tx.appliances_by_id(&ids).await?;
         begin_clones(&mut work, &tasks, &mut appliances).await?;
+        let of: BTreeMap<_, _> = appliances.iter().map(|appliance| (appliance.id, appliance)).collect();
         for task in tasks.iter().filter(|task| task.step != StepKind::Ping) {
-            let worker = task.worker.as_ref().map(|worker| worker.0.as_str()).unwrap_or_default();
-            let appliance = appliances.iter().find(|a| Some(a.id) == appliance_of(task));
-            let message = format!("{} is given to worker {worker}", task.step);
-            emit_step(&mut work, EventKind::StepStarted, task, appliance, message);
+            emit_begun(&mut work, task, appliance_of(task).and_then(|id| of.get(&id).copied()));
         }
         work.commit().await?;
         Ok((tasks, appliances))
@@ -243,6 +257,12 @@ pub(crate) fn emit_step(work: &mut Work, kind: EventKind, task: &Task, appliance
         workflow_id: Some(task.workflow_id),
         ..NewEvent::new(kind, appliance.map_or_else(|| message.clone(), |a| format!("{}: {message}", a.name)))
     });
+}
+
+/// Tells that a step was given to a worker.
+pub(crate) fn emit_begun(work: &mut Work, task: &Task, appliance: Option<&Appliance>) {
+    let worker = task.worker.as_ref().map(|worker| worker.0.as_str()).unwrap_or_default();
+    emit_step(work, EventKind::StepStarted, task, appliance, format!("{} is given to worker {worker}", task.step));
 }
 
 /// The time for one try: the policy's, but for readiness the probes', with room for the last try to end.

@@ -123,11 +123,8 @@ impl SeaTx {
             ],
         );
         let update = format!(
-            "update tasks set state = 'running', worker = holder, epoch = epoch + 1, attempt = attempt + 1, started_at = $1,
-                              progress_at = $1, silent_until = {heard_by}, stalled = {no}, stop_asked_at = null, status = ''
-             from ({given}) as given where id = task and state in ('ready', 'retrying') returning *",
-            heard_by = self.to_moment("heard_by"),
-            no = self.no(),
+            "update tasks set {} from ({given}) as given where id = task and state in ('ready', 'retrying') returning *",
+            self.begins()
         );
         values.insert(0, self.time(self.now));
         let mut claimed: Vec<Model> = if self.on_postgres() {

@@ -7,7 +7,7 @@ use sea_orm::{FromQueryResult, Value};
 use serde_json::json;
 use sprout_app::{
     TaskKey,
-    ports::{ApplianceChange, Claim, Claimed, Progress, TaskChange, TaskRows},
+    ports::{ApplianceChange, Claim, Claimed, HandOn, Progress, TaskChange, TaskRows},
 };
 use sprout_domain::{
     ApplianceId, Result, TaskId, Timestamp, WorkerId, lease,
@@ -16,6 +16,7 @@ use sprout_domain::{
 
 use crate::{
     convert::{Named, limit},
+    entities::task::Model,
     tx::{Clauses, SeaTx},
     workflow::tasks,
 };
@@ -65,6 +66,16 @@ impl SeaTx {
         if self.on_postgres() { format!("{text}::timestamptz") } else { text.to_owned() }
     }
 
+    /// The assignments by which a task is given to `holder`, to be heard of by `heard_by`; `$1` is now.
+    pub(crate) fn begins(&self) -> String {
+        format!(
+            "state = 'running', worker = holder, epoch = epoch + 1, attempt = attempt + 1, started_at = $1, progress_at = $1,
+             silent_until = {}, stalled = {}, stop_asked_at = null, status = ''",
+            self.to_moment("heard_by"),
+            self.no()
+        )
+    }
+
     /// False, which SQLite knows as a number.
     pub(crate) fn no(&self) -> &'static str {
         if self.on_postgres() { "false" } else { "0" }
@@ -95,6 +106,30 @@ fn ids(ids: &[TaskId]) -> impl Iterator<Item = i64> + Send {
 impl TaskRows for SeaTx {
     async fn claim_tasks(&mut self, claim: &Claim) -> Result<Claimed> {
         self.claim(claim).await
+    }
+
+    async fn hand_on(&mut self, next: &[HandOn]) -> Result<Vec<Task>> {
+        if next.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (given, mut values) = self.table(
+            2,
+            vec![
+                ("mine", Column::Numbers(next.iter().map(|next| next.workflow.0).collect())),
+                ("place", Column::Numbers(next.iter().map(|next| i64::from(next.position)).collect())),
+                ("holder", Column::Texts(next.iter().map(|next| next.to.0.clone()).collect())),
+                ("heard_by", Column::Texts(next.iter().map(|n| self.moment(lease::end(self.now, n.limit))).collect())),
+            ],
+        );
+        values.insert(0, self.time(self.now));
+        let sql = format!(
+            "update tasks set due_at = $1, {} from ({given}) as given
+             where workflow_id = given.mine and position = given.place and state = 'blocked' returning *",
+            self.begins()
+        );
+        let mut begun: Vec<Model> = self.rows(&sql, values).await?;
+        begun.sort_by_key(|row| row.id);
+        tasks(begun)
     }
 
     async fn lock_tasks(&mut self, list: &[TaskId]) -> Result<Vec<Task>> {

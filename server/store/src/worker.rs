@@ -88,7 +88,7 @@ impl SeaTx {
     }
 
     /// Locks those workers whose session this is and for whom the condition holds; in order of id, as everyone does.
-    async fn hold_all(&self, sessions: Vec<(&WorkerId, &str)>, condition: &str) -> Result<Vec<WorkerId>> {
+    async fn hold_all(&self, sessions: Vec<(&WorkerId, &str)>, condition: &str, lock: &str) -> Result<Vec<WorkerId>> {
         let texts = |part: fn(&(&WorkerId, &str)) -> String| Column::Texts(sessions.iter().map(part).collect());
         let (given, values) = self.table(
             1,
@@ -99,8 +99,7 @@ impl SeaTx {
         );
         let sql = format!(
             "select id from workers where (id, session) in (select worker, its_session from ({given}) as open) and {condition}
-             order by id{}",
-            self.locked()
+             order by id{lock}"
         );
         let held: Vec<Id> = self.rows(&sql, values).await?;
         Ok(held.into_iter().map(|row| WorkerId(row.id)).collect())
@@ -139,7 +138,9 @@ impl WorkerRows for SeaTx {
 
     async fn hold_sessions(&mut self, sessions: &[(WorkerId, String)]) -> Result<Vec<WorkerId>> {
         let sessions = sessions.iter().map(|(id, session)| (id, session.as_str())).collect();
-        self.hold_all(sessions, "not drained and not leaving").await
+        // Several may hold a session, as long as it is the worker's.
+        let lock = if self.on_postgres() { " for share" } else { "" };
+        self.hold_all(sessions, "not drained and not leaving", lock).await
     }
 
     async fn hold_silent(&mut self, worker: &WorkerId, unheard_for: Duration) -> Result<bool> {
@@ -157,8 +158,9 @@ impl WorkerRows for SeaTx {
         if sessions.is_empty() {
             return Ok(Vec::new());
         }
-        let held =
-            self.hold_all(sessions.iter().map(|heard| (&heard.worker, &*heard.session)).collect(), "true").await?;
+        let held = self
+            .hold_all(sessions.iter().map(|heard| (&heard.worker, &*heard.session)).collect(), "true", self.locked())
+            .await?;
         let heard = || sessions.iter().filter(|heard| held.contains(&heard.worker));
         let (given, values) = self.table(
             1,

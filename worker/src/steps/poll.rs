@@ -15,7 +15,7 @@ pub(super) const PROBES: Duration = Duration::from_millis(250);
 /// A provider may stay silent this long while a step waits; then the step says so, and the server decides.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Pauses that grow by an eighth each, up to a limit: the end of a wait is noticed later by at most an eighth of its length.
+/// Pauses that grow by a sixteenth each, up to a limit: the end of a wait is noticed later by at most a sixteenth of its length.
 pub(super) struct Pauses {
     next: Duration,
     limit: Duration,
@@ -28,7 +28,7 @@ impl Pauses {
 
     pub(super) async fn wait(&mut self) {
         let pause = self.next;
-        self.next = (pause * 9 / 8).min(self.limit);
+        self.next = (pause * 17 / 16).min(self.limit);
         sleep(pause).await;
     }
 }

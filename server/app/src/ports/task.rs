@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sprout_domain::{
-    ApplianceId, Result, TaskId, Timestamp, WorkerId,
+    ApplianceId, Result, TaskId, Timestamp, WorkerId, WorkflowId,
     dispatch::Server,
     workflow::{Task, TaskState},
 };
@@ -56,6 +56,19 @@ pub struct Progress {
     pub limit: Duration,
 }
 
+/// The next task of a workflow, to be given to whoever ended the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandOn {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// Which of its tasks.
+    pub position: u32,
+    /// To whom.
+    pub to: WorkerId,
+    /// It must be heard of within this time.
+    pub limit: Duration,
+}
+
 /// Tasks.
 #[async_trait]
 pub trait TaskRows: Send {
@@ -63,6 +76,9 @@ pub trait TaskRows: Send {
     /// workflow whose first step is among them is running, too. Those another transaction is about to take are skipped. Clone steps only as far as their provider has provisioning slots and room for appliances,
     /// counted in this transaction with the provider rows locked.
     async fn claim_tasks(&mut self, claim: &Claim) -> Result<Claimed>;
+
+    /// Gives blocked tasks to workers whose sessions this transaction holds: running, next epoch, one more attempt. Returns those that were blocked.
+    async fn hand_on(&mut self, next: &[HandOn]) -> Result<Vec<Task>>;
 
     /// Tasks, locked until the transaction ends, in order of id.
     async fn lock_tasks(&mut self, ids: &[TaskId]) -> Result<Vec<Task>>;

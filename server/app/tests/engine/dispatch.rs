@@ -1,14 +1,21 @@
 //! Many workers and many results at once, workers that are drained or removed, and steps that do not stop.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use sprout_app::{Finished, LEASE};
+use sprout_app::{
+    Finished, LEASE,
+    ports::{ApplianceBy, EventFilter},
+};
 use sprout_domain::{
     Reason,
     appliance::ApplianceState,
+    event::EventKind,
     pool::PoolState,
     worker::Slots,
-    workflow::{Lane, StepError, StepErrorReason, StepKind, TaskState},
+    workflow::{Lane, StepError, StepErrorReason, StepKind, TaskState, WorkflowKind},
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 
@@ -26,6 +33,8 @@ on_each_database!(
     what_cannot_be_stopped_or_retried_says_so,
     a_result_that_cannot_be_written_down_keeps_no_other_waiting,
     what_a_worker_was_never_told_of_is_given_out_again,
+    the_next_step_is_given_to_whoever_ended_the_one_before,
+    what_follows_waits_where_its_worker_takes_nothing,
 );
 
 async fn tasks_are_spread_over_all_workers_in_one_claim(db: TestDatabase) -> anyhow::Result<()> {
@@ -230,5 +239,76 @@ async fn what_a_worker_was_never_told_of_is_given_out_again(db: TestDatabase) ->
     world.app.release_unheld(&worker.id, &worker.session, &held).await?;
     let again = worker.claim().await?;
     assert_eq!((again.len(), again[0].task.id, again[0].task.epoch), (1, given[1].task.id, 2));
+    Ok(())
+}
+
+/// As if it had been claimed: with the same fence, the same appliance, and events that say so.
+async fn the_next_step_is_given_to_whoever_ended_the_one_before(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let worker = world.worker("w", &[]).await?;
+    let pool = world.request(2, HOUR).await?;
+    let mut events =
+        world.app.events(&world.user, EventFilter { pool_id: Some(pool), ..EventFilter::default() }, Some(0)).await?;
+    let mut given = worker.claim().await?;
+    let mut steps = Vec::new();
+    while !given.is_empty() {
+        let results: Vec<Finished> =
+            given.iter().map(|given| (worker.id.clone(), key(given), well(given.task.step))).collect();
+        let through = vec![Some(worker.session.clone()); results.len()];
+        let written = world.app.finish_and_go_on(&results, &through).await?;
+        assert!(written.iter().all(|written| written.accepted));
+        assert!(worker.claim().await?.is_empty(), "nothing waits in the queue");
+        steps.push(given[0].task.step);
+        for (before, next) in given.iter().zip(&written) {
+            let Some(next) = &next.next else { continue };
+            assert_eq!(next.task.workflow_id, before.task.workflow_id);
+            assert_eq!((next.task.epoch, next.task.attempt, next.task.state), (1, 1, TaskState::Running));
+            let read =
+                world.app.appliance(&world.user, &ApplianceBy::Id(before.appliance.as_ref().unwrap().id)).await?;
+            assert_eq!(next.appliance, Some(read), "as it is now");
+        }
+        given = written.into_iter().filter_map(|written| written.next).collect();
+        assert_eq!(world.app.current_tasks(&given.iter().map(key).collect::<Vec<_>>()).await?.len(), given.len());
+    }
+    assert_eq!(steps, WorkflowKind::Deploy.steps());
+    assert_eq!(world.pool(pool).await?.ready_count(), 2);
+    let mut told = Vec::new();
+    while told.len() < 2 * 2 * steps.len() {
+        let happened = events.next().await?.fact;
+        if matches!(happened.kind, EventKind::StepStarted | EventKind::StepDone) {
+            told.push((happened.appliance_id, happened.kind));
+        }
+    }
+    for one in told.iter().map(|(id, _)| *id).collect::<BTreeSet<_>>() {
+        let mine: Vec<_> = told.iter().filter(|(id, _)| *id == one).map(|(_, kind)| *kind).collect();
+        assert_eq!(mine, [EventKind::StepStarted, EventKind::StepDone].repeat(steps.len()));
+    }
+    Ok(())
+}
+
+async fn what_follows_waits_where_its_worker_takes_nothing(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let (worker, other) = (world.worker("w", &[]).await?, world.worker("other", &[]).await?);
+    world.request(3, HOUR).await?;
+    let given = worker.claim().await?;
+    let end = |index: usize, session: Option<&str>| {
+        let result = (worker.id.clone(), key(&given[index]), well(given[index].task.step));
+        let session = session.map(ToOwned::to_owned);
+        let app = world.app.clone();
+        async move { Ok::<_, anyhow::Error>(app.finish_and_go_on(&[result], &[session]).await?.remove(0)) }
+    };
+    // Nobody says that it has room; its session is not this one any more; it is drained.
+    for (index, session) in [(0, None), (1, Some("another")), (2, Some(&*worker.session))] {
+        if index == 2 {
+            world.app.drain_worker(&worker.id).await?;
+        }
+        let written = end(index, session).await?;
+        assert!(written.accepted && written.next.is_none(), "{index}");
+        let next = other.claim().await?;
+        assert_eq!(next.len(), 1, "{index}");
+        assert_eq!((next[0].task.step, next[0].task.epoch), (StepKind::WaitPresent, 1));
+        let again = end(index, Some(&other.session)).await?;
+        assert!(!again.accepted && again.next.is_none(), "said twice");
+    }
     Ok(())
 }
