@@ -27,6 +27,7 @@ mod m20261122_000021_usage_days;
 mod m20261122_000022_machines;
 mod m20261122_000023_cleanup_rules;
 mod m20261122_000024_room_changes;
+mod m20261128_000100_tasks_due_of_provider;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000022_machines::Migration),
             Box::new(m20261122_000023_cleanup_rules::Migration),
             Box::new(m20261122_000024_room_changes::Migration),
+            Box::new(m20261128_000100_tasks_due_of_provider::Migration),
         ]
     }
 }

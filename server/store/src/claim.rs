@@ -1,14 +1,14 @@
 //! Giving tasks to workers, within what their providers can take.
 //!
 //! A first clone (one never given out) needs a slot of its provider. Who wants to give some out locks the provider first, so that
-//! no other replica counts the same slots; only then are they looked at. All other tasks are taken from the head of the queue,
-//! past those that another transaction is about to take. A clone that is repeated has its slot already.
+//! no other replica counts the same slots; only then are they looked at. All other tasks are taken from the heads of the queues of their providers,
+//! past those that another transaction is about to take; tasks of providers that nobody here serves are not even looked at. A clone that is repeated has its slot already.
 //!
 //! One look, one match with those who have room, one write: for all workers of a process together.
 
 use std::collections::BTreeMap;
 
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, Value};
 use sprout_app::ports::{Claim, Claimed};
 use sprout_domain::{
     ProviderKey, Result,
@@ -32,6 +32,8 @@ const FIRST_CLONE: &str = "state in ('ready', 'retrying') and step = 'clone' and
 const OTHER: &str = "state in ('ready', 'retrying') and (step <> 'clone' or epoch > 0)";
 /// Workflows whose first step is given out for the first time are running.
 const BEGIN: &str = "update workflows set state = 'running' where state = 'pending'";
+/// Of several providers, tasks are looked for so many times deeper than there is room: others may be about to take those at the head.
+const DEEPER: i64 = 4;
 /// The lane of a row that names a provider on which a first clone waits.
 const NO_LANE: i16 = -1;
 
@@ -148,23 +150,22 @@ impl SeaTx {
 
     /// Due tasks but first clones from the head of the queue, locked; and, told by their lane, providers on which first clones wait.
     async fn look(&self, demands: &[Demand], most: u32) -> Result<Vec<Place>> {
+        let (sql, values) = self.heads(demands, most);
+        self.rows(&sql, values).await
+    }
+
+    /// What [`Self::look`] asks.
+    fn heads(&self, demands: &[Demand], most: u32) -> (String, Vec<Value>) {
         let mut values = Clauses::default();
         let now = values.parameter(self.time(self.now));
         let mut parts = Vec::new();
-        for Demand { lanes: (first, last), providers, room } in demands {
-            let keys = values.parameter_of(self.texts(providers.iter().map(|key| &*key.0)));
-            let limit = values.parameter(i64::from((*room).min(most)));
-            // Neighbouring lanes are a range of the index, which is read in its order.
-            parts.push(format!(
-                "select * from (select lane, priority, turn, id, provider, step from tasks
-                                where {OTHER} and lane between {} and {} and provider {} and due_at <= {now}
-                                order by lane, priority, turn, id limit {limit}{}) as head",
-                *first as i16,
-                *last as i16,
-                self.among(keys),
-                self.locked_skipping(),
-            ));
-            if (*first..=*last).contains(&Lane::Provision) {
+        for demand in demands {
+            let (first, last) = demand.lanes;
+            // Neighbouring lanes of a provider are a range of the index, which is read in its order.
+            let due = format!("{OTHER} and lane between {} and {} and due_at <= {now}", first as i16, last as i16);
+            parts.push(self.head(demand, &due, demand.room.min(most), &mut values));
+            if (first..=last).contains(&Lane::Provision) {
+                let keys = values.parameter_of(self.texts(demand.providers.iter().map(|key| &*key.0)));
                 parts.push(format!(
                     "select cast({NO_LANE} as smallint), cast(0 as smallint), cast(0 as bigint), cast(0 as bigint), p.key, '' from providers p
                      where p.key {} and exists (select 1 from tasks where {FIRST_CLONE} and provider = p.key)",
@@ -172,7 +173,45 @@ impl SeaTx {
                 ));
             }
         }
-        self.rows(&parts.join(" union all "), values.values).await
+        (parts.join(" union all "), values.values)
+    }
+
+    /// The head of what is due of some lanes. Of several providers the heads of each are merged, and of those as many are locked as are wanted.
+    fn head(&self, demand: &Demand, due: &str, room: u32, values: &mut Clauses) -> String {
+        let order = "order by lane, priority, turn, id";
+        let limit = i64::from(room);
+        let mut keys = demand.providers.iter().map(|key| &*key.0);
+        if let (Some(only), None) = (keys.next(), keys.next()) {
+            let (key, limit) = (values.parameter(only), values.parameter(limit));
+            return format!(
+                "select * from (select lane, priority, turn, id, provider, step from tasks
+                                where {due} and provider = {key} {order} limit {limit}{}) as head",
+                self.locked_skipping(),
+            );
+        }
+        let keys = values.parameter_of(self.texts(demand.providers.iter().map(|key| &*key.0)));
+        let columns = "t.lane, t.priority, t.turn, t.id, t.provider, t.step";
+        let mine = |key: &str, limit: &str| {
+            format!("select id, lane, priority, turn from tasks where {due} and provider = {key} {order} limit {limit}")
+        };
+        let limit_of_all = values.parameter(limit);
+        let ordered = "order by t.lane, t.priority, t.turn, t.id";
+        if self.on_postgres() {
+            let limit_of_each = values.parameter(limit * DEEPER);
+            format!(
+                "select * from (select {columns} from unnest(${keys}::text[]) as served (key)
+                                cross join lateral ({}) as mine join tasks t on t.id = mine.id
+                                where t.state in ('ready', 'retrying') {ordered} limit {limit_of_all}
+                                for no key update of t skip locked) as head",
+                mine("served.key", &limit_of_each),
+            )
+        } else {
+            format!(
+                "select * from (select {columns} from json_each(${keys}) as served
+                                join tasks t on t.id in (select id from ({})) {ordered} limit {limit_of_all}) as head",
+                mine("served.value", &limit_of_all),
+            )
+        }
     }
 
     /// First clones that have a slot, at most `most` of each of these providers.
