@@ -13,6 +13,7 @@ use crate::{
     audit::{self, Call},
     ports::{Bus, Topic, Tx},
 };
+use tracing::Instrument as _;
 
 /// Tries before a use case that collides with others again and again is given up for now.
 const TRIES: u32 = 6;
@@ -107,14 +108,18 @@ impl Work {
             self.tx.append_events(std::mem::take(&mut self.events)).await?;
             self.topics.insert(Topic::Events);
         }
-        let committed = self.tx.commit().await;
-        if committed.is_ok() {
-            self.calls.iter().for_each(|call| call.recorded());
-        }
-        // Also after a failed commit: it may have gone through, and a wake-up too many does no harm.
-        let topics: Vec<_> = self.topics.into_iter().collect();
-        self.bus.publish(&topics);
-        committed
+        let Self { tx, topics, bus, calls, .. } = self;
+        let ending = async move {
+            let committed = tx.commit().await;
+            if committed.is_ok() {
+                calls.iter().for_each(|call| call.recorded());
+            }
+            // Also after a failed commit: it may have gone through, and a wake-up too many does no harm.
+            bus.publish(&topics.into_iter().collect::<Vec<_>>());
+            committed
+        };
+        // In a task of its own: a caller who leaves in the middle cannot take a commit back, and what was committed must wake others.
+        tokio::spawn(ending.in_current_span()).await.map_err(Error::internal)?
     }
 }
 

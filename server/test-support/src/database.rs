@@ -10,11 +10,11 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Context as _;
-use sea_orm::{ConnectionTrait as _, Database};
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use sprout_domain::Secret;
 use sprout_store::{SeaStore, StoreOptions};
 use tempfile::TempDir;
@@ -105,6 +105,37 @@ impl TestDatabase {
     /// The store.
     pub fn store(&self) -> Arc<SeaStore> {
         Arc::clone(&self.store)
+    }
+
+    /// Waits until nobody is in a transaction.
+    ///
+    /// # Errors
+    /// If someone still is after ten seconds: whoever began it has forgotten it.
+    pub async fn settled(&self) -> anyhow::Result<()> {
+        let beside = Database::connect(self.url()).await?;
+        let look = async {
+            match self.kind() {
+                Kind::Sqlite => {
+                    // Whoever writes keeps others from it.
+                    while beside.execute_unprepared("begin immediate; rollback").await.is_err() {
+                        tokio::task::yield_now().await;
+                    }
+                    anyhow::Ok(())
+                }
+                Kind::Postgres => {
+                    let busy =
+                        "select 1 from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+                                and state <> 'idle' and application_name = 'sprout-server' limit 1";
+                    while beside.query_one_raw(Statement::from_string(DbBackend::Postgres, busy)).await?.is_some() {
+                        tokio::task::yield_now().await;
+                    }
+                    Ok(())
+                }
+            }
+        };
+        let settled = tokio::time::timeout(Duration::from_secs(10), look).await;
+        beside.close_by_ref().await?;
+        settled.context("a transaction was left open")?
     }
 
     /// Which database it is on.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
 
+mod cancel;
 mod dispatch;
 mod event;
 mod hold;
