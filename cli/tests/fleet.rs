@@ -19,6 +19,7 @@ fn tables_fit_a_terminal() {
     for (name, arguments) in [
         ("worker_list", &["worker", "list"][..]),
         ("worker_get", &["worker", "get", "w1"]),
+        ("worker_tokens", &["worker", "tokens"]),
         ("task_list", &["task", "list"]),
         ("task_get", &["task", "get", "1"]),
         ("workflow_list", &["workflow", "list"]),
@@ -196,4 +197,13 @@ fn task_logs_come_once_whatever_the_connection_does() {
     assert_eq!(json, "{\"line\":\"one\"}\n{\"line\":\"two\"}\n{\"line\":\"three\"}\n");
     let silent = bed.staff(&["task", "logs", "3"]);
     assert_eq!((silent.code, silent.stderr.as_str()), (0, "this task has logged nothing\n"));
+}
+
+#[test]
+fn unused_join_tokens_are_revoked() {
+    let bed = Bed::new();
+    let revoked = bed.staff(&["worker", "revoke-token", "w9"]);
+    assert_eq!((revoked.code, revoked.stdout.as_str()), (0, ""));
+    assert!(revoked.stderr.contains("nobody can join as worker w9"), "{}", revoked.stderr);
+    assert_eq!(*bed.fake.asked.lock().unwrap(), ["revoke w9"]);
 }

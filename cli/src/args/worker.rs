@@ -21,6 +21,10 @@ pub(crate) enum Worker {
     Remove(Remove),
     /// Make a token with which a worker can join once. Printed alone on stdout, for a file.
     Token(Token),
+    /// List the tokens with which workers can join still.
+    Tokens,
+    /// Make a worker's tokens void that were not used yet.
+    RevokeToken(Which),
 }
 
 /// How to list workers.

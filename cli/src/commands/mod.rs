@@ -101,6 +101,8 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Worker(Worker::Undrain(args)) => worker::undrain::run(&context, args).await,
         Command::Worker(Worker::Remove(args)) => worker::remove::run(&context, args).await,
         Command::Worker(Worker::Token(args)) => worker::token::run(&context, args).await,
+        Command::Worker(Worker::Tokens) => worker::tokens::run(&context).await,
+        Command::Worker(Worker::RevokeToken(args)) => worker::revoke_token::run(&context, args).await,
         Command::Task(Task::List(args)) => task::list::run(&context, args).await,
         Command::Task(Task::Get(args)) => task::get::run(&context, args).await,
         Command::Task(Task::Cancel(args)) => task::cancel::run(&context, args).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sprout_client::proto::{
     task::{Lane, Task},
-    worker::Worker,
+    worker::{JoinToken, Worker},
 };
 use sprout_conf::Secret;
 
@@ -36,6 +36,7 @@ impl From<Worker> for WorkerView {
         let lane_slots = w.lane_slots.iter();
         Self {
             state: match &w {
+                Worker { connected: false, version, .. } if version.is_empty() => "joined",
                 Worker { connected: false, .. } => "silent",
                 Worker { leaving: true, .. } => "leaving",
                 Worker { drained: true, .. } => "drained",
@@ -123,6 +124,28 @@ impl JoinTokenView {
         format!(
             "worker {id} can join with this once, until {until}: sprout-worker --id {id} --join-token-file FILE --server URL"
         )
+    }
+}
+
+/// A token that was not used yet; what it is was shown when it was made.
+#[derive(Debug, Serialize)]
+pub(crate) struct UnusedTokenView {
+    worker_id: String,
+    expires_at: Option<String>,
+}
+
+impl From<JoinToken> for UnusedTokenView {
+    fn from(token: JoinToken) -> Self {
+        Self { worker_id: token.worker_id, expires_at: time::rfc3339(token.expires_at) }
+    }
+}
+
+impl Row for UnusedTokenView {
+    const PLURAL: &'static str = "join tokens";
+    const COLUMNS: &'static [&'static str] = &["WORKER", "EXPIRES"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.worker_id.clone(), time::relative(self.expires_at.as_ref()).unwrap_or_default()]
     }
 }
 

@@ -130,6 +130,7 @@ pub fn row(path: &str) -> Option<Row> {
         | "/sprout.task.v1.TaskService/GetTask"
         | "/sprout.task.v1.TaskService/WatchTaskLogs"
         | "/sprout.worker.v1.WorkerService/ListWorkers"
+        | "/sprout.worker.v1.WorkerService/ListJoinTokens"
         | "/sprout.worker.v1.WorkerService/GetWorker"
         | "/sprout.workflow.v1.WorkflowService/ListWorkflows"
         | "/sprout.workflow.v1.WorkflowService/GetWorkflow" => (Access::Staff, Effect::Reads),
@@ -151,6 +152,7 @@ pub fn row(path: &str) -> Option<Row> {
         | "/sprout.worker.v1.WorkerService/UndrainWorker"
         | "/sprout.worker.v1.WorkerService/RemoveWorker"
         | "/sprout.worker.v1.WorkerService/CreateJoinToken"
+        | "/sprout.worker.v1.WorkerService/RevokeJoinTokens"
         | "/sprout.workflow.v1.WorkflowService/CancelWorkflow"
         | "/sprout.workflow.v1.WorkflowService/Ping" => (Access::Staff, Effect::Manages),
 

@@ -74,6 +74,23 @@ impl<S: SessionHandler> WorkerService for WorkerApi<S> {
         Ok(Response::new(Wire(made).into()))
     }
 
+    async fn list_join_tokens(
+        &self,
+        _: Request<proto::ListJoinTokensRequest>,
+    ) -> Result<Response<proto::ListJoinTokensResponse>, Status> {
+        let unused = self.app.unused_join_tokens().await.map_err(status)?;
+        let join_tokens = unused.into_iter().map(|token| Wire(token).into()).collect();
+        Ok(Response::new(proto::ListJoinTokensResponse { join_tokens }))
+    }
+
+    async fn revoke_join_tokens(
+        &self,
+        request: Request<proto::RevokeJoinTokensRequest>,
+    ) -> Result<Response<proto::RevokeJoinTokensResponse>, Status> {
+        let count = self.app.revoke_join_tokens(&worker_id(request.into_inner().id)?).await.map_err(status)?;
+        Ok(Response::new(proto::RevokeJoinTokensResponse { count }))
+    }
+
     async fn list_workers(
         &self,
         _: Request<proto::ListWorkersRequest>,

@@ -71,6 +71,22 @@ impl App {
         Ok((token, expires_at))
     }
 
+    /// Join tokens that can be used still: whose they are, and until when.
+    pub async fn unused_join_tokens(&self) -> Result<Vec<(WorkerId, Timestamp)>> {
+        self.ports.store.read().await?.unused_join_tokens().await
+    }
+
+    /// Makes a worker's join tokens void that were not used; returns how many there were. What a worker got that joined with one stays good.
+    pub async fn revoke_join_tokens(&self, worker: &WorkerId) -> Result<u64> {
+        repeated(|| async move {
+            let mut work = self.work().await?;
+            let count = work.tx.revoke_join_tokens(worker).await?;
+            work.commit().await?;
+            Ok(count)
+        })
+        .await
+    }
+
     /// Lets a worker join. `request`: its certificate signing request, DER.
     pub async fn join(&self, token: &Secret, worker: &WorkerId, request: &[u8]) -> Result<Admission> {
         check_worker_id(worker)?;
@@ -118,6 +134,8 @@ impl App {
         work.tx.insert_token(NewToken::of_worker(hash_token(credential), worker)).await?;
         let joined = Joined { at: now, request_hash: request.hash.clone(), certificate: certificate.clone() };
         work.tx.use_join_token(hash, &joined).await?;
+        // Known from now on, whether it ever connects or not: it can be seen, drained and removed.
+        work.tx.worker_joined(worker).await?;
         work.commit().await?;
         tracing::info!(%worker, "worker joined");
         Ok(Certified { certificate, authority: authority_pem, valid_for: VALIDITY })

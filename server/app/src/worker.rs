@@ -57,12 +57,20 @@ impl Listening {
 impl App {
     /// All workers, by id.
     pub async fn workers(&self) -> Result<Vec<Worker>> {
-        self.ports.store.read().await?.workers(None).await
+        self.seen_workers(None).await
+    }
+
+    async fn seen_workers(&self, only: Option<&WorkerId>) -> Result<Vec<Worker>> {
+        let mut tx = self.ports.store.read().await?;
+        let now = tx.now();
+        let mut workers = tx.workers(only).await?;
+        workers.iter_mut().for_each(|worker| worker.connected = is_connected(worker, now));
+        Ok(workers)
     }
 
     /// One worker.
     pub async fn worker(&self, id: &WorkerId) -> Result<Worker> {
-        self.ports.store.read().await?.workers(Some(id)).await?.pop().ok_or_else(|| missing(id))
+        self.seen_workers(Some(id)).await?.pop().ok_or_else(|| missing(id))
     }
 
     /// Gives a worker nothing new; what it runs goes on.
@@ -87,19 +95,20 @@ impl App {
         Ok(worker)
     }
 
-    /// Forgets a worker and its tokens; its tasks are given to others, and whoever has its session ends it.
+    /// Forgets a worker and its tokens, also one that was only about to join; its tasks are given to others, and whoever has its session ends it.
     pub async fn remove_worker(&self, id: &WorkerId) -> Result<()> {
         repeated(|| async move {
             let mut work = self.work().await?;
-            if !work.tx.lock_worker(id).await? {
-                return Err(missing(id));
-            }
+            let mut known = work.tx.lock_worker(id).await?;
             let tasks = work.tx.tasks_of_worker(id).await?;
             release(&mut work, tasks).await?;
             // In this order: what someone is given who joins right now is deleted with the rest.
-            work.tx.delete_join_tokens(id).await?;
-            work.tx.delete_credentials(id).await?;
+            known |= work.tx.delete_join_tokens(id).await?;
+            known |= work.tx.delete_credentials(id).await?;
             work.tx.delete_worker(id).await?;
+            if !known {
+                return Err(missing(id));
+            }
             // Tokens that were remembered are forgotten by this.
             work.emit(NewEvent::new(
                 EventKind::TokenRevoked,
@@ -227,6 +236,12 @@ impl App {
     }
 }
 
+/// A session of it is open, and it was heard lately: where its server died, nobody noted that it left.
+pub(crate) fn is_connected(worker: &Worker, now: Timestamp) -> bool {
+    let quiet = (now - worker.last_heard_at).to_std().is_ok_and(|ago| ago > 2 * LEASE);
+    worker.connected && !quiet
+}
+
 fn missing(id: &WorkerId) -> Error {
     Error::new(Reason::WorkerNotFound, format!("there is no worker {id}; see `sproutctl worker list`"))
 }
@@ -267,6 +282,26 @@ pub(crate) async fn unblock(work: &mut Work, subjects: &[Subject]) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_whose_server_died_is_connected_no_more() {
+        let at = |second: i64| Timestamp::from_timestamp(second, 0).unwrap();
+        let worker = |connected: bool| Worker {
+            id: "w".into(),
+            version: "1".to_owned(),
+            connected,
+            slots: sprout_domain::worker::Slots::default(),
+            running_count: 0,
+            drivers: Vec::new(),
+            labels: BTreeMap::new(),
+            drained: false,
+            leaving: false,
+            last_heard_at: at(100),
+        };
+        let look = |connected: bool, second: i64| is_connected(&worker(connected), at(second));
+        assert_eq!([look(true, 100), look(true, 119), look(true, 121), look(false, 101)], [true, true, false, false]);
+        assert!(look(true, 90), "the clock went back");
+    }
 
     #[test]
     fn silence_during_a_break_proves_nothing() {

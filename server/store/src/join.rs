@@ -1,7 +1,7 @@
 //! Join tokens, and the authority that signs workers' certificates.
 
 use async_trait::async_trait;
-use sea_orm::Value;
+use sea_orm::{FromQueryResult, Value};
 use sprout_app::ports::{AuthorityRow, JoinRows, JoinToken, Joined};
 use sprout_domain::{Result, Secret, Timestamp, WorkerId};
 
@@ -42,6 +42,21 @@ impl JoinRows for SeaTx {
         let values = [hash.into(), self.time(*at), request_hash.as_str().into(), certificate.as_str().into()];
         self.run(sql, values).await?;
         Ok(())
+    }
+
+    async fn unused_join_tokens(&mut self) -> Result<Vec<(WorkerId, Timestamp)>> {
+        #[derive(FromQueryResult)]
+        struct Unused {
+            worker: String,
+            expires_at: Timestamp,
+        }
+        let sql = "select worker, expires_at from join_tokens where used_at is null and expires_at > $1 order by worker, expires_at";
+        let rows: Vec<Unused> = self.rows(sql, [self.time(self.now)]).await?;
+        Ok(rows.into_iter().map(|row| (WorkerId(row.worker), row.expires_at)).collect())
+    }
+
+    async fn revoke_join_tokens(&mut self, worker: &WorkerId) -> Result<u64> {
+        self.run("delete from join_tokens where worker = $1 and used_at is null", [worker.0.as_str().into()]).await
     }
 
     async fn delete_credentials(&mut self, worker: &WorkerId) -> Result<bool> {

@@ -18,6 +18,10 @@ use crate::{
     tx::SeaTx,
 };
 
+/// The table and its columns, as rows are inserted.
+const COLUMNS: &str =
+    "workers (id, version, drivers, slots, lane_slots, labels, session, connected, drained, leaving, last_heard_at)";
+
 #[derive(FromQueryResult)]
 struct Id {
     id: String,
@@ -131,9 +135,26 @@ impl WorkerRows for SeaTx {
                         lane_slots = excluded.lane_slots, labels = excluded.labels, session = excluded.session,
                         connected = excluded.connected, leaving = excluded.leaving, last_heard_at = excluded.last_heard_at
                     returning drained";
-        let target = "workers (id, version, drivers, slots, lane_slots, labels, session, connected, drained, leaving, last_heard_at)";
-        let rows: Vec<Connected> = self.insert_returning(target, vec![row], rest).await?;
+        let rows: Vec<Connected> = self.insert_returning(COLUMNS, vec![row], rest).await?;
         Ok(rows.into_iter().any(|row| row.drained))
+    }
+
+    async fn worker_joined(&mut self, id: &WorkerId) -> Result<()> {
+        let row = vec![
+            id.0.as_str().into(),
+            "".into(),
+            "".into(),
+            0_i64.into(),
+            "".into(),
+            "".into(),
+            "".into(),
+            false.into(),
+            false.into(),
+            false.into(),
+            self.time(self.now),
+        ];
+        self.insert(COLUMNS, vec![row], "on conflict (id) do nothing").await?;
+        Ok(())
     }
 
     async fn hold_sessions(&mut self, sessions: &[(WorkerId, String)]) -> Result<Vec<WorkerId>> {

@@ -75,6 +75,20 @@ impl WorkerService for Service {
         Err(Status::unimplemented("CreateJoinToken"))
     }
 
+    async fn list_join_tokens(
+        &self,
+        _: Request<sprout_proto::worker::ListJoinTokensRequest>,
+    ) -> Result<Response<sprout_proto::worker::ListJoinTokensResponse>, Status> {
+        Err(Status::unimplemented("ListJoinTokens"))
+    }
+
+    async fn revoke_join_tokens(
+        &self,
+        _: Request<sprout_proto::worker::RevokeJoinTokensRequest>,
+    ) -> Result<Response<sprout_proto::worker::RevokeJoinTokensResponse>, Status> {
+        Err(Status::unimplemented("RevokeJoinTokens"))
+    }
+
     async fn list_workers(&self, _: Request<ListWorkersRequest>) -> Result<Response<ListWorkersResponse>, Status> {
         Err(Status::unimplemented("not in this test"))
     }

@@ -4,5 +4,7 @@ pub(crate) mod drain;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod remove;
+pub(crate) mod revoke_token;
 pub(crate) mod token;
+pub(crate) mod tokens;
 pub(crate) mod undrain;

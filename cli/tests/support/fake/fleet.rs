@@ -196,6 +196,22 @@ impl WorkerService for Fake {
         Ok(Response::new(worker::UndrainWorkerResponse { worker }))
     }
 
+    async fn list_join_tokens(
+        &self,
+        _: Request<worker::ListJoinTokensRequest>,
+    ) -> Answer<worker::ListJoinTokensResponse> {
+        let token = worker::JoinToken { worker_id: "w9".to_owned(), expires_at: Some(at(1_700_000_000)) };
+        Ok(Response::new(worker::ListJoinTokensResponse { join_tokens: vec![token] }))
+    }
+
+    async fn revoke_join_tokens(
+        &self,
+        request: Request<worker::RevokeJoinTokensRequest>,
+    ) -> Answer<worker::RevokeJoinTokensResponse> {
+        self.ask("revoke", request.into_inner().id);
+        Ok(Response::new(worker::RevokeJoinTokensResponse { count: 1 }))
+    }
+
     async fn remove_worker(
         &self,
         request: Request<worker::RemoveWorkerRequest>,

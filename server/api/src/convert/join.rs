@@ -46,6 +46,12 @@ impl From<Wire<(Secret, Timestamp)>> for proto::CreateJoinTokenResponse {
     }
 }
 
+impl From<Wire<(WorkerId, Timestamp)>> for proto::JoinToken {
+    fn from(Wire((worker, expires_at)): Wire<(WorkerId, Timestamp)>) -> Self {
+        Self { worker_id: worker.0, expires_at: Some(moment(expires_at)) }
+    }
+}
+
 impl From<Wire<Admission>> for proto::JoinResponse {
     fn from(Wire(Admission { credential, certified }): Wire<Admission>) -> Self {
         let Certified { certificate, authority, valid_for } = certified;

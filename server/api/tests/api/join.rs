@@ -8,8 +8,9 @@ use sprout_app::{
 };
 use sprout_domain::Catalogue;
 use sprout_proto::worker::{
-    CreateJoinTokenRequest, CreateJoinTokenResponse, JoinRequest, JoinResponse, RemoveWorkerRequest,
-    RenewCertificateRequest, session_response::Message::Welcome, worker_service_client::WorkerServiceClient,
+    CreateJoinTokenRequest, CreateJoinTokenResponse, DrainWorkerRequest, JoinRequest, JoinResponse,
+    ListJoinTokensRequest, ListWorkersRequest, RemoveWorkerRequest, RenewCertificateRequest, RevokeJoinTokensRequest,
+    session_response::Message::Welcome, worker_service_client::WorkerServiceClient,
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 use tokio::net::TcpListener;
@@ -29,6 +30,8 @@ on_each_database!(
     joining_anew_voids_what_was_given_before,
     a_removed_worker_has_nothing_left,
     join_tokens_are_made_within_limits,
+    a_worker_that_never_connected_is_listed_and_removed,
+    join_tokens_that_were_not_used_are_listed_and_revoked,
     over_tls_a_session_needs_the_certificate_of_its_worker,
     all_servers_are_one_authority,
 );
@@ -165,6 +168,66 @@ async fn a_removed_worker_has_nothing_left(database: TestDatabase) -> anyhow::Re
             "no such join token",
         );
     }
+    Ok(())
+}
+
+async fn a_worker_that_never_connected_is_listed_and_removed(database: TestDatabase) -> anyhow::Result<()> {
+    let served = Served::new(database).await?;
+    let mut staff = served.staff().await?;
+    let (_, joined) = Applicant::admitted(&served, "w1").await?;
+    let workers = staff.workers.list_workers(ListWorkersRequest {}).await?.into_inner().workers;
+    let found: Vec<_> = workers.iter().map(|worker| (&*worker.id, worker.connected, &*worker.version)).collect();
+    assert_eq!(found, [("w1", false, "")]);
+    // What is decided of it before it comes is kept.
+    staff.workers.drain_worker(DrainWorkerRequest { id: "w1".to_owned() }).await?;
+    crate::worker::connect(&served, "w1").await?;
+    assert!(staff.workers.list_workers(ListWorkersRequest {}).await?.into_inner().workers[0].drained);
+    let (_, anew) = Applicant::admitted(&served, "w1").await?;
+    let workers = staff.workers.list_workers(ListWorkersRequest {}).await?.into_inner().workers;
+    assert_eq!(
+        (workers.len(), workers[0].connected, &*workers[0].version),
+        (1, true, "1.2"),
+        "joining anew hides nothing"
+    );
+
+    // One that is only about to join can be removed, too.
+    let unused = token(&served, "w2").await?.join_token;
+    for id in ["w1", "w2"] {
+        staff.workers.remove_worker(RemoveWorkerRequest { id: id.to_owned() }).await?;
+        let again = staff.workers.remove_worker(RemoveWorkerRequest { id: id.to_owned() }).await;
+        assert_refused(again, Code::NotFound, "WORKER_NOT_FOUND", id);
+    }
+    assert!(staff.workers.list_workers(ListWorkersRequest {}).await?.into_inner().workers.is_empty());
+    for credential in [joined.credential, anew.credential] {
+        let refused = greeted(served.with_token(Some(credential))).await;
+        assert_refused(refused, Code::Unauthenticated, "NOT_SIGNED_IN", "token");
+    }
+    let refused = Applicant::new("w2", &unused).join(&served).await;
+    assert_refused(refused, Code::Unauthenticated, "JOIN_TOKEN_UNKNOWN", "no such join token");
+    Ok(())
+}
+
+async fn join_tokens_that_were_not_used_are_listed_and_revoked(database: TestDatabase) -> anyhow::Result<()> {
+    let served = Served::new(database).await?;
+    let mut workers = served.staff().await?.workers;
+    let (_, used) = Applicant::admitted(&served, "w1").await?;
+    let (first, second, others) =
+        (token(&served, "w1").await?, token(&served, "w1").await?, token(&served, "w2").await?);
+    let unused = workers.list_join_tokens(ListJoinTokensRequest {}).await?.into_inner().join_tokens;
+    let listed: Vec<_> = unused.into_iter().map(|token| (token.worker_id, token.expires_at)).collect();
+    let of = |id: &str, made: &CreateJoinTokenResponse| (id.to_owned(), made.expires_at);
+    assert_eq!(listed, [of("w1", &first), of("w1", &second), of("w2", &others)]);
+
+    let revoke = RevokeJoinTokensRequest { id: "w1".to_owned() };
+    assert_eq!(workers.revoke_join_tokens(revoke.clone()).await?.into_inner().count, 2);
+    assert_eq!(workers.revoke_join_tokens(revoke).await?.into_inner().count, 0, "it may be repeated");
+    for void in [first, second] {
+        let refused = Applicant::new("w1", &void.join_token).join(&served).await;
+        assert_refused(refused, Code::Unauthenticated, "JOIN_TOKEN_UNKNOWN", "no such join token");
+    }
+    Applicant::new("w2", &others.join_token).join(&served).await?;
+    assert_eq!(greeted(served.with_token(Some(used.credential))).await?, "w1", "who joined stays");
+    assert!(workers.list_join_tokens(ListJoinTokensRequest {}).await?.into_inner().join_tokens.is_empty());
     Ok(())
 }
 

@@ -208,6 +208,7 @@ fn particulars(method: &str, subject: &Subject) -> Value {
         "WorkerService/GetWorker"
         | "WorkerService/DrainWorker"
         | "WorkerService/UndrainWorker"
+        | "WorkerService/RevokeJoinTokens"
         | "WorkerService/RemoveWorker" => {
             json!({"id": "w1"})
         }

@@ -49,6 +49,12 @@ pub trait JoinRows: Send {
     /// Notes that a worker joined with this token.
     async fn use_join_token(&mut self, hash: &str, joined: &Joined) -> Result<()>;
 
+    /// Join tokens that can be used still, by worker, then by when they expire: whose they are, and when that is.
+    async fn unused_join_tokens(&mut self) -> Result<Vec<(WorkerId, Timestamp)>>;
+
+    /// Deletes a worker's join tokens that were not used; returns how many there were.
+    async fn revoke_join_tokens(&mut self, worker: &WorkerId) -> Result<u64>;
+
     /// Deletes what a worker proves itself with; `false` if there was nothing.
     async fn delete_credentials(&mut self, worker: &WorkerId) -> Result<bool>;
 

@@ -35,6 +35,9 @@ pub trait WorkerRows: Send {
     /// Inserts or updates a worker whose session `session` opens now; last heard now. Returns whether it is drained.
     async fn worker_connected(&mut self, hello: &WorkerHello, session: &str) -> Result<bool>;
 
+    /// Inserts a worker that joined and has not been connected yet; nothing if it is known.
+    async fn worker_joined(&mut self, id: &WorkerId) -> Result<()>;
+
     /// Those of these workers whose session this still is and that may be given something (neither drained nor leaving); so it stays until the
     /// transaction ends.
     async fn hold_sessions(&mut self, sessions: &[(WorkerId, String)]) -> Result<Vec<WorkerId>>;
