@@ -23,13 +23,18 @@ impl App {
     /// One appliance the caller may see.
     pub async fn appliance(&self, caller: &User, by: &ApplianceBy) -> Result<Appliance> {
         let mut tx = self.ports.store.read().await?;
-        visible(tx.as_mut(), caller, by).await
+        let mut appliance = visible(tx.as_mut(), caller, by).await?;
+        self.tell_unserved(tx.as_mut(), std::slice::from_mut(&mut appliance)).await?;
+        Ok(appliance)
     }
 
     /// A page of the appliances the caller may see: all for staff, else those of the caller's pools.
     pub async fn appliances(&self, caller: &User, filter: ApplianceFilter, page: Page) -> Result<Vec<Appliance>> {
         let owner_id = if caller.role >= Role::Staff { filter.owner_id } else { Some(caller.id) };
-        self.ports.store.read().await?.appliances(&ApplianceFilter { owner_id, ..filter }, page).await
+        let mut tx = self.ports.store.read().await?;
+        let mut appliances = tx.appliances(&ApplianceFilter { owner_id, ..filter }, page).await?;
+        self.tell_unserved(tx.as_mut(), &mut appliances).await?;
+        Ok(appliances)
     }
 
     /// Sets an appliance's description.

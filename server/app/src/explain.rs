@@ -7,7 +7,9 @@ use std::{
 };
 
 use sprout_domain::{
-    Catalogue, PoolId, ProviderKey, Result, Timestamp, lease,
+    PoolId, ProviderKey, Result, Timestamp,
+    appliance::Appliance,
+    lease,
     pool::{Pool, PoolState},
     queue::Place,
     room::{NoRoom, Room},
@@ -20,6 +22,7 @@ use crate::{
     pool::{owned, view},
     ports::Tx,
     queue::Round,
+    served::Service,
 };
 
 /// So many deployments tell how long one takes.
@@ -70,7 +73,7 @@ pub(crate) struct Places(Mutex<Option<Seen>>);
 type Seen = (Instant, Arc<BTreeMap<PoolId, Standing>>);
 
 impl Places {
-    async fn of(&self, tx: &mut dyn Tx, catalogue: &Catalogue, pool: PoolId) -> Result<Option<Standing>> {
+    async fn of(&self, tx: &mut dyn Tx, app: &App, pool: PoolId) -> Result<Option<Standing>> {
         let mut known = self.0.lock().await;
         if let Some((read_at, places)) = &*known
             && read_at.elapsed() < FRESH
@@ -78,11 +81,12 @@ impl Places {
         {
             return Ok(Some(standing.clone()));
         }
-        let round = Round::read(tx, catalogue).await?;
+        let round = Round::read(tx, &app.catalogue()).await?;
+        let service = app.service(tx).await?;
         let places = round.line(tx.now()).places();
         let standing = |(id, place): (PoolId, Place)| {
             let pool = &round.waiting.get(&id)?.pool;
-            let reason = reasons(&round, pool, &BTreeMap::new()).into_iter().next()?.message;
+            let reason = reasons(&round, &service, pool, &BTreeMap::new()).into_iter().next()?.message;
             Some((id, Standing { place, reason }))
         };
         let places: Arc<BTreeMap<_, _>> = Arc::new(places.into_iter().filter_map(standing).collect());
@@ -97,7 +101,7 @@ impl App {
         if !waits(&view.pool) {
             return Ok(view);
         }
-        if let Some(Standing { place, reason }) = self.places.of(tx, &self.catalogue(), view.pool.id).await? {
+        if let Some(Standing { place, reason }) = self.places.of(tx, self, view.pool.id).await? {
             let failed = if view.pool.status.is_empty() { String::new() } else { format!("; {}", view.pool.status) };
             view.pool.status = format!("number {} in line: {reason}{failed}", place.first);
             view.place = Some(place);
@@ -116,14 +120,20 @@ impl App {
             return Ok(Explanation { view, ready_in: None, basis, reasons: Vec::new() });
         }
         let times = tx.deployment_times(&view.pool.group, SAMPLES).await?;
+        let service = self.service(tx).await?;
+        let stopped = stopped(&service, &view.appliances);
         if !waits(&view.pool) {
-            let (ready_in, basis) = of_deployments(tx.now(), &view, times);
-            return Ok(Explanation { view, ready_in, basis, reasons: Vec::new() });
+            let (mut ready_in, mut basis) = of_deployments(tx.now(), &view, times);
+            if !stopped.is_empty() {
+                (ready_in, basis) = (None, "nobody goes on with some of it; see the reasons".to_owned());
+            }
+            return Ok(Explanation { view, ready_in, basis, reasons: stopped });
         }
         let round = Round::read(tx, &self.catalogue()).await?;
         let keys: BTreeSet<_> = round.candidates(&view.pool).iter().map(|t| t.provider.clone()).collect();
         let ends = tx.next_lease_ends(&keys.into_iter().collect::<Vec<_>>()).await?;
-        let reasons = reasons(&round, &view.pool, &ends);
+        let mut reasons = reasons(&round, &service, &view.pool, &ends);
+        reasons.extend(stopped);
         view.place = round.line(tx.now()).places().get(&id).copied();
         let (ready_in, basis) = of_queue(tx.now(), &round, &view, &reasons, times);
         Ok(Explanation { view, ready_in, basis, reasons })
@@ -140,20 +150,41 @@ pub(crate) fn waits(pool: &Pool) -> bool {
 }
 
 /// What stands in the way of a pool; what passes by itself first. `ends`: when the next lease on a provider does.
-fn reasons(round: &Round, pool: &Pool, ends: &BTreeMap<ProviderKey, Timestamp>) -> Vec<WaitReason> {
+fn reasons(round: &Round, service: &Service, pool: &Pool, ends: &BTreeMap<ProviderKey, Timestamp>) -> Vec<WaitReason> {
     let candidates = round.candidates(pool);
     if candidates.is_empty() {
-        return vec![no_candidate(round, pool)];
+        return vec![no_candidate(round, service, pool)];
     }
     let keys: BTreeSet<&ProviderKey> = candidates.iter().map(|template| &template.provider).collect();
-    let mut reasons: Vec<_> =
-        keys.into_iter().filter_map(|key| Some(at(key, round.rooms.get(key)?, pool, ends.get(key).copied()))).collect();
+    let reasons =
+        keys.into_iter().filter_map(|key| Some(at(key, round.rooms.get(key)?, service, pool, ends.get(key).copied())));
+    let mut reasons: Vec<_> = reasons.collect();
     reasons.sort_by_key(|reason| reason.never);
     reasons
 }
 
-fn no_candidate(round: &Round, pool: &Pool) -> WaitReason {
+/// What stands in the way of appliances that are under way where nobody goes on with them, once for each provider.
+fn stopped(service: &Service, appliances: &[Appliance]) -> Vec<WaitReason> {
+    let stopped = |appliance: &Appliance| Some((appliance.provider.clone(), service.stopped(appliance)?));
+    let by_provider: BTreeMap<_, _> = appliances.iter().filter(|a| a.ready_at.is_none()).filter_map(stopped).collect();
+    by_provider.into_iter().map(|(key, why)| unserved(service, &key, &why)).collect()
+}
+
+/// Nobody works on a provider.
+fn unserved(service: &Service, key: &ProviderKey, why: &str) -> WaitReason {
+    // A worker may come back by itself.
+    let (never, code) = if service.is_configured(key) { (false, "NO_WORKER") } else { (true, "NOT_CONFIGURED") };
+    WaitReason { never, code, message: format!("{key}: {why}"), provider: Some(key.clone()), until: None }
+}
+
+fn no_candidate(round: &Round, service: &Service, pool: &Pool) -> WaitReason {
     let Pool { group, version, .. } = pool;
+    let lost = round.of_kind(pool).iter().map(|template| &template.provider).find(|key| !service.is_configured(key));
+    if let Some(key) = lost
+        && let Some(why) = service.missing(key)
+    {
+        return unserved(service, key, &why);
+    }
     let seen = round.of_kind(pool).iter().any(|template| round.sees(pool, &template.provider));
     let (code, message) = if seen || round.of_kind(pool).is_empty() {
         let message = format!(
@@ -170,7 +201,7 @@ fn no_candidate(round: &Round, pool: &Pool) -> WaitReason {
 }
 
 /// What stands in the way on one provider.
-fn at(key: &ProviderKey, room: &Room, pool: &Pool, next_end: Option<Timestamp>) -> WaitReason {
+fn at(key: &ProviderKey, room: &Room, service: &Service, pool: &Pool, next_end: Option<Timestamp>) -> WaitReason {
     let need = room.need(pool.memory_mib, pool.cpus);
     let reason = |never: bool, code, says: String, until| WaitReason {
         never,
@@ -183,7 +214,13 @@ fn at(key: &ProviderKey, room: &Room, pool: &Pool, next_end: Option<Timestamp>) 
         let says = format!("what was asked for is more than fits there at all ({missing})");
         return reason(true, missing.as_str(), says, None);
     }
-    match room.fits(&need) {
+    let fits = room.fits(&need);
+    if fits.err().is_none_or(NoRoom::is_slot)
+        && let Some(why) = service.missing(key)
+    {
+        return unserved(service, key, &why);
+    }
+    match fits {
         Ok(()) => reason(false, "NEXT", "there is room; it is about to be deployed there".to_owned(), None),
         Err(missing @ NoRoom::Disabled) => reason(true, missing.as_str(), missing.to_string(), None),
         Err(missing @ NoRoom::CircuitOpen { until }) => reason(false, missing.as_str(), missing.to_string(), until),

@@ -28,6 +28,7 @@ mod prove;
 mod provider;
 mod queue;
 mod request;
+mod served;
 mod shepherd;
 mod stall;
 mod task;
@@ -90,6 +91,7 @@ pub struct App {
     feed: Feed,
     tokens: Arc<token::Tokens>,
     places: explain::Places,
+    served: served::Served,
     listening: Mutex<worker::Listening>,
     requests: Arc<batch::Batch<request::Asked, RequestedPool>>,
     looks: Arc<batch::Batch<PoolId, Option<PoolView>>>,
@@ -115,6 +117,7 @@ impl App {
             feed,
             tokens,
             places: explain::Places::default(),
+            served: served::Served::default(),
             listening: Mutex::default(),
             requests: batch::Batch::new(request::TOGETHER),
             looks: batch::Batch::new(pool::LOOKED_AT),

@@ -82,7 +82,8 @@ impl App {
     pub async fn pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
         let mut tx = self.ports.store.read().await?;
         let pool = owned(tx.as_mut(), caller, id).await?;
-        let view = view(tx.as_mut(), pool).await?;
+        let mut view = view(tx.as_mut(), pool).await?;
+        self.tell_unserved(tx.as_mut(), &mut view.appliances).await?;
         self.with_place(tx.as_mut(), view).await
     }
 
@@ -94,7 +95,9 @@ impl App {
         let ids: Vec<_> = pools.iter().map(|pool| pool.id).collect();
         let mut views: Vec<_> =
             pools.into_iter().map(|pool| PoolView { pool, appliances: Vec::new(), place: None }).collect();
-        for appliance in tx.appliances_of_pools(&ids, false).await? {
+        let mut appliances = tx.appliances_of_pools(&ids, false).await?;
+        self.tell_unserved(tx.as_mut(), &mut appliances).await?;
+        for appliance in appliances {
             if let Some(view) = views.iter_mut().find(|view| Some(view.pool.id) == appliance.pool_id) {
                 view.appliances.push(appliance);
             }

@@ -4,6 +4,7 @@
 //! places, across all servers, so that nobody counts the same room twice; requests place for themselves only if they have the turn and nobody waits.
 
 mod plan;
+mod recall;
 mod room;
 mod round;
 mod swap;
@@ -46,9 +47,13 @@ pub enum Placed {
 }
 
 impl App {
-    /// Serves those who wait with what is warm and with what room there is; swaps what is unfinished for what is warm; and makes room where warm
-    /// appliances that nobody waits for take it. Costs one query while nobody waits.
+    /// Calls back what is bound where nothing happens for now; serves those who wait with what is warm and with what room there is; swaps what is unfinished for what is warm; and makes room where warm
+    /// appliances that nobody waits for take it. Costs a few short queries while there is nothing to do.
     pub async fn place_waiting(&self) -> Result<Placed> {
+        let recalled = repeated(|| self.recall()).await?;
+        if recalled == Placed::Elsewhere {
+            return Ok(recalled);
+        }
         let mut tx = self.ports.store.read().await?;
         let waits = tx.somebody_waits().await?;
         drop(tx);
@@ -58,7 +63,8 @@ impl App {
                 return Ok(placed);
             }
         }
-        repeated(|| self.swap()).await
+        let swapped = repeated(|| self.swap()).await?;
+        Ok(if recalled == Placed::More { recalled } else { swapped })
     }
 
     async fn place(&self) -> Result<Placed> {

@@ -8,24 +8,42 @@ use sprout_domain::{
 
 use crate::{
     App, log,
-    ports::{LogOf, Page, TaskFilter},
+    ports::{LogOf, Page, TaskFilter, Tx},
 };
 
 impl App {
     /// A page of tasks, newest first.
     pub async fn tasks(&self, filter: &TaskFilter, page: Page) -> Result<Vec<Task>> {
-        if let Some(key) = &filter.provider {
-            self.catalogue().provider(key)?;
+        let mut tx = self.ports.store.read().await?;
+        if let Some(key) = &filter.provider
+            && let Err(unknown) = self.catalogue().provider(key)
+        {
+            // What waits on one that was taken out of the configuration can be seen still.
+            let known = tx.providers().await?.iter().any(|provider| provider.key == *key);
+            known.then_some(()).ok_or(unknown)?;
         }
-        self.ports.store.read().await?.tasks(filter, page).await
+        let mut tasks = tx.tasks(filter, page).await?;
+        self.tell_tasks(tx.as_mut(), &mut tasks).await?;
+        Ok(tasks)
     }
 
     /// One task.
     pub async fn task(&self, id: TaskId) -> Result<Task> {
-        let found = self.ports.store.read().await?.task(id).await?;
+        let mut tx = self.ports.store.read().await?;
+        let mut found = tx.task(id).await?;
+        self.tell_tasks(tx.as_mut(), found.as_mut_slice()).await?;
         found.ok_or_else(|| {
             Error::new(Reason::TaskNotFound, format!("there is no task {id}, or it ended long ago and was pruned"))
         })
+    }
+
+    /// Says of tasks that wait where nobody takes them.
+    pub(crate) async fn tell_tasks(&self, tx: &mut dyn Tx, tasks: &mut [Task]) -> Result<()> {
+        if tasks.iter().any(|task| matches!(task.state, TaskState::Ready | TaskState::Retrying)) {
+            let service = self.service(tx).await?;
+            tasks.iter_mut().for_each(|task| service.tell_task(task));
+        }
+        Ok(())
     }
 
     /// One worker, and what it runs, the newest thousand.

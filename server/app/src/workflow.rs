@@ -31,7 +31,9 @@ impl App {
     pub async fn workflow(&self, id: WorkflowId) -> Result<(Workflow, Vec<Task>)> {
         let mut tx = self.ports.store.read().await?;
         let workflow = find(tx.as_mut(), id).await?;
-        Ok((workflow, tx.tasks_of_workflow(id).await?))
+        let mut tasks = tx.tasks_of_workflow(id).await?;
+        self.tell_tasks(tx.as_mut(), &mut tasks).await?;
+        Ok((workflow, tasks))
     }
 
     /// Begins pings to workers of this provider's type; returns their parent.

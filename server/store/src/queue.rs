@@ -249,6 +249,32 @@ impl QueueRows for SeaTx {
         Ok(rows.into_iter().map(|row| Unfinished { id: ApplianceId(row.id), pool: PoolId(row.pool_id) }).collect())
     }
 
+    async fn stranded(&mut self, configured: &[ProviderKey], rows: u64) -> Result<Vec<Unfinished>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            id: i64,
+            pool_id: i64,
+        }
+        // Of the few providers that are not used, the few appliances that are merely requested.
+        let sql = format!(
+            "select a.id, a.pool_id from providers p
+             join appliances a on a.provider = p.key and a.state = 'requested' and a.pool_id is not null
+             join pools o on o.id = a.pool_id and o.{UNFULFILLED} and o.provider is null
+             where (p.circuit = 'open' or not (p.key {configured}))
+               and exists (select 1 from templates t join providers q on q.key = t.provider
+                           where t.group_name = a.group_name and t.version = a.version and t.build_date = a.build_date
+                             and t.unconfigured = a.unconfigured and t.type = a.template_type and t.state = 'ready'
+                             and q.key <> p.key and q.key {configured} and q.working and q.circuit = 'closed'
+                             and not (q.disabled or q.switched_off or q.hidden)
+                             and (o.provider_type is null or o.provider_type = q.driver))
+             order by a.id limit $2",
+            configured = self.among(1)
+        );
+        let values = [self.texts(configured.iter().map(|key| &*key.0)), limit(rows).into()];
+        let rows: Vec<Row> = self.rows(&sql, values).await?;
+        Ok(rows.into_iter().map(|row| Unfinished { id: ApplianceId(row.id), pool: PoolId(row.pool_id) }).collect())
+    }
+
     async fn release(&mut self, appliances: &[ApplianceId]) -> Result<()> {
         let ids = || self.numbers(appliances.iter().map(|id| id.0));
         let sql = format!("update appliances set pool_id = null where id {}", self.among(1));

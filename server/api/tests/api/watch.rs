@@ -18,6 +18,7 @@ on_each_database!(
 
 async fn a_pool_is_watched_to_its_end(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
+    crate::worker::connect(&served, "w1").await?;
     let pool = served.pool("ann").await?;
     let mut client = served.pools("ann").await?;
     let mut changes = client.watch_pool(WatchPoolRequest { id: pool.id }).await?.into_inner();

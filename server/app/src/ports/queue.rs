@@ -87,6 +87,10 @@ pub trait QueueRows: Send {
     /// Appliances without overrides, requested or being cloned for pools that wait for nothing else, of kinds of which something is warm. At most `limit`.
     async fn swappable(&mut self, limit: u64) -> Result<Vec<Unfinished>>;
 
+    /// Appliances that pools wait for, of which nothing was asked of their provider yet and for now nothing will be: its circuit is open, or it is none
+    /// of these that are configured. Only those that another one of these could have, which works. At most `limit`.
+    async fn stranded(&mut self, configured: &[ProviderKey], limit: u64) -> Result<Vec<Unfinished>>;
+
     /// Takes these from their pools, and their deployments from their owners: they are on their way to be warm.
     async fn release(&mut self, appliances: &[ApplianceId]) -> Result<()>;
 

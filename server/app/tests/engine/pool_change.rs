@@ -117,6 +117,7 @@ async fn an_appliance_killed_while_pools_merge_settles_the_pool_it_is_in(db: Tes
 async fn a_pool_given_away_is_the_others(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
     let (ben, _) = (someone(&world, "ben", true).await?, someone(&world, "cal", false).await?);
+    world.worker("w", &[]).await?;
     let request = PoolRequest::new("r", "app", 1);
     let pool = world.app.request_pool(&world.user, request.clone()).await?.view.pool.id;
     // The same request id is the other's pool already; both stay.

@@ -8,21 +8,23 @@ use std::{
 use futures::future::join_all;
 use sprout_app::{
     App, Placed,
-    ports::{FoundTemplate, Store as _},
+    ports::{FoundTemplate, Page, Store as _, TaskFilter},
 };
 use sprout_domain::{
     PoolId, Reason, Secret,
     appliance::ApplianceState,
     pool::{PoolRequest, PoolState, Priority},
+    provider::{Circuit, CircuitState},
     quota::Quota,
     template::BuildDate,
     user::{Role, User},
     version::Version,
+    worker::Slots,
     workflow::{StepErrorReason, StepKind},
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 
-use crate::world::{World, badly, key, server, well};
+use crate::world::{World, badly, key, server, spec, well};
 
 on_each_database!(
     two_hundred_race_for_fifty_and_the_rest_stand_in_line,
@@ -31,6 +33,8 @@ on_each_database!(
     what_is_warm_goes_to_those_who_wait_and_not_past_them,
     an_unfinished_appliance_is_swapped_for_a_warm_one,
     a_failed_deployment_is_made_up_for_elsewhere,
+    what_is_requested_where_the_circuit_opens_goes_elsewhere,
+    what_is_requested_on_a_provider_that_was_taken_away_goes_elsewhere,
     a_request_for_a_provider_that_does_not_work_now_waits_for_it,
     two_placers_at_once_never_exceed_limits,
     warm_appliances_that_nobody_waits_for_make_room,
@@ -226,6 +230,89 @@ async fn a_failed_deployment_is_made_up_for_elsewhere(db: TestDatabase) -> anyho
     let ready = view.appliances.iter().find(|appliance| appliance.state == ApplianceState::Ready).unwrap();
     assert_ne!(ready.provider, failed_on);
     assert_eq!(view.pool.state, PoolState::Ready);
+    Ok(())
+}
+
+async fn circuit(world: &World, key: &str, state: CircuitState) -> anyhow::Result<()> {
+    let mut tx = world.database.store().write().await?;
+    let circuit = tx.lock_circuit(&key.into()).await?.unwrap();
+    let next_try_at = (state != CircuitState::Closed).then(|| tx.now() + Duration::from_secs(60));
+    tx.set_circuit(&key.into(), &Circuit { state, next_try_at, ..circuit }).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn what_is_requested_where_the_circuit_opens_goes_elsewhere(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let ben = user(&world, "ben").await?;
+    let mut worker = world.worker("w", &[]).await?;
+    let pool = request(&world, &ben, wanted("many", 4)).await?;
+    let bound = request(&world, &ben, PoolRequest { provider: Some("lab".into()), ..wanted("bound", 1) }).await?;
+    worker.slots = Slots { shared: 1, ..Slots::default() };
+    let begun = worker.claim().await?.remove(0);
+    circuit(&world, "lab", CircuitState::Open).await?;
+    place(&world.app).await?;
+    assert_eq!(world.app.pool(&ben, pool).await?.appliances.len(), 4, "there is nowhere else");
+
+    another(&world, "second", 9).await?;
+    let (one, two) = tokio::join!(world.app.place_waiting(), world.app.place_waiting());
+    (one?, two?);
+    place(&world.app).await?;
+    let view = world.app.pool(&ben, pool).await?;
+    let mut on: Vec<_> = view.appliances.iter().map(|appliance| (&*appliance.provider.0, appliance.state)).collect();
+    on.sort_unstable();
+    let requested = ("second", ApplianceState::Requested);
+    assert_eq!(
+        (view.pool.waiting_count, on),
+        (0, vec![("lab", ApplianceState::Cloning), requested, requested, requested])
+    );
+    let there = world.app.pool(&ben, bound).await?.appliances;
+    assert_eq!(
+        there.iter().map(|a| (&*a.provider.0, a.state)).collect::<Vec<_>>(),
+        [("lab", ApplianceState::Requested)]
+    );
+
+    // What had begun goes on where it is, and closes the circuit.
+    assert!(worker.finish(key(&begun), well(StepKind::Clone)).await?);
+    worker.work().await?;
+    for id in [pool, bound] {
+        assert_eq!(world.app.pool(&ben, id).await?.pool.state, PoolState::Ready);
+    }
+    Ok(())
+}
+
+async fn what_is_requested_on_a_provider_that_was_taken_away_goes_elsewhere(db: TestDatabase) -> anyhow::Result<()> {
+    let world = World::new(db).await?;
+    let ben = user(&world, "ben").await?;
+    let worker = world.worker("w", &[]).await?;
+    let pool = request(&world, &ben, wanted("two", 2)).await?;
+    let mut catalogue = (*world.app.catalogue()).clone();
+    catalogue.providers.remove(&"lab".into());
+    world.app.set_catalogue(catalogue).await?;
+    place(&world.app).await?;
+    let view = world.app.pool(&ben, pool).await?;
+    assert!(view.appliances.iter().all(|a| a.status.contains("lab: it is not configured any more")), "{view:?}");
+    let why = world.app.explain_pool(&ben, pool).await?;
+    let reasons: Vec<_> = why.reasons.iter().map(|reason| (reason.never, reason.code)).collect();
+    assert_eq!((reasons, why.ready_in), (vec![(true, "NOT_CONFIGURED")], None));
+    // It can be seen, whatever the configuration says.
+    let filter = TaskFilter { provider: Some("lab".into()), ..TaskFilter::default() };
+    let tasks = world.app.tasks(&filter, Page { before: None, limit: 9 }).await?;
+    assert!(tasks.iter().any(|task| task.status.contains("lab: it is not configured any more")), "{tasks:?}");
+    let unknown = TaskFilter { provider: Some("nowhere".into()), ..TaskFilter::default() };
+    let unknown = world.app.tasks(&unknown, Page { before: None, limit: 9 }).await;
+    assert_eq!(unknown.unwrap_err().reason, Reason::ProviderNotFound);
+
+    let mut catalogue = (*world.app.catalogue()).clone();
+    let spec = spec("second", 9);
+    catalogue.providers.insert(spec.key.clone(), spec);
+    world.app.set_catalogue(catalogue).await?;
+    template(&world, "second").await?;
+    works(&world, "second", true).await?;
+    place(&world.app).await?;
+    worker.work().await?;
+    let view = world.app.pool(&ben, pool).await?;
+    assert_eq!(view.pool.state, PoolState::Ready);
+    assert!(view.appliances.iter().all(|appliance| appliance.provider.0 == "second"), "{view:?}");
     Ok(())
 }
 

@@ -22,6 +22,7 @@ on_each_database!(
 async fn two_hundred_want_fifty(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
     world.warm(50).await?;
+    world.worker("w", &[]).await?;
     let requests = (0..200).map(|n| world_request(&world, n));
     let views: Vec<_> = join_all(requests).await.into_iter().collect::<Result<_, _>>()?;
     let ready: Vec<_> = views.iter().filter(|view| view.pool.state == PoolState::Ready).collect();

@@ -216,10 +216,19 @@ fn catalogue(providers: &[(&str, u32)]) -> anyhow::Result<Catalogue> {
         endpoints: Vec::new(),
         probes: Vec::new(),
     };
-    let provider = |(key, slots): &(&str, u32)| ProviderSpec {
-        key: (*key).into(),
-        name: (*key).to_owned(),
-        provisioning_limit: *slots,
+    Ok(Catalogue {
+        groups: [(group.name.clone(), group)].into(),
+        providers: providers.iter().map(|(key, slots)| ((*key).into(), spec(key, *slots))).collect(),
+        ..Catalogue::default()
+    })
+}
+
+/// A provider with so many slots.
+pub(crate) fn spec(key: &str, slots: u32) -> ProviderSpec {
+    ProviderSpec {
+        key: key.into(),
+        name: key.to_owned(),
+        provisioning_limit: slots,
         appliance_limit: None,
         memory_limit_mib: None,
         cpu_limit: None,
@@ -231,10 +240,5 @@ fn catalogue(providers: &[(&str, u32)]) -> anyhow::Result<Catalogue> {
             memory_mib: 0,
             cpus: 0,
         },
-    };
-    Ok(Catalogue {
-        groups: [(group.name.clone(), group)].into(),
-        providers: providers.iter().map(|each| (each.0.into(), provider(each))).collect(),
-        ..Catalogue::default()
-    })
+    }
 }
