@@ -41,16 +41,37 @@ impl Fleet {
     pub async fn session<S>(
         self: &Arc<Self>,
         worker: WorkerId,
-        mut incoming: S,
+        incoming: S,
     ) -> Result<impl Stream<Item = Result<SessionResponse, Status>> + Send + use<S>, Status>
     where
         S: Stream<Item = Result<SessionRequest, Status>> + Send + Unpin + 'static,
     {
+        let begun = self.begin(worker.clone(), incoming).await;
+        if let Err(refused) = &begun {
+            tracing::warn!(%worker, code = ?refused.code(), why = refused.message(), "a session of a worker is refused");
+        }
+        begun.map(ReceiverStream::new)
+    }
+
+    async fn begin<S>(self: &Arc<Self>, worker: WorkerId, mut incoming: S) -> Result<Answers, Status>
+    where
+        S: Stream<Item = Result<SessionRequest, Status>> + Send + Unpin + 'static,
+    {
         let hello = first_message(&worker, &mut incoming).await?;
-        let (id, answers, ended) = self.open(&worker, hello).await.map_err(refusal::status)?;
+        let (opened, answers) = oneshot::channel();
         let fleet = self.clone();
-        tokio::spawn(async move { fleet.listen(worker, id, incoming, ended).await });
-        Ok(ReceiverStream::new(answers))
+        // In a task of its own: a worker that leaves just now must not leave behind a session that the database has and nobody listens to.
+        tokio::spawn(async move {
+            match fleet.open(&worker, hello).await {
+                Ok((id, answers, ended)) => {
+                    drop(opened.send(Ok(answers)));
+                    fleet.listen(worker, id, incoming, ended).await;
+                }
+                Err(error) => drop(opened.send(Err(error))),
+            }
+        });
+        let answers = answers.await.unwrap_or_else(|_| Err(Error::internal("a session was not opened")));
+        answers.map_err(refusal::status)
     }
 
     async fn open(&self, worker: &WorkerId, hello: Hello) -> Result<(String, Answers, oneshot::Receiver<()>)> {
@@ -218,7 +239,6 @@ where
     if hello.worker_id != worker.0 {
         let id: String = hello.worker_id.chars().take(64).collect();
         let message = format!("the token belongs to worker {worker}, not to {id}; start the worker with --id {worker}");
-        tracing::warn!(%worker, claimed = id, "a worker claims another's id");
         return Err(refusal::status(Error::new(Reason::NotAllowed, message)));
     }
     Ok(hello)

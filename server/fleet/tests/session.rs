@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream};
@@ -10,7 +13,10 @@ use sprout_app::{
     App, LocalBus,
     ports::{LogOf, LogStore, Ports},
 };
-use sprout_domain::{Catalogue, Result};
+use sprout_domain::{
+    Catalogue, Result,
+    provider::{ProviderSettings, ProviderSpec},
+};
 use sprout_fleet::Fleet;
 use sprout_proto::worker::{
     Done, Heartbeat, Hello, LaneSlots, SessionRequest, SessionResponse, TaskRef, session_request::Message as Says,
@@ -18,9 +24,10 @@ use sprout_proto::worker::{
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
 };
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -34,6 +41,8 @@ on_each_database!(
     a_hello_that_cannot_be_used_is_refused,
     a_task_that_is_not_its_is_revoked_once,
     a_drained_worker_is_told_and_a_removed_one_is_ended,
+    what_one_worker_does_wrong_harms_no_other_and_is_logged_once,
+    a_worker_that_reads_nothing_is_given_less_and_the_rest_goes_to_others,
 );
 
 struct NoLogs(watch::Sender<u64>);
@@ -178,6 +187,147 @@ async fn a_task_that_is_not_its_is_revoked_once(database: TestDatabase) -> anyho
         );
     }
     Ok(())
+}
+
+/// Counts warnings, by their message.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+struct Words(String);
+
+impl tracing::field::Visit for Words {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0 += &format!("{}={value:?} ", field.name());
+    }
+}
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, about: &tracing::Metadata<'_>) -> bool {
+        about.is_event() && *about.level() <= tracing::Level::INFO && about.target().starts_with("sprout_fleet")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut words = Words(String::new());
+        event.record(&mut words);
+        self.0.lock().unwrap().push(words.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+impl Warnings {
+    /// What was said with these words.
+    fn with(&self, words: &str) -> Vec<String> {
+        self.0.lock().unwrap().iter().filter(|said| said.contains(words)).cloned().collect()
+    }
+}
+
+async fn what_one_worker_does_wrong_harms_no_other_and_is_logged_once(database: TestDatabase) -> anyhow::Result<()> {
+    let warnings = Warnings::default();
+    // One test is one process.
+    tracing::subscriber::set_global_default(warnings.clone())?;
+    let (app, fleet) = fleet(&database).await?;
+    let serving = tokio::spawn(fleet.clone().run());
+    let (beats, said) = mpsc::unbounded_channel();
+    let good = Hello { worker_id: "good".to_owned(), slots: 1, ..Hello::default() };
+    beats.send(says(Says::Hello(good)))?;
+    let mut answers = fleet.session("good".into(), UnboundedReceiverStream::new(said)).await?;
+    assert!(matches!(answers.next().await, Some(Ok(SessionResponse { message: Some(Hears::Welcome(_)) }))));
+
+    let others = says(Says::Hello(Hello { worker_id: "good".to_owned(), slots: 1, ..Hello::default() }));
+    let early = says(Says::Heartbeat(Heartbeat { number: 1 }));
+    let large = Err(tonic::Status::out_of_range("message length too large"));
+    for (first, code, words) in [
+        (others, Code::PermissionDenied, "not to good"),
+        (early, Code::FailedPrecondition, "a session begins with Hello"),
+        (large.clone(), Code::ResourceExhausted, "at most 1 MiB"),
+    ] {
+        let Err(refused) = fleet.session("bad".into(), stream::iter([first])).await else { anyhow::bail!("{words}") };
+        assert_eq!(refused.code(), code, "{refused:?}");
+        assert_eq!(warnings.with(words).len(), 1, "{words}: {:?}", warnings.0.lock().unwrap());
+    }
+    assert!(app.workers().await?.iter().all(|worker| worker.id.0 == "good"), "nothing half done");
+
+    // In a session: a task that is not its, said again and again; then something that cannot be read.
+    let hello = says(Says::Hello(Hello { worker_id: "bad".to_owned(), slots: 1, ..Hello::default() }));
+    let done = says(Says::Done(Done { task: Some(TaskRef { task_id: 5, epoch: 1 }), result: None }));
+    let said = [hello, done.clone(), done.clone(), done, large];
+    let answers_to_bad: Vec<_> = fleet.session("bad".into(), stream::iter(said)).await?.collect().await;
+    let last = answers_to_bad.last().cloned().unwrap().unwrap_err();
+    assert_eq!((last.code(), &*reason(&last), answers_to_bad.len()), (Code::ResourceExhausted, "MESSAGE_TOO_LARGE", 3));
+    assert_eq!(warnings.with("speaks of a task that is not its").len(), 1);
+    assert_eq!(warnings.with("the stream broke: message length too large").len(), 1);
+
+    beats.send(says(Says::Heartbeat(Heartbeat { number: 7 })))?;
+    let heard = timeout(PATIENCE, answers.next()).await?;
+    assert!(matches!(heard, Some(Ok(SessionResponse { message: Some(Hears::Heard(_)) }))), "{heard:?}");
+    serving.abort();
+    Ok(())
+}
+
+async fn a_worker_that_reads_nothing_is_given_less_and_the_rest_goes_to_others(
+    database: TestDatabase,
+) -> anyhow::Result<()> {
+    const MANY: u32 = 6_000;
+    let (app, fleet) = fleet(&database).await?;
+    app.set_catalogue(lab()).await?;
+    app.ping(&"lab".into(), MANY).await?;
+    let hello = |id: &str| {
+        let provider_types = vec!["container".to_owned()];
+        says(Says::Hello(Hello { worker_id: id.to_owned(), slots: 10_000, provider_types, ..Hello::default() }))
+    };
+    let silent = stream::iter([hello("deaf")]).chain(stream::pending()).boxed();
+    let unread = fleet.session("deaf".into(), silent).await?;
+    let serving = tokio::spawn(fleet.clone().run());
+    let running = async |worker: &str| anyhow::Ok(app.running_counts().await?.get(&worker.into()).copied());
+    let given = async {
+        // As many as it is given without having read one of them.
+        while running("deaf").await?.unwrap_or_default() < 4_000 {
+            tokio::task::yield_now().await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(PATIENCE, given).await??;
+    let other = stream::iter([hello("other")]).chain(stream::pending()).boxed();
+    let mut answers = fleet.session("other".into(), other).await?;
+    let mut assigned = 0;
+    while assigned < 1_900 {
+        let said = timeout(PATIENCE, answers.next()).await?.unwrap()?.message;
+        assigned += usize::from(matches!(said, Some(Hears::Assign(_))));
+    }
+    let deaf = running("deaf").await?.unwrap_or_default();
+    assert!(deaf <= 4_096, "what waits to be read is bounded, and it was given {deaf}");
+    drop(unread);
+    serving.abort();
+    Ok(())
+}
+
+/// One provider.
+fn lab() -> Catalogue {
+    let settings =
+        ProviderSettings::Container { socket: String::new(), publish_address: String::new(), memory_mib: 0, cpus: 0 };
+    let spec = ProviderSpec {
+        key: "lab".into(),
+        name: "lab".to_owned(),
+        provisioning_limit: 1,
+        appliance_limit: None,
+        memory_limit_mib: None,
+        cpu_limit: None,
+        circuit_failures: 5,
+        disabled: false,
+        settings,
+    };
+    Catalogue { providers: [("lab".into(), spec)].into(), ..Catalogue::default() }
 }
 
 async fn a_drained_worker_is_told_and_a_removed_one_is_ended(database: TestDatabase) -> anyhow::Result<()> {

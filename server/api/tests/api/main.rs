@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod audit;
+mod cancel;
 mod drain;
 mod job;
 mod join;

@@ -292,3 +292,10 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> anyhow::Result<T> 
         .await
         .map_err(|_| anyhow::anyhow!("did not happen within 20 seconds"))
 }
+
+/// As [`soon`], for what is much to do.
+pub(crate) async fn patiently<T>(what: impl Future<Output = T>) -> anyhow::Result<T> {
+    tokio::time::timeout(Duration::from_secs(100), what)
+        .await
+        .map_err(|_| anyhow::anyhow!("did not happen within 100 seconds"))
+}
