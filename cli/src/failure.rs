@@ -12,6 +12,9 @@ pub(crate) enum Failure {
     Client(#[from] ClientError),
     #[error("{0}")]
     Config(#[from] ConfigError),
+    /// Something that was checked is wrong, and was printed.
+    #[error("{message}")]
+    Wrong { message: String, hint: String },
     /// The arguments make no sense together.
     #[error("{message}")]
     Usage { message: String, hint: String },
@@ -49,7 +52,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::Config(_) | Self::Io { .. } | Self::Declined(_) | Self::Incomplete(_) => 1,
+            Self::Config(_) | Self::Io { .. } | Self::Wrong { .. } | Self::Declined(_) | Self::Incomplete(_) => 1,
             Self::Usage { .. } => 2,
             Self::TimedOut { .. } => 7,
             Self::Outcome { .. } => 8,
@@ -78,6 +81,7 @@ impl Failure {
             }
             Self::Usage { hint, .. }
             | Self::Outcome { hint, .. }
+            | Self::Wrong { hint, .. }
             | Self::TimedOut { hint, .. }
             | Self::Interrupted { hint, .. }
             | Self::Stopped { hint, .. }

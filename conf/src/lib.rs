@@ -9,6 +9,7 @@ pub mod crypt;
 mod document;
 mod env;
 mod error;
+mod file;
 mod inherit;
 mod mask;
 mod merge;
@@ -27,6 +28,7 @@ use zeroize::Zeroizing;
 
 pub use document::{Document, KeySource, files_of};
 pub use error::{ConfigError, InvalidConfig, Mistake, Mistakes, did_you_mean};
+pub use file::write_private;
 pub use mask::MASK;
 pub use node::{Key, Node};
 pub use place::{Located, Origin, Place};
@@ -65,10 +67,10 @@ pub fn decrypt_file(path: &Path, keys: &KeySource) -> Result<Zeroizing<String>, 
 }
 
 /// The text of a file that is about to be encrypted: YAML that can be read.
-pub fn plain_file(path: &Path, dialect: Dialect) -> Result<Zeroizing<String>, ConfigError> {
+pub fn plain_file(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let text = document::text_of(path, &document::read_bytes(path)?)?;
     let mut mistakes = Mistakes::default();
-    let node = parse::parse(&text, &Origin::File(path.into()), dialect, &mut mistakes);
+    let node = parse::parse(&text, &Origin::File(path.into()), Dialect::Legacy, &mut mistakes);
     Ok(mistakes.or_some(node.map(|_| text))?)
 }
 

@@ -38,7 +38,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sprout-worker", &["sprout-conf", "sprout-proto"]),
     ("sprout-sim", &["sprout-conf", "sprout-proto"]),
     ("sprout-client", &["sprout-conf", "sprout-proto"]),
-    ("sproutctl", &["sprout-client", "sprout-conf", "sprout-proto"]),
+    // It checks configuration with the structs that read it, which know no server.
+    ("sproutctl", &["sprout-client", "sprout-conf", "sprout-config", "sprout-proto"]),
     ("sprout-web-gateway", &["sprout-client", "sprout-conf"]),
     ("sprout", &["sprout-conf", "sprout-domain", "sprout-server", "sprout-worker"]),
 ];

@@ -3,6 +3,7 @@
 pub(crate) mod appliance;
 pub(crate) mod audit;
 pub(crate) mod checkout;
+pub(crate) mod config;
 pub(crate) mod duration;
 pub(crate) mod hold;
 pub(crate) mod job;
@@ -129,6 +130,9 @@ pub(crate) enum Command {
     /// See and run what the server does again and again (staff).
     #[command(subcommand)]
     Job(job::Job),
+    /// Check, show, encrypt and decrypt configuration files; see what the server runs with.
+    #[command(subcommand)]
+    Config(config::Config),
     /// See what happens.
     #[command(subcommand)]
     Event(other::Event),
@@ -174,6 +178,7 @@ impl Command {
             Self::Task(_) => "task",
             Self::Workflow(_) => "workflow",
             Self::Job(_) => "job",
+            Self::Config(_) => "config",
             Self::Audit(_) => "audit",
             Self::Usage(_) => "usage",
             Self::Event(_) => "event",

@@ -4,6 +4,7 @@ mod appliance;
 mod audit;
 mod checkout;
 mod completion;
+mod config;
 mod event;
 mod group;
 mod job;
@@ -113,6 +114,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Workflow(Workflow::Cancel(args)) => workflow::cancel::run(&context, args).await,
         Command::Workflow(Workflow::Ping(args)) => workflow::ping::run(&context, args).await,
         Command::Job(args) => job::dispatch(&context, args).await,
+        Command::Config(args) => config::dispatch(&context, args).await,
         Command::Audit(args) => audit::dispatch(&context, args).await,
         Command::Usage(args) => usage::run(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,

@@ -4,6 +4,7 @@
 
 pub(crate) mod appliance;
 pub(crate) mod audit;
+pub(crate) mod config;
 pub(crate) mod event;
 pub(crate) mod group;
 pub(crate) mod job;
