@@ -28,6 +28,8 @@ mod m20261122_000022_machines;
 mod m20261122_000023_cleanup_rules;
 mod m20261122_000024_room_changes;
 mod m20261128_000100_tasks_due_of_provider;
+mod m20261128_000110_template_deletion;
+mod m20261128_000111_late_work;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -65,6 +67,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000023_cleanup_rules::Migration),
             Box::new(m20261122_000024_room_changes::Migration),
             Box::new(m20261128_000100_tasks_due_of_provider::Migration),
+            Box::new(m20261128_000110_template_deletion::Migration),
+            Box::new(m20261128_000111_late_work::Migration),
         ]
     }
 }

@@ -60,6 +60,9 @@ fn group(name: &str, group: &GroupConfig, pattern: TemplatePattern) -> Group {
         reminders: group.lease_reminders.iter().map(|before| before.0).collect(),
         quarantine_failures: group.quarantine_failures.value,
         proof_limit: group.proof_limit.0,
+        deploy_limit: group.deploy_limit.0,
+        template_obsolete_days: group.template_obsolete_days.as_ref().map(|days| days.value),
+        template_obsolete_days_delete: group.template_obsolete_days_delete.as_ref().map(|days| days.value),
         endpoints: group.endpoints.iter().map(endpoint).collect(),
         probes: probes.collect(),
     }

@@ -79,6 +79,10 @@ pub enum Needs {
 pub struct Report {
     /// Kind and version of what answered, for people, e.g. "Docker 24.0.5".
     pub version: String,
+    /// Memory of the whole provider in MiB; `None`: unknown.
+    pub memory_mib: Option<u64>,
+    /// CPUs of the whole provider; `None`: unknown.
+    pub cpus: Option<u64>,
 }
 
 /// What to clone.

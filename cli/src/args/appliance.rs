@@ -18,6 +18,8 @@ pub(crate) enum Appliance {
     Get(Which),
     /// Delete one appliance; its lease is over at once.
     Kill(Kill),
+    /// Give up the record of an appliance that cannot be deleted, because its provider is not configured any more (superusers).
+    Forget(Kill),
     /// Let an appliance's lease end a given time from now, or never.
     Extend(Extend),
     /// Keep an appliance, for debugging, although its lease ends.
@@ -75,6 +77,9 @@ pub(crate) struct List {
     /// Only those held although their lease ended.
     #[arg(long)]
     pub(crate) expired_and_held: bool,
+    /// Only those that could not be deleted for long; their status says why.
+    #[arg(long)]
+    pub(crate) stuck: bool,
     /// List at most this many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,

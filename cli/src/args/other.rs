@@ -56,6 +56,37 @@ pub(crate) enum Template {
     Get(TemplateId),
     /// Use a quarantined template again; its specimen is killed (staff).
     Release(TemplateId),
+    /// Use a template no more, and delete it on its provider when its last appliance is gone (staff).
+    Delete(DeleteTemplate),
+    /// Show which templates are suggested for deletion, used no more or to be deleted, and why; changes nothing (staff).
+    Plan(Planned),
+}
+
+/// A template to delete.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteTemplate {
+    /// Id of the template.
+    pub(crate) id: u64,
+    /// Do not ask. Needed where there is no terminal to ask at.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Wait until it is gone.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; what was begun goes on.
+    #[arg(long, value_parser = duration::parse, requires = "wait", default_value = "15m")]
+    pub(crate) timeout: Duration,
+}
+
+/// Which templates to judge.
+#[derive(Debug, Args)]
+pub(crate) struct Planned {
+    /// Only those of this group.
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// Only those on this provider.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
 }
 
 /// Names a template.
@@ -77,6 +108,9 @@ pub(crate) struct Templates {
     /// Also those that are gone.
     #[arg(long)]
     pub(crate) gone: bool,
+    /// Only those suggested for deletion, because newer ones make them superfluous.
+    #[arg(long)]
+    pub(crate) suggested: bool,
     /// List at most this many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,

@@ -77,6 +77,7 @@ pub(crate) enum Kind {
     Reset,
     AttachDisk,
     DetachDisk,
+    DeleteTemplate,
 }
 
 /// Names a workflow.

@@ -45,6 +45,7 @@ pub(crate) struct ApplianceView {
     proven_at: Option<String>,
     status_changed_at: Option<String>,
     changed_at: Option<String>,
+    stuck_since: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,6 +103,7 @@ impl From<Appliance> for ApplianceView {
             proven_at: time::rfc3339(a.proven_at),
             status_changed_at: time::rfc3339(a.status_changed_at),
             changed_at: time::rfc3339(a.changed_at),
+            stuck_since: time::rfc3339(a.stuck_since),
         }
     }
 }
@@ -200,6 +202,7 @@ impl Card for ApplianceView {
             ("CPUs", self.cpus.map(|cpus| cpus.to_string())),
             ("disk", self.disk_mib.map(|mib| format!("{mib} MiB"))),
             ("changed", time::relative_and_exact(self.changed_at.as_ref())),
+            ("stuck", time::relative_and_exact(self.stuck_since.as_ref())),
         ])
     }
 }

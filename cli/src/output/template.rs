@@ -1,9 +1,10 @@
 //! Templates as they are shown.
 
 use serde::Serialize;
-use sprout_client::proto::template::{Template, TemplateState};
+use sprout_client::proto::template::{PlannedTemplate, Template, TemplateAction, TemplateState};
 
 use super::{Card, Row, facts, lower, some, time};
+use crate::failure::Failure;
 
 /// One template.
 #[derive(Debug, Serialize)]
@@ -21,6 +22,7 @@ pub(crate) struct TemplateView {
     specimen_id: Option<u64>,
     next_try_at: Option<String>,
     suggested_for_deletion: bool,
+    obsolete: bool,
 }
 
 impl From<Template> for TemplateView {
@@ -39,6 +41,7 @@ impl From<Template> for TemplateView {
             specimen_id: t.specimen_id,
             next_try_at: time::rfc3339(t.next_try_at),
             suggested_for_deletion: t.suggested_for_deletion,
+            obsolete: t.obsolete,
         }
     }
 }
@@ -76,6 +79,46 @@ impl Card for TemplateView {
             ("quarantine", some(self.quarantine_reason.clone())),
             ("specimen", self.specimen_id.map(|id| format!("appliance {id}"))),
             ("next try", time::relative_and_exact(self.next_try_at.as_ref())),
+            ("obsolete", self.obsolete.then(|| "too old to be used for new appliances".to_owned())),
+            ("suggested", self.suggested_for_deletion.then(|| "for deletion: a newer version works".to_owned())),
         ])
+    }
+}
+
+/// What is to be done about a template.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlannedView {
+    action: String,
+    reason: String,
+    template: TemplateView,
+}
+
+impl TryFrom<PlannedTemplate> for PlannedView {
+    type Error = Failure;
+
+    fn try_from(planned: PlannedTemplate) -> Result<Self, Failure> {
+        Ok(Self {
+            action: lower(planned.action, TemplateAction::as_str_name, "TEMPLATE_ACTION_"),
+            reason: planned.reason,
+            template: planned.template.ok_or(Failure::Incomplete("template"))?.into(),
+        })
+    }
+}
+
+impl Row for PlannedView {
+    const PLURAL: &'static str = "templates";
+    const COLUMNS: &'static [&'static str] = &["ACTION", "ID", "GROUP", "VERSION", "PROVIDER", "NAME", "REASON"];
+
+    fn cells(&self) -> Vec<String> {
+        let TemplateView { id, group, version, provider, name, .. } = &self.template;
+        vec![
+            self.action.clone(),
+            id.to_string(),
+            group.clone(),
+            version.clone(),
+            provider.clone(),
+            name.clone(),
+            self.reason.clone(),
+        ]
     }
 }

@@ -54,7 +54,7 @@ impl Driver for SimulatedDriver {
     }
 
     async fn check(&self) -> Result<Report> {
-        ask!(self.check()).map(|version| Report { version })
+        ask!(self.check()).map(|version| Report { version, memory_mib: None, cpus: None })
     }
 
     async fn templates(&self) -> Result<Vec<String>> {

@@ -243,6 +243,9 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
             max_lease: Duration::from_secs(7200),
             reminders: vec![Duration::from_secs(600)],
             quarantine_failures: 3,
+            deploy_limit: std::time::Duration::from_secs(3600),
+            template_obsolete_days: None,
+            template_obsolete_days_delete: None,
             proof_limit: if storm {
                 Duration::from_secs(world.number(1..120).into())
             } else {

@@ -122,6 +122,7 @@ pub fn row(path: &str) -> Option<Row> {
         | "/sprout.user.v1.UserService/ListUsers"
         | "/sprout.provider.v1.ProviderService/ListMachines"
         | "/sprout.shepherd.v1.ShepherdService/PlanShepherd"
+        | "/sprout.template.v1.TemplateService/Plan"
         | "/sprout.job.v1.JobService/ListJobs"
         | "/sprout.job.v1.JobService/ListJobRuns"
         | "/sprout.cleanup.v1.CleanupService/ListRules"
@@ -158,6 +159,7 @@ pub fn row(path: &str) -> Option<Row> {
 
         "/sprout.user.v1.UserService/CreateUser"
         | "/sprout.user.v1.UserService/UpdateUser"
+        | "/sprout.appliance.v1.ApplianceService/ForgetAppliance"
         | "/sprout.user.v1.UserGroupService/CreateUserGroup"
         | "/sprout.user.v1.UserGroupService/DeleteUserGroup"
         | "/sprout.user.v1.UserGroupService/UpdateUserGroup"

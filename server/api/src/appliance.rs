@@ -65,6 +65,16 @@ impl ApplianceService for ApplianceApi {
         }))
     }
 
+    async fn forget_appliance(
+        &self,
+        request: Request<proto::ForgetApplianceRequest>,
+    ) -> Result<Response<proto::ForgetApplianceResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let id = ApplianceId(id("id", request.into_inner().id).map_err(status)?);
+        let appliance = self.app.forget_appliance(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::ForgetApplianceResponse { appliance: Some(Wire(appliance).into()) }))
+    }
+
     async fn extend_appliance(
         &self,
         request: Request<proto::ExtendApplianceRequest>,

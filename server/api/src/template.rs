@@ -12,9 +12,9 @@ use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     auth,
-    convert::{Wire, id},
+    convert::{Wire, id, optional_text},
     page::PageRequest,
-    status::{status, unbuilt},
+    status::status,
 };
 
 /// Serves templates.
@@ -65,9 +65,25 @@ impl TemplateService for TemplateApi {
 
     async fn delete_template(
         &self,
-        _: Request<proto::DeleteTemplateRequest>,
+        request: Request<proto::DeleteTemplateRequest>,
     ) -> Result<Response<proto::DeleteTemplateResponse>, Status> {
-        Err(unbuilt())
+        let caller = auth::user(request.extensions())?;
+        let id = TemplateId(id("id", request.into_inner().id).map_err(status)?);
+        let (template, workflow) = self.app.delete_template(&caller, id).await.map_err(status)?;
+        Ok(Response::new(proto::DeleteTemplateResponse {
+            template: Some(Wire(template).into()),
+            workflow_id: workflow.map(Into::into),
+        }))
+    }
+
+    async fn plan(&self, request: Request<proto::PlanRequest>) -> Result<Response<proto::PlanResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let proto::PlanRequest { group, provider } = request.into_inner();
+        let group = optional_text("group", group).map_err(status)?.as_deref().map(Into::into);
+        let provider = optional_text("provider", provider).map_err(status)?.as_deref().map(Into::into);
+        let planned = self.app.plan_templates(&caller, group.as_ref(), provider.as_ref()).await.map_err(status)?;
+        let templates = planned.into_iter().map(|planned| Wire(planned).into()).collect();
+        Ok(Response::new(proto::PlanResponse { templates }))
     }
 }
 

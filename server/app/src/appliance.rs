@@ -1,7 +1,9 @@
 //! Single appliances: finding, listing, killing, and making new ones.
 
+use std::time::Duration;
+
 use sprout_domain::{
-    ApplianceId, Error, PoolId, Reason, Result, UserGroupId, UserId, WorkflowId,
+    ApplianceId, Catalogue, Error, PoolId, Reason, Result, UserGroupId, UserId, WorkflowId,
     appliance::{Appliance, ApplianceState},
     event::EventKind,
     pool::check_description,
@@ -18,6 +20,9 @@ use crate::{
     ports::{ApplianceBy, ApplianceFilter, NewAppliance, NewWorkflow, Page, Topic, Tx},
     work::{Work, repeated},
 };
+
+/// [`deploy_limit`] of a group that is not configured any more.
+const DEPLOY_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 impl App {
     /// One appliance the caller may see.
@@ -106,6 +111,11 @@ pub(crate) struct For {
     pub(crate) user_group: Option<UserGroupId>,
 }
 
+/// A deployment that is not ready after this time is ended.
+fn deploy_limit(catalogue: &Catalogue, appliance: &Appliance) -> Duration {
+    catalogue.groups.get(&appliance.group).map_or(DEPLOY_LIMIT, |group| group.deploy_limit)
+}
+
 /// Inserts one appliance per template given, each with the workflow that deploys it. Returns them in the same order.
 pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Result<Vec<Appliance>> {
     if wanted.is_empty() {
@@ -125,12 +135,14 @@ pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Res
         })
         .collect();
     let appliances = work.tx.insert_appliances(new).await?;
+    let catalogue = work.catalogue.clone();
     let workflows = appliances
         .iter()
         .zip(&fors)
         .map(|(appliance, to)| NewWorkflow {
             owner_id: to.owner,
             priority: i16::from(to.pool.is_none()),
+            late_in: Some(deploy_limit(&catalogue, appliance)),
             ..NewWorkflow::new(WorkflowKind::Deploy, Subject::Appliance(appliance.id), Some(appliance.provider.clone()))
         })
         .collect();

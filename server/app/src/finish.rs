@@ -4,6 +4,7 @@
 //! it comes from the assignment that is current (task, epoch, worker); anything else is refused and changes nothing, so a result
 //! may be sent any number of times.
 
+mod late;
 mod next;
 pub(crate) mod operation;
 mod together;
@@ -31,6 +32,7 @@ use crate::{
     prove,
     queue::{Round, wait_again},
     task::{appliance_of, emit_step},
+    template_delete,
     trial::deployments_succeeded,
     work::{Work, repeated},
     worker::unblock,
@@ -55,7 +57,9 @@ impl App {
             // everyone. What holds one of them waits for the pool.
             drop(work);
             work = self.work().await?;
-            lock_siblings(&mut work, &task).await?;
+            if let Some(id) = appliance_of(&task) {
+                lock_siblings(&mut work, id).await?;
+            }
             task = match current_task(&mut work, worker, key).await? {
                 Some(task) => task,
                 None => return refused(work).await,
@@ -81,11 +85,16 @@ impl App {
     /// A step that is about no appliance: a check of a provider, or a ping.
     async fn finish_other_step(&self, work: &mut Work, task: &Task, outcome: Outcome) -> Result<()> {
         let error = match (task.step, outcome) {
-            (StepKind::CheckProvider, Ok(StepOutput::Provider { version, templates, capabilities })) => {
+            (StepKind::CheckProvider, Ok(StepOutput::Provider { version, templates, capabilities, totals })) => {
                 self.provider_seen(work, task, &version, &templates).await?;
+                work.tx.set_totals(&task.provider, &totals).await?;
                 if !capabilities.is_empty() {
                     work.tx.set_capabilities(&task.provider, &capabilities).await?;
                 }
+                return succeed(work, task).await;
+            }
+            (StepKind::DeleteTemplate, Ok(_)) => {
+                template_delete::deleted(work, task).await?;
                 return succeed(work, task).await;
             }
             (StepKind::CheckProvider, Ok(_)) => StepError {
@@ -105,8 +114,10 @@ impl App {
                 work.tx.change_tasks(&[task.id], &change.with_error(&error.message)).await
             }
             AfterFailure::GiveUp => {
-                if task.step == StepKind::CheckProvider {
-                    self.provider_failed(work, task, &error.message).await?;
+                match task.step {
+                    StepKind::CheckProvider => self.provider_failed(work, task, &error.message).await?,
+                    StepKind::DeleteTemplate => template_delete::failed(work, task, &error.message).await?,
+                    _ => {}
                 }
                 work.tx.change_tasks(&[task.id], &TaskChange::to(TaskState::Failed).with_error(&error.message)).await?;
                 end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await
@@ -181,15 +192,15 @@ fn ends_deployment(task: &Task, outcome: &Outcome) -> bool {
         && outcome.as_ref().is_err_and(gives_up)
 }
 
-/// Locks the unfinished tasks of all appliances of the pool that the task's appliance belongs to.
-async fn lock_siblings(work: &mut Work, task: &Task) -> Result<()> {
-    let Some(id) = appliance_of(task) else { return Ok(()) };
+/// Locks the unfinished tasks of an appliance and of all others of its pool.
+async fn lock_siblings(work: &mut Work, id: ApplianceId) -> Result<()> {
     let pool = work.tx.appliance(&ApplianceBy::Id(id)).await?.and_then(|appliance| appliance.pool_id);
     let siblings = match pool {
         Some(pool) => work.tx.appliances_of_pools(&[pool], false).await?,
         None => Vec::new(),
     };
-    let subjects: Vec<_> = siblings.iter().map(|sibling| Subject::Appliance(sibling.id)).collect();
+    let others = siblings.iter().map(|sibling| sibling.id).filter(|sibling| *sibling != id);
+    let subjects: Vec<_> = others.chain([id]).map(Subject::Appliance).collect();
     work.tx.live_workflows(&subjects).await.map(drop)
 }
 
@@ -206,6 +217,7 @@ async fn succeed(work: &mut Work, task: &Task) -> Result<()> {
     work.wake(Topic::Tasks);
     if matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill) {
         work.wake(Topic::Warm);
+        work.wake(Topic::Templates);
     }
     work.wake(Topic::Queue);
     unblock(work, std::slice::from_ref(&task.subject)).await
@@ -286,7 +298,8 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         | StepKind::Reboot
         | StepKind::Rename
         | StepKind::AttachDisk
-        | StepKind::DetachDisk => (None, ""),
+        | StepKind::DetachDisk
+        | StepKind::DeleteTemplate => (None, ""),
     };
     ApplianceChange {
         status: Some(status.to_owned()),
@@ -334,7 +347,11 @@ async fn failed(
             let delay = jittered(delay);
             let says = format!("{why}; tried again in {:.1} s", delay.as_secs_f64());
             emit_step(work, EventKind::StepFailed, task, Some(&appliance), says.clone());
-            work.tx.set_statuses(&[(appliance.id, says)]).await?;
+            if appliance.stuck_since.is_some() {
+                work.tx.set_stuck(appliance.id, &says).await?;
+            } else {
+                work.tx.set_statuses(&[(appliance.id, says)]).await?;
+            }
             let change = TaskChange { due_in: delay, ..TaskChange::to(TaskState::Retrying).with_error(&error.message) };
             work.tx.change_tasks(&[task.id], &change).await?;
         }
@@ -371,9 +388,12 @@ async fn deployment_failed(
     pool: Option<Pool>,
     error: &StepError,
 ) -> Result<()> {
-    let broken = Appliance { state: ApplianceState::Failed, ..appliance };
+    // Of what was never begun nothing is there: killing it needs no provider.
+    let begun = task.step != StepKind::Clone || task.epoch > 0;
+    let state = if begun { ApplianceState::Failed } else { appliance.state };
+    let broken = Appliance { state, ..appliance };
     let mut change = ApplianceChange {
-        state: Some(broken.state),
+        state: begun.then_some(state),
         status: Some(error.message.clone()),
         ..ApplianceChange::default()
     };

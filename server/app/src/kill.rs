@@ -1,6 +1,9 @@
 //! Killing appliances, for whatever reason: by request, because their lease ended, because they failed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sprout_domain::{
     ApplianceId, Error, PoolId, Reason, Result,
@@ -11,6 +14,7 @@ use sprout_domain::{
 };
 
 use crate::{
+    late::KILL_LIMIT,
     pool::fulfil,
     ports::{ApplianceChange, Ended, LiveWorkflow, NewWorkflow, PoolChange, Topic},
     usage,
@@ -38,6 +42,10 @@ pub(crate) async fn kill_appliances(work: &mut Work, ids: &[ApplianceId], why: &
     work.wake(Topic::Cancels);
     work.wake(Topic::Leases);
     work.wake(Topic::Warm);
+    work.wake(Topic::Templates);
+    if ending.iter().any(|appliance| !configured(work, appliance)) {
+        work.wake(Topic::Late);
+    }
     Ok(())
 }
 
@@ -76,6 +84,11 @@ async fn end_others(work: &mut Work, live: &[LiveWorkflow]) -> Result<()> {
     end_workflows(work, &ids.into_iter().map(Ended::cancelled).collect::<Vec<_>>()).await
 }
 
+/// Whether anybody can do anything on its provider.
+fn configured(work: &Work, appliance: &Appliance) -> bool {
+    work.catalogue.providers.contains_key(&appliance.provider)
+}
+
 async fn mark_killed(
     work: &mut Work,
     appliances: &[Appliance],
@@ -96,6 +109,7 @@ async fn mark_killed(
             workflows.push(NewWorkflow {
                 // A step that is still with a worker could create what we are about to delete: it must end first.
                 wait: busy.contains(&appliance.id),
+                late_in: Some(if configured(work, appliance) { KILL_LIMIT } else { Duration::ZERO }),
                 owner_id: appliance.pool_id.and_then(|id| pools.get(&id)).map(|pool| pool.owner_id),
                 ..NewWorkflow::new(WorkflowKind::Kill, subject, Some(appliance.provider.clone()))
             });

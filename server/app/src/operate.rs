@@ -14,7 +14,7 @@ use crate::{
     App,
     appliance::visible,
     finish::operation::{cancelled, tell},
-    ports::{ApplianceBy, Ended, LiveWorkflow, NewWorkflow, TemplateFilter, Topic},
+    ports::{ApplianceBy, Ended, LiveWorkflow, NewWorkflow, Topic},
     work::{Work, repeated},
     workflow::end_workflows,
 };
@@ -150,15 +150,9 @@ fn taken(appliance: &Appliance, name: &str) -> Error {
 
 /// What is deleted must be possible to make anew.
 async fn has_template(work: &mut Work, appliance: &Appliance) -> Result<()> {
-    let filter = TemplateFilter {
-        group: Some(appliance.group.clone()),
-        provider: Some(appliance.provider.clone()),
-        version: Some(appliance.version.clone()),
-        date: Some(appliance.date),
-        ..TemplateFilter::default()
-    };
-    let known = work.tx.templates(&filter).await?;
-    if known.iter().any(|t| t.id == appliance.template_id && t.state != TemplateState::Gone) {
+    // Also one that is used for no others: it is there as long as this appliance is.
+    let template = work.tx.template(appliance.template_id).await?;
+    if template.is_some_and(|template| template.state != TemplateState::Gone) {
         return Ok(());
     }
     let Appliance { name, template, provider, .. } = appliance;

@@ -6,6 +6,7 @@
 mod audit;
 mod job;
 mod join;
+mod late;
 mod lease;
 mod member;
 mod operate;
@@ -27,12 +28,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use sprout_domain::{
     ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId, UserId, Visible, WorkerId,
+    WorkflowId,
     appliance::{Appliance, ApplianceState, PowerState},
     event::{Event, NewEvent},
     group::Endpoint,
     lease::LeaseEnd,
     pool::{Pool, PoolState, Priority},
-    provider::{Provider, ProviderSpec},
+    provider::{Provider, ProviderSpec, Totals},
     room::Room,
     template::{BuildDate, Template, TemplateType},
     token::{Token, TokenScope},
@@ -45,6 +47,7 @@ pub use self::{
     audit::{AuditRows, RecordFilter},
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
+    late::LateRows,
     lease::{Hold, LeaseRows},
     member::MemberRows,
     operate::OperateRows,
@@ -107,6 +110,7 @@ pub trait Tx:
     + ShepherdRows
     + OperateRows
     + UsageRows
+    + LateRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;
@@ -294,6 +298,8 @@ pub struct ApplianceFilter {
     pub owner: Option<String>,
     /// Only those held although their lease ended.
     pub expired_and_held: bool,
+    /// Only those of which it is told that killing them does not get on.
+    pub stuck: bool,
 }
 
 /// Which warm appliances to take.
@@ -395,6 +401,9 @@ pub trait ProviderRows: Send {
 
     /// Writes the outcome of a check.
     async fn set_checked(&mut self, key: &ProviderKey, working: bool, status: &str) -> Result<()>;
+
+    /// Writes how large a provider says it is; what it does not say stays as it was.
+    async fn set_totals(&mut self, key: &ProviderKey, totals: &Totals) -> Result<()>;
 }
 
 /// A template to insert or bring back.
@@ -432,12 +441,37 @@ pub struct TemplateFilter {
 /// Templates.
 #[async_trait]
 pub trait TemplateRows: Send {
-    /// Makes the provider's templates be exactly these: new ones are inserted, known ones updated and brought back, others become gone.
+    /// Makes the provider's templates be exactly these: new ones are inserted, known ones updated and brought back, others become gone. Those that
+    /// are retiring stay so.
     /// Writes nothing where nothing changed. Returns how many rows changed.
     async fn sync_templates(&mut self, provider: &ProviderKey, found: &[FoundTemplate]) -> Result<u64>;
 
     /// One template.
     async fn template(&mut self, id: TemplateId) -> Result<Option<Template>>;
+
+    /// Names of the provider's templates that were deleted since then: whoever looked at it before knows nothing of that.
+    async fn deleted_since(&mut self, provider: &ProviderKey, since: Timestamp) -> Result<Vec<String>>;
+
+    /// Writes that a template was deleted, now.
+    async fn set_template_gone(&mut self, id: TemplateId) -> Result<()>;
+
+    /// Appliances of a template that belong to no pool, not those that are being killed or gone.
+    async fn unowned_appliances(&mut self, id: TemplateId) -> Result<Vec<ApplianceId>>;
+
+    /// Deletions that wait for the last appliance of their template, of which none is left.
+    async fn deletable_templates(&mut self, limit: u64) -> Result<Vec<WorkflowId>>;
+
+    /// Templates that are retiring and that nothing deletes.
+    async fn undeleted_templates(&mut self) -> Result<Vec<Template>>;
+
+    /// All templates but those that are gone.
+    async fn standing_templates(&mut self) -> Result<Vec<Template>>;
+
+    /// Marks which templates are suggested for deletion and which are obsolete, and no others. Returns how many rows changed.
+    async fn mark_templates(&mut self, suggested: &[TemplateId], obsolete: &[TemplateId]) -> Result<u64>;
+
+    /// Several templates.
+    async fn templates_by_id(&mut self, ids: &[TemplateId]) -> Result<Vec<Template>>;
 
     /// All templates that match, newest id first.
     async fn templates(&mut self, filter: &TemplateFilter) -> Result<Vec<Template>>;
@@ -551,11 +585,15 @@ pub enum Topic {
     Queue,
     /// A provider or a template is to be tried again at another time, or a specimen is needed no more.
     Tries,
+    /// The last appliance of a template that is retiring may be gone.
+    Templates,
+    /// A workflow may be late.
+    Late,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Tasks,
         Self::Cancels,
         Self::Workers,
@@ -566,6 +604,8 @@ impl Topic {
         Self::Leadership,
         Self::Queue,
         Self::Tries,
+        Self::Templates,
+        Self::Late,
     ];
 
     /// Name between replicas.
@@ -581,6 +621,8 @@ impl Topic {
             Self::Leadership => "leadership",
             Self::Queue => "queue",
             Self::Tries => "tries",
+            Self::Templates => "templates",
+            Self::Late => "late",
         }
     }
 }

@@ -88,8 +88,14 @@ impl App {
         names: &[String],
     ) -> Result<()> {
         let catalogue = self.catalogue();
+        // Only what it may have seen: a look that began before a template was deleted does not bring it back.
+        let deleted = match task.started_at {
+            Some(began) => work.tx.deleted_since(&task.provider, began).await?,
+            None => Vec::new(),
+        };
         let found: Vec<_> = names
             .iter()
+            .filter(|name| !deleted.contains(name))
             .filter_map(|name| {
                 // Where two rules match, the first group by name wins; that is stable, and configuration can mend it.
                 let read = |group: &sprout_domain::group::Group| Some((group.name.clone(), group.pattern.read(name)?));
@@ -102,6 +108,7 @@ impl App {
         work.tx.set_checked(&task.provider, true, &status).await?;
         self.check_counts(work, &task.provider, CircuitEvent::CheckPassed).await?;
         if changed > 0 {
+            self.mark(work).await?;
             work.wake(Topic::Warm);
         }
         work.wake(Topic::Queue);

@@ -6,13 +6,14 @@ use std::{
 };
 
 use sprout_domain::{
-    ApplianceId, Catalogue, Error, ProviderKey, Reason, Result, TaskId, WorkerId,
+    ApplianceId, Catalogue, Error, ProviderKey, Reason, Result, TaskId, TemplateId, WorkerId,
     appliance::{Appliance, ApplianceEvent, ApplianceState},
     dispatch::{FreeWorker, Server},
     event::{EventKind, NewEvent},
     group::{EndpointSpec, Probe},
     pool::PoolEvent,
     provider::ProviderSpec,
+    template::Template,
     workflow::{StepError, StepKind, StepOutput, Subject, Task, TaskState, WorkflowKind},
 };
 
@@ -47,6 +48,8 @@ pub struct Assignment {
     pub deadline: Duration,
     /// What it is about; none for checks of providers.
     pub appliance: Option<Appliance>,
+    /// Name of the template it is about, if it is about one.
+    pub template: Option<String>,
     /// Services the appliance's group offers.
     pub endpoints: Vec<EndpointSpec>,
     /// What the appliance must pass to be ready.
@@ -69,6 +72,7 @@ impl Assignment {
             probes = prove::hurried(probes);
         }
         Some(Self {
+            template: None,
             provider: catalogue.providers.get(&task.provider)?.clone(),
             deadline: deadline(task.step, &probes),
             endpoints: group.map(|g| g.endpoints.clone()).unwrap_or_default(),
@@ -116,11 +120,14 @@ impl App {
             return Ok(Vec::new());
         }
         let sessions: Vec<_> = free.iter().map(|worker| (worker.id.clone(), worker.session.clone())).collect();
-        let (tasks, appliances) = repeated(|| self.try_claim(&sessions, &servers)).await?;
+        let (tasks, appliances, templates) = repeated(|| self.try_claim(&sessions, &servers)).await?;
         let mut appliances: BTreeMap<_, _> = appliances.into_iter().map(|a| (a.id, a)).collect();
         let assign = |task: Task| {
             let appliance = appliance_of(&task).and_then(|id| appliances.remove(&id));
-            Assignment::of(&catalogue, self.installation_id(), task, appliance)
+            let template = template_of(&task).and_then(|id| templates.iter().find(|t| t.id == id));
+            let template = template.map(|template| template.name.clone());
+            let assignment = Assignment::of(&catalogue, self.installation_id(), task, appliance)?;
+            Some(Assignment { template, ..assignment })
         };
         Ok(tasks.into_iter().filter_map(assign).collect())
     }
@@ -129,12 +136,12 @@ impl App {
         &self,
         sessions: &[(WorkerId, String)],
         servers: &[Server],
-    ) -> Result<(Vec<Task>, Vec<Appliance>)> {
+    ) -> Result<(Vec<Task>, Vec<Appliance>, Vec<Template>)> {
         let mut work = self.work().await?;
         let held = work.tx.hold_sessions(sessions).await?;
         let servers: Vec<_> = servers.iter().filter(|server| held.contains(&server.id)).cloned().collect();
         if servers.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok((Vec::new(), Vec::new(), Vec::new()));
         }
         let claimed = work.tx.claim_tasks(&Claim { servers, limit: TOGETHER }).await?;
         if claimed.passed_over {
@@ -144,12 +151,14 @@ impl App {
         let ids: Vec<_> = tasks.iter().filter_map(appliance_of).collect();
         let mut appliances = work.tx.appliances_by_id(&ids).await?;
         begin_clones(&mut work, &tasks, &mut appliances).await?;
+        let templates: Vec<_> = tasks.iter().filter_map(template_of).collect();
+        let templates = if templates.is_empty() { Vec::new() } else { work.tx.templates_by_id(&templates).await? };
         let of: BTreeMap<_, _> = appliances.iter().map(|appliance| (appliance.id, appliance)).collect();
         for task in tasks.iter().filter(|task| task.step != StepKind::Ping) {
             emit_begun(&mut work, task, appliance_of(task).and_then(|id| of.get(&id).copied()));
         }
         work.commit().await?;
-        Ok((tasks, appliances))
+        Ok((tasks, appliances, templates))
     }
 
     /// Writes down, in one transaction, what was heard in sessions and of the steps that run. Returns the workers whose sessions those still are.
@@ -244,7 +253,15 @@ pub(crate) fn key(task: &Task) -> TaskKey {
 pub(crate) fn appliance_of(task: &Task) -> Option<ApplianceId> {
     match task.subject {
         Subject::Appliance(id) => Some(id),
-        Subject::Provider(_) | Subject::Nothing => None,
+        Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+    }
+}
+
+/// The template a task is about.
+pub(crate) fn template_of(task: &Task) -> Option<TemplateId> {
+    match task.subject {
+        Subject::Template(id) => Some(id),
+        _ => None,
     }
 }
 

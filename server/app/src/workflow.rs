@@ -152,7 +152,7 @@ async fn cancel(work: &mut Work, workflows: Vec<Workflow>) -> Result<()> {
         match workflow.subject {
             Subject::Appliance(id) if workflow.kind.is_operation() => operations.push((workflow.clone(), id)),
             Subject::Appliance(id) => appliances.push(id),
-            Subject::Provider(_) | Subject::Nothing => ids.push(workflow.id),
+            Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => ids.push(workflow.id),
         }
     }
     kill_appliances(work, &appliances, "its deployment was cancelled").await?;

@@ -29,6 +29,13 @@ pub struct GroupConfig {
     /// A warm appliance that proved ready longer ago proves it again before it is handed out; default 1h.
     #[serde(default = "proof_limit")]
     pub proof_limit: Time,
+    /// A deployment that is not ready after this time is ended, and goes on elsewhere; default 60m.
+    #[serde(default = "deploy_limit")]
+    pub deploy_limit: Time,
+    /// Templates older than so many days are used for no new appliances, but for the newest ones; default: however old.
+    pub template_obsolete_days: Option<Located<u32>>,
+    /// Templates older than so many days are deleted, but for the newest ones; default: none is.
+    pub template_obsolete_days_delete: Option<Located<u32>>,
     /// Not here any more: says where.
     #[serde(default)]
     warm: Option<Moved>,
@@ -132,6 +139,10 @@ fn proof_limit() -> Time {
     Time::seconds(60 * 60)
 }
 
+fn deploy_limit() -> Time {
+    Time::seconds(60 * 60)
+}
+
 fn deadline() -> Time {
     Time::seconds(10 * 60)
 }
@@ -159,6 +170,24 @@ impl ProbeConfig {
 }
 
 impl GroupConfig {
+    /// Days after which templates are used no more, and deleted.
+    fn check_days(&self, path: &str, config: &Config, mistakes: &mut Mistakes) {
+        let (disused, deleted) = (&self.template_obsolete_days, &self.template_obsolete_days_delete);
+        for (key, days) in [("template_obsolete_days", disused), ("template_obsolete_days_delete", deleted)] {
+            if let Some(days) = days.as_ref().filter(|days| days.value == 0) {
+                let message = "a template is at least a day old before it is obsolete; use 1 or more, or leave it out";
+                config.mistake_at(mistakes, days, &format!("{path}.{key}"), message);
+            }
+        }
+        if let (Some(disused), Some(deleted)) = (disused, deleted)
+            && deleted.value < disused.value
+        {
+            let message =
+                format!("shorter than template_obsolete_days, {}: nothing is deleted that is used", disused.value);
+            config.mistake_at(mistakes, deleted, &format!("{path}.template_obsolete_days_delete"), message);
+        }
+    }
+
     pub(crate) fn check(&self, name: &str, config: &Config, mistakes: &mut Mistakes) {
         let path = format!("groups.{name}");
         if !is_name(name) {
@@ -176,6 +205,11 @@ impl GroupConfig {
             let message = "a proof must be good for some time; use 1h";
             config.mistake(mistakes, &format!("{path}.proof_limit"), message);
         }
+        if self.deploy_limit < Time::seconds(60) {
+            let message = format!("{} is too short for any deployment; use 60m", self.deploy_limit);
+            config.mistake(mistakes, &format!("{path}.deploy_limit"), message);
+        }
+        self.check_days(&path, config, mistakes);
         if self.default_lease.0.is_zero() {
             config.mistake(mistakes, &format!("{path}.default_lease"), "a lease must have a length; use 60m");
         }

@@ -255,3 +255,26 @@ fn a_directory_is_checked_as_a_whole() {
         "{told}"
     );
 }
+
+#[test]
+fn templates_are_not_deleted_before_they_are_used_no_more() {
+    let group = |keys: &str| format!("server:\n  groups:\n    demo:\n      template_pattern: '(?<version>.*)'\n{keys}");
+    let zero = group("      deploy_limit: 5s\n      template_obsolete_days: 0\n");
+    expect(
+        &zero,
+        NOTHING,
+        &[
+            "sprout.yaml:5:21: server.groups.demo.deploy_limit: 5s is too short for any deployment; use 60m",
+            "sprout.yaml:6:31: server.groups.demo.template_obsolete_days: a template is at least a day old before it is obsolete; use 1 or more, or leave it out",
+        ],
+    );
+    let early = group("      template_obsolete_days: 90\n      template_obsolete_days_delete: 30\n");
+    expect(
+        &early,
+        NOTHING,
+        &[
+            "sprout.yaml:6:38: server.groups.demo.template_obsolete_days_delete: shorter than template_obsolete_days, 90: nothing is deleted that is used",
+        ],
+    );
+    expect(&group("      template_obsolete_days: 90\n      template_obsolete_days_delete: 90\n"), NOTHING, &[]);
+}

@@ -3,7 +3,7 @@
 //! ```text
 //! requested ─dispatch→ cloning ─tagged→ starting ─addressed→ preparing ─proven→ ready ─doubted→ preparing
 //!     any of these ─broke→ failed            any but gone ─kill→ killing ─proven absent→ gone
-//!     requested ─kill→ gone (nothing was asked of the provider)
+//!     requested ─kill→ gone (nothing was asked of the provider)      killing ─forgotten→ gone (its provider is not configured any more)
 //!
 //!     ready, suspended ─stop→ stopping ─seen off→ off            ready ─suspend→ suspending ─seen suspended→ suspended
 //!     ready, off, suspended ─start→ starting ─…→ ready            (also to continue and to restart)
@@ -72,6 +72,8 @@ pub enum ApplianceEvent {
     Kill,
     /// It was proven absent, after a kill, or where it is to be made anew.
     Absent,
+    /// Nobody can ever prove it absent: its record is given up.
+    Forgotten,
     /// It is to be powered off.
     Stop,
     /// It is to be suspended.
@@ -127,7 +129,7 @@ impl ApplianceState {
             (S::Stopping, E::Absent) => Some(S::Requested),
             (S::Killing | S::Gone | S::Failed, E::Seen(_)) => None,
             (_, E::Seen(power)) => Some(power.at_rest()),
-            (S::Requested, E::Kill) | (S::Killing, E::Absent) => Some(S::Gone),
+            (S::Requested, E::Kill) | (S::Killing, E::Absent | E::Forgotten) => Some(S::Gone),
             (S::Killing | S::Gone, E::Kill) => None,
             (_, E::Kill) => Some(S::Killing),
             _ => None,
@@ -289,6 +291,8 @@ pub struct Appliance {
     pub changed_at: Timestamp,
     /// Where its screen can be seen.
     pub console_url: Option<String>,
+    /// Since when killing it is known not to get on.
+    pub stuck_since: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -307,6 +311,7 @@ mod tests {
             E::Broke,
             E::Kill,
             E::Absent,
+            E::Forgotten,
             E::Stop,
             E::Suspend,
             E::Start,
@@ -338,7 +343,9 @@ mod tests {
                 if state.after(event) == Some(ApplianceState::Gone) {
                     assert!(
                         (state, event) == (ApplianceState::Requested, ApplianceEvent::Kill)
-                            || (state, event) == (ApplianceState::Killing, ApplianceEvent::Absent),
+                            || (state, event) == (ApplianceState::Killing, ApplianceEvent::Absent)
+                            // Only a superuser, where nobody can prove anything.
+                            || (state, event) == (ApplianceState::Killing, ApplianceEvent::Forgotten),
                         "{state} {event:?}"
                     );
                 }

@@ -24,6 +24,12 @@ pub struct Group {
     pub quarantine_failures: u32,
     /// A warm appliance that proved ready longer ago proves it again before it is handed out.
     pub proof_limit: Duration,
+    /// A deployment that is not ready after this time is ended.
+    pub deploy_limit: Duration,
+    /// Templates older than so many days are used for no new appliances; none: however old.
+    pub template_obsolete_days: Option<u32>,
+    /// Templates older than so many days are deleted; none: however old they are, they stay.
+    pub template_obsolete_days_delete: Option<u32>,
     /// Services its appliances offer.
     pub endpoints: Vec<EndpointSpec>,
     /// What an appliance must pass to be ready.

@@ -92,6 +92,7 @@ mod tests {
             specimen_id: None,
             next_try_at: None,
             suggested_for_deletion: false,
+            obsolete: false,
         }
     }
 

@@ -175,6 +175,15 @@ pub struct Capacity {
     pub limit: Option<u64>,
 }
 
+/// All there is on a provider, as it says; nothing: it does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Memory in MiB.
+    pub memory_mib: Option<u64>,
+    /// CPUs.
+    pub cpus: Option<u64>,
+}
+
 /// What is on a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ProviderLoad {

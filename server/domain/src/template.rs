@@ -7,7 +7,13 @@ use crate::{ApplianceId, GroupName, ProviderKey, TemplateId, Timestamp, version:
 /// The day a template was built.
 pub type BuildDate = chrono::NaiveDate;
 
-/// Where a template is in its life. Preparation and retirement come with the code that does them.
+/// Where a template is in its life.
+///
+/// ```text
+/// (found)→ ready ⇄ quarantined      ready, quarantined ─deleted by request or for its age→ retiring ─its last appliance is gone, it is deleted→ gone
+///          ready, quarantined ─not listed any more→ gone ─listed again→ ready
+/// ```
+/// One that is retiring is not ready again, and not gone, whatever a look at its provider finds: only its deletion ends that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TemplateState {
     /// Appliances can be cloned from it.
@@ -18,6 +24,18 @@ pub enum TemplateState {
     Retiring,
     /// No longer on the provider.
     Gone,
+}
+
+impl TemplateState {
+    /// Name in tables, events and clients.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Quarantined => "quarantined",
+            Self::Retiring => "retiring",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// What is cloned from a template.
@@ -81,4 +99,6 @@ pub struct Template {
     pub next_try_at: Option<Timestamp>,
     /// A newer one has made it superfluous.
     pub suggested_for_deletion: bool,
+    /// Too old to be used for new appliances.
+    pub obsolete: bool,
 }

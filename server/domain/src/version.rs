@@ -36,6 +36,19 @@ impl Version {
         Self(format!("{MADE_UP}{}", date.format("%Y%m%d")))
     }
 
+    /// The z-stream it belongs to: its first three components if it has four or more, else its first two. Builds without a version are one stream.
+    pub fn stream(&self) -> Stream {
+        if self.0.starts_with(MADE_UP) {
+            return Stream("nightly builds".to_owned());
+        }
+        let (release, _) = self.parts();
+        let release = Release::new(release, &release::names());
+        let Some(numbers) = release.numbers() else { return Stream("the newest".to_owned()) };
+        let components: Vec<_> = numbers.split('.').collect();
+        let shared = if components.len() > 3 { 3 } else { 2 };
+        Stream(components[..shared.min(components.len())].join("."))
+    }
+
     fn parts(&self) -> (&str, &str) {
         self.0.split_once('-').unwrap_or((&self.0, ""))
     }
@@ -45,6 +58,16 @@ impl Version {
         let ((numbers, suffix), (other_numbers, other_suffix)) = (self.parts(), other.parts());
         let release = |text| Release::new(text, names);
         release(numbers).compare(&release(other_numbers)).then_with(|| compare_suffixes(suffix, other_suffix))
+    }
+}
+
+/// A z-stream: versions of which each replaces those before.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stream(String);
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -14,8 +14,8 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
-    ApplianceId, ProviderKey, TaskId, Timestamp, UserId, WorkerId, WorkflowId, appliance::PowerState, group::Endpoint,
-    operation::Capability,
+    ApplianceId, ProviderKey, TaskId, TemplateId, Timestamp, UserId, WorkerId, WorkflowId, appliance::PowerState,
+    group::Endpoint, operation::Capability, provider::Totals,
 };
 
 /// What a workflow does.
@@ -53,6 +53,8 @@ pub enum WorkflowKind {
     AttachDisk,
     /// Detaches an appliance's disk, and deletes it.
     DetachDisk,
+    /// Deletes a template on its provider.
+    DeleteTemplate,
 }
 
 /// One step.
@@ -92,6 +94,8 @@ pub enum StepKind {
     AttachDisk,
     /// Detach the disk and delete it.
     DetachDisk,
+    /// Delete a template, and see that it is gone.
+    DeleteTemplate,
 }
 
 /// Room that tasks compete in; lower goes first.
@@ -99,7 +103,7 @@ pub enum StepKind {
 pub enum Lane {
     /// Serving a request from what is warm.
     Grant,
-    /// Killing.
+    /// Killing, and whatever else is deleted.
     Kill,
     /// Deploying.
     Provision,
@@ -175,6 +179,7 @@ impl WorkflowKind {
             ],
             Self::AttachDisk => &[S::AttachDisk],
             Self::DetachDisk => &[S::DetachDisk],
+            Self::DeleteTemplate => &[S::DeleteTemplate],
         }
     }
 
@@ -183,20 +188,22 @@ impl WorkflowKind {
         self.steps().is_empty()
     }
 
-    /// What only one workflow of this kind may have that has not ended: an appliance is killed once, a provider checked once at a time.
+    /// What only one workflow of this kind may have that has not ended: an appliance is killed once, a provider checked once at a time, a
+    /// template deleted once.
     pub fn dedup_key(self, subject: &Subject) -> Option<String> {
         match (self, subject) {
             (Self::Kill, Subject::Appliance(id)) => Some(format!("kill {id}")),
             (Self::CheckProvider, Subject::Provider(key)) => Some(format!("check_provider {key}")),
+            (Self::DeleteTemplate, Subject::Template(id)) => Some(format!("delete_template {id}")),
             (Self::CheckProviders, _) => Some("check_providers".to_owned()),
             _ => None,
         }
     }
 
     /// It can be ended by request. A kill cannot: nothing may be left behind. Nor can a reset: what it has deleted is nowhere until it has ended.
-    /// Nor can a proof, which ends soon and someone waits for.
+    /// Nor can a proof, which ends soon and someone waits for. Nor the deletion of a template, which may have been deleted by then.
     pub fn is_cancellable(self) -> bool {
-        !matches!(self, Self::Kill | Self::Reset | Self::Prove)
+        !matches!(self, Self::Kill | Self::Reset | Self::Prove | Self::DeleteTemplate)
     }
 
     /// Name in tables, events and logs.
@@ -218,6 +225,7 @@ impl WorkflowKind {
             Self::Reset => "reset",
             Self::AttachDisk => "attach_disk",
             Self::DetachDisk => "detach_disk",
+            Self::DeleteTemplate => "delete_template",
         }
     }
 
@@ -225,7 +233,7 @@ impl WorkflowKind {
     pub fn lane(self) -> Lane {
         match self {
             Self::Deploy => Lane::Provision,
-            Self::Kill => Lane::Kill,
+            Self::Kill | Self::DeleteTemplate => Lane::Kill,
             Self::Prove => Lane::Grant,
             Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings => Lane::Maintain,
             Self::Start
@@ -309,6 +317,8 @@ impl StepKind {
             Self::WaitReady => (Some(1), seconds(60 * 60), seconds(2 * 60)),
             Self::Delete | Self::WaitGone => (None, seconds(10 * 60), seconds(2 * 60)),
             Self::CheckProvider => (Some(1), seconds(60), seconds(60)),
+            // What refuses is asked again by the job that deletes templates.
+            Self::DeleteTemplate => (Some(20), seconds(10 * 60), seconds(2 * 60)),
             Self::Ping => (Some(3), seconds(10), seconds(10)),
             Self::Suspend | Self::Resume | Self::Reboot | Self::Rename | Self::AttachDisk | Self::DetachDisk => {
                 (Some(4), seconds(5 * 60), seconds(150))
@@ -337,6 +347,7 @@ impl StepKind {
             Self::Rename => "rename",
             Self::AttachDisk => "attach_disk",
             Self::DetachDisk => "detach_disk",
+            Self::DeleteTemplate => "delete_template",
         }
     }
 }
@@ -423,6 +434,8 @@ pub enum StepOutput {
         templates: Vec<String>,
         /// What it can do; empty: its worker did not say.
         capabilities: BTreeSet<Capability>,
+        /// How large it is.
+        totals: Totals,
     },
 }
 
@@ -461,6 +474,8 @@ pub enum Subject {
     Appliance(ApplianceId),
     /// A provider.
     Provider(ProviderKey),
+    /// A template.
+    Template(TemplateId),
     /// Nothing beyond itself: a ping, or a parent, whose parts are about something.
     Nothing,
 }

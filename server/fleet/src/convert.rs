@@ -9,7 +9,7 @@ use sprout_domain::{
     appliance::{Appliance, PowerState},
     group::{self, Endpoint, ProbeCheck},
     operation::Capability,
-    provider::{ProviderSettings, ProviderSpec},
+    provider::{ProviderSettings, ProviderSpec, Totals},
     workflow::{StepError, StepErrorReason, StepKind, StepOutput, Task, WorkflowKind},
 };
 use sprout_proto::{
@@ -38,7 +38,7 @@ pub(crate) fn duration(duration: Duration) -> prost_types::Duration {
 }
 
 pub(crate) fn assign(assignment: Assignment) -> Assign {
-    let Assignment { task, provider, deadline, appliance, endpoints, probes, installation_id } = assignment;
+    let Assignment { task, provider, deadline, appliance, template, endpoints, probes, installation_id } = assignment;
     let key = TaskKey { id: task.id, epoch: task.epoch };
     let epoch = key.epoch.unsigned_abs();
     let reference = appliance.as_ref().map(|appliance| pb::ApplianceRef {
@@ -46,7 +46,7 @@ pub(crate) fn assign(assignment: Assignment) -> Assign {
         new_name: appliance.new_name.clone().unwrap_or_default(),
         tags: Some(pb::Tags { installation_id, appliance_id: appliance.id.into(), epoch }),
     });
-    let step = step(&task, reference, appliance.as_ref(), &endpoints, &probes);
+    let step = step(&task, reference, appliance.as_ref(), template, &endpoints, &probes);
     Assign {
         task: Some(task_ref(key)),
         input: Some(pb::StepInput { step: Some(step) }),
@@ -59,6 +59,7 @@ fn step(
     task: &Task,
     appliance: Option<pb::ApplianceRef>,
     whole: Option<&Appliance>,
+    template: Option<String>,
     endpoints: &[group::EndpointSpec],
     probes: &[group::Probe],
 ) -> Step {
@@ -97,6 +98,9 @@ fn step(
             Step::AttachDisk(pb::AttachDiskStep { appliance, size_mib })
         }
         StepKind::DetachDisk => Step::DetachDisk(pb::DetachDiskStep { appliance }),
+        StepKind::DeleteTemplate => {
+            Step::DeleteTemplate(pb::DeleteTemplateStep { template: template.unwrap_or_default() })
+        }
     }
 }
 
@@ -169,7 +173,8 @@ pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
             Some(Output::CheckProvider(seen)) => {
                 let capabilities = seen.capabilities().filter_map(capability).collect();
                 let templates = seen.templates.into_iter().map(text).collect();
-                Ok(StepOutput::Provider { version: text(seen.version), templates, capabilities })
+                let totals = Totals { memory_mib: seen.memory_mib, cpus: seen.cpus };
+                Ok(StepOutput::Provider { version: text(seen.version), templates, capabilities, totals })
             }
             None => Err(nonsense("an output this server does not know")),
         },

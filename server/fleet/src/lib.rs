@@ -23,7 +23,7 @@ use std::{
 
 use sprout_app::{App, TaskKey, ports::LogOf};
 use sprout_domain::{
-    ApplianceId, Error, WorkerId,
+    ApplianceId, Error, ProviderKey, WorkerId,
     worker::Slots,
     workflow::{Lane, StepKind, Subject, Task},
 };
@@ -84,6 +84,7 @@ struct Running {
     step: StepKind,
     lane: Lane,
     subject: Subject,
+    provider: ProviderKey,
     /// The worker was told to stop it.
     told: bool,
     /// Its result is being written down.
@@ -92,8 +93,11 @@ struct Running {
 
 impl Running {
     fn of(task: &Task) -> (TaskKey, Self) {
-        let (step, lane, subject) = (task.step, task.lane, task.subject.clone());
-        (TaskKey { id: task.id, epoch: task.epoch }, Self { step, lane, subject, told: false, finishing: false })
+        let (step, lane, subject, provider) = (task.step, task.lane, task.subject.clone(), task.provider.clone());
+        (
+            TaskKey { id: task.id, epoch: task.epoch },
+            Self { step, lane, subject, provider, told: false, finishing: false },
+        )
     }
 
     /// Where its lines go; none: they are not worth keeping.
@@ -101,6 +105,7 @@ impl Running {
         match &self.subject {
             Subject::Appliance(id) => Some(LogOf::Appliance(*id)),
             Subject::Provider(key) => Some(LogOf::Provider(key.clone())),
+            Subject::Template(_) => Some(LogOf::Provider(self.provider.clone())),
             Subject::Nothing => None,
         }
     }
@@ -108,7 +113,7 @@ impl Running {
     fn appliance(&self) -> Option<ApplianceId> {
         match self.subject {
             Subject::Appliance(id) => Some(id),
-            Subject::Provider(_) | Subject::Nothing => None,
+            Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
         }
     }
 }

@@ -8,12 +8,14 @@
 mod audit;
 mod driver;
 mod job;
+mod late;
 mod leader;
 mod lease;
 mod provider;
 mod prune;
 mod queue;
 mod stalled;
+mod template;
 mod trial;
 mod usage;
 mod warm;
@@ -67,13 +69,16 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         Box::new(prune),
         Box::new(audit::PruneAudit { app: app.clone(), keep: options.keep_audit }),
         Box::new(usage::AccountLeases { app: app.clone() }),
+        Box::new(template::Mark(app.clone())),
+        Box::new(template::DeleteObsolete(app.clone())),
+        Box::new(late::EndEmptyPools(app.clone())),
     ];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);
     let scheduler =
         if options.ticks { Some(jobs.scheduler().await.map_err(|error| Ended(error.to_string()))?) } else { None };
 
     let mut running = JoinSet::new();
-    let everywhere: [Box<dyn Activity>; 7] = [
+    let everywhere: [Box<dyn Activity>; 9] = [
         Box::new(leader::Lead::new(app.clone(), server.clone(), term)),
         Box::new(lease::Expire(app.clone())),
         Box::new(worker::ReleaseSilent(app.clone())),
@@ -81,6 +86,8 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         Box::new(queue::Place(app.clone())),
         Box::new(queue::EndOverdue(app.clone())),
         Box::new(trial::TryAgain(app.clone())),
+        Box::new(template::DeleteRetired(app.clone())),
+        Box::new(late::DealWithLate(app.clone())),
     ];
     for activity in everywhere {
         running.spawn(driver::run(activity, app.bus().clone(), shutdown.clone()));

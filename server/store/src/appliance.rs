@@ -90,6 +90,7 @@ fn appliance(
         provider_type: provider_type.unwrap_or_default(),
         changed_at: row.changed_at.unwrap_or(row.created_at),
         console_url: row.console_url,
+        stuck_since: row.stuck_since,
     })
 }
 
@@ -256,6 +257,9 @@ impl ApplianceRows for SeaTx {
         if let Some(owner) = &filter.owner {
             let theirs = "pool_id in (select p.id from pools p join users u on u.id = p.owner_id where u.name = ?)";
             conditions.add(theirs, owner.as_str());
+        }
+        if filter.stuck {
+            conditions.plain("stuck_since is not null and state = 'killing'");
         }
         if filter.expired_and_held {
             conditions.add("held_until is not null and state <> 'gone' and leased_until <= ?", self.time(self.now));

@@ -71,6 +71,7 @@ names! {
         Deploy = "deploy", Kill = "kill", Prove = "prove", CheckProvider = "check_provider", CheckProviders = "check_providers",
         Ping = "ping", Pings = "pings", Start = "start", Stop = "stop", Suspend = "suspend", Resume = "resume",
         Reboot = "reboot", Rename = "rename", Reset = "reset", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
+        DeleteTemplate = "delete_template",
     }
     Capability {
         Power = "power", Suspend = "suspend", Rename = "rename", RenameOff = "rename_off", Disk = "disk",
@@ -84,6 +85,7 @@ names! {
         WaitReady = "wait_ready", Stop = "stop", Delete = "delete", WaitGone = "wait_gone",
         CheckProvider = "check_provider", Ping = "ping", Suspend = "suspend", Resume = "resume", Reboot = "reboot",
         Rename = "rename", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
+        DeleteTemplate = "delete_template",
     }
     TaskState {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",

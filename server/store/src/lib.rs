@@ -15,6 +15,7 @@ mod files;
 mod grant;
 mod job;
 mod join;
+mod late;
 mod lease;
 mod member;
 mod open;

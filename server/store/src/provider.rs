@@ -7,7 +7,7 @@ use sea_orm::{DbErr, FromQueryResult, QueryResult, Value};
 use sprout_app::ports::ProviderRows;
 use sprout_domain::{
     ProviderKey, Result,
-    provider::{Provider, ProviderLoad, ProviderSpec},
+    provider::{Provider, ProviderLoad, ProviderSpec, Totals},
     room::Room,
 };
 
@@ -57,7 +57,7 @@ impl SeaTx {
              left join (select provider, count(*) as provisioning from appliances
                         where state in ('cloning', 'starting', 'preparing') group by provider) a on a.provider = p.key
              left join ({TAKEN} group by provider) r on r.provider = p.key
-             left join (select provider, count(*) as ready from templates where state = 'ready' group by provider) t
+             left join (select provider, count(*) as ready from templates where state = 'ready' and not obsolete group by provider) t
                     on t.provider = p.key
              order by p.key"
         );
@@ -136,6 +136,14 @@ impl ProviderRows for SeaTx {
     async fn set_checked(&mut self, key: &ProviderKey, working: bool, status: &str) -> Result<()> {
         let sql = "update providers set working = $2, status = $3, checked_at = $4 where key = $1";
         self.run(sql, [key.0.as_str().into(), working.into(), status.into(), self.time(self.now)]).await?;
+        Ok(())
+    }
+
+    async fn set_totals(&mut self, key: &ProviderKey, totals: &Totals) -> Result<()> {
+        let sql = "update providers set memory_total_mib = coalesce($2, memory_total_mib), cpu_total = coalesce($3, cpu_total)
+                   where key = $1";
+        let values = [key.0.as_str().into(), totals.memory_mib.map(amount).into(), totals.cpus.map(amount).into()];
+        self.run(sql, values).await?;
         Ok(())
     }
 }

@@ -220,7 +220,7 @@ impl ShepherdRows for SeaTx {
         // In words that the partial index has too, which answers this alone.
         let sql = format!(
             "select a.*, t.version, t.build_date, t.provider,
-                    (t.state not in ('ready', 'quarantined') or {DISABLED} or (a.user_group_id is not null and not exists (
+                    (t.state not in ('ready', 'quarantined') or t.obsolete or {DISABLED} or (a.user_group_id is not null and not exists (
                         select 1 from user_group_providers v where v.user_group_id = a.user_group_id and v.provider = t.provider
                     ))) as unusable,
                     t.state = 'quarantined' as quarantined, not p.working as away
@@ -243,7 +243,7 @@ impl ShepherdRows for SeaTx {
     async fn clonable_templates(&mut self, groups: &[GroupName]) -> Result<Vec<Template>> {
         let sql = format!(
             "select t.* from templates t join providers p on p.key = t.provider
-             where t.state = 'ready' and p.working and not {DISABLED} and t.group_name {} order by t.id",
+             where t.state = 'ready' and not t.obsolete and p.working and not {DISABLED} and t.group_name {} order by t.id",
             self.among(1)
         );
         let rows: Vec<template::Model> = self.rows(&sql, [self.texts(groups.iter().map(|group| &*group.0))]).await?;

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sea_orm::Value;
+use sea_orm::{FromQueryResult, Value};
 use sprout_app::ports::{FoundTemplate, TemplateFilter, TemplateRows};
 use sprout_domain::{
-    ApplianceId, Error, ProviderKey, Result, TemplateId, Visible, template::Template, version::Version,
+    ApplianceId, Error, ProviderKey, Result, TemplateId, Timestamp, Visible, WorkflowId, template::Template,
+    version::Version,
 };
 
 use crate::{
-    convert::{count, variant},
+    convert::{count, limit, variant},
     entities::template::Model,
     tx::{Clauses, SeaTx},
 };
@@ -35,8 +36,14 @@ impl TryFrom<Model> for Template {
             specimen_id: row.specimen_id.map(ApplianceId),
             next_try_at: row.next_try_at,
             suggested_for_deletion: row.suggested_for_deletion,
+            obsolete: row.obsolete,
         })
     }
+}
+
+#[derive(FromQueryResult)]
+struct IdRow {
+    id: i64,
 }
 
 /// Whether a row says the same already.
@@ -74,7 +81,8 @@ impl TemplateRows for SeaTx {
         let target = "templates (name, provider, group_name, version, build_date, state, found_at)";
         let written = self.insert(target, changed, rest).await?;
 
-        let gone = rows.iter().filter(|row| row.state != "gone" && !found.contains_key(&*row.name));
+        let ends = |row: &&Model| !matches!(&*row.state, "gone" | "retiring");
+        let gone = rows.iter().filter(ends).filter(|row| !found.contains_key(&*row.name));
         let gone: Vec<i64> = gone.map(|row| row.id).collect();
         if gone.is_empty() {
             return Ok(written);
@@ -92,6 +100,69 @@ impl TemplateRows for SeaTx {
         row.map(Template::try_from).transpose()
     }
 
+    async fn deleted_since(&mut self, provider: &ProviderKey, since: Timestamp) -> Result<Vec<String>> {
+        #[derive(FromQueryResult)]
+        struct Name {
+            name: String,
+        }
+        let sql = "select name from templates where provider = $1 and state = 'gone' and gone_at >= $2";
+        let rows: Vec<Name> = self.rows(sql, [provider.0.as_str().into(), self.time(since)]).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+
+    async fn set_template_gone(&mut self, id: TemplateId) -> Result<()> {
+        let sql = "update templates set state = 'gone', gone_at = $2 where id = $1";
+        self.run(sql, [id.0.into(), self.time(self.now)]).await?;
+        Ok(())
+    }
+
+    async fn unowned_appliances(&mut self, id: TemplateId) -> Result<Vec<ApplianceId>> {
+        let sql = "select id from appliances
+                   where template_id = $1 and state <> 'gone' and state <> 'killing' and pool_id is null order by id";
+        let rows: Vec<IdRow> = self.rows(sql, [id.0.into()]).await?;
+        Ok(rows.into_iter().map(|row| ApplianceId(row.id)).collect())
+    }
+
+    async fn deletable_templates(&mut self, most: u64) -> Result<Vec<WorkflowId>> {
+        let sql = "select w.id from templates t
+                   join workflows w on w.dedup_key = 'delete_template ' || t.id and w.finished_at is null
+                   where t.state = 'retiring'
+                     and exists (select 1 from tasks k where k.workflow_id = w.id and k.state = 'blocked')
+                     and not exists (select 1 from appliances a where a.template_id = t.id and a.state <> 'gone')
+                   order by w.id limit $1";
+        let rows: Vec<IdRow> = self.rows(sql, [limit(most).into()]).await?;
+        Ok(rows.into_iter().map(|row| WorkflowId(row.id)).collect())
+    }
+
+    async fn undeleted_templates(&mut self) -> Result<Vec<Template>> {
+        let sql = "select t.* from templates t where t.state = 'retiring' and not exists
+                       (select 1 from workflows w where w.dedup_key = 'delete_template ' || t.id and w.finished_at is null)
+                   order by t.id";
+        let rows: Vec<Model> = self.rows(sql, []).await?;
+        rows.into_iter().map(Template::try_from).collect()
+    }
+
+    async fn standing_templates(&mut self) -> Result<Vec<Template>> {
+        let rows: Vec<Model> = self.rows("select * from templates where state <> 'gone' order by id", []).await?;
+        rows.into_iter().map(Template::try_from).collect()
+    }
+
+    async fn mark_templates(&mut self, suggested: &[TemplateId], obsolete: &[TemplateId]) -> Result<u64> {
+        let (suggests, disuses) = (self.among(1), self.among(2));
+        let sql = format!(
+            "update templates set suggested_for_deletion = (id {suggests}), obsolete = (id {disuses})
+             where state <> 'gone' and (suggested_for_deletion <> (id {suggests}) or obsolete <> (id {disuses}))"
+        );
+        let ids = |ids: &[TemplateId]| self.numbers(ids.iter().map(|id| id.0));
+        self.run(&sql, [ids(suggested), ids(obsolete)]).await
+    }
+
+    async fn templates_by_id(&mut self, ids: &[TemplateId]) -> Result<Vec<Template>> {
+        let sql = format!("select * from templates where id {} order by id", self.among(1));
+        let rows: Vec<Model> = self.rows(&sql, [self.numbers(ids.iter().map(|id| id.0))]).await?;
+        rows.into_iter().map(Template::try_from).collect()
+    }
+
     async fn templates(&mut self, filter: &TemplateFilter) -> Result<Vec<Template>> {
         let mut conditions = Clauses::default();
         if let Some(group) = &filter.group {
@@ -107,7 +178,7 @@ impl TemplateRows for SeaTx {
             conditions.add("build_date = ?", date);
         }
         if !filter.with_gone {
-            conditions.plain("state = 'ready'");
+            conditions.plain("state = 'ready' and not obsolete");
         }
         if filter.usable_only {
             conditions.plain("provider in (select key from providers where working and not disabled and not switched_off and not hidden)");

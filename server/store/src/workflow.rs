@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sea_orm::FromQueryResult;
 use sprout_app::ports::{Begun, Ended, LiveWorkflow, NewWorkflow, Page, WorkflowFilter, WorkflowRows, WorkflowsToLock};
 use sprout_domain::{
-    ApplianceId, Error, ProviderKey, Result, TaskId, Timestamp, WorkerId, WorkflowId,
+    ApplianceId, Error, ProviderKey, Result, TaskId, TemplateId, Timestamp, WorkerId, WorkflowId,
     workflow::{Subject, Task, Workflow, WorkflowKind, WorkflowState},
 };
 
@@ -21,10 +21,11 @@ use crate::{
 };
 
 /// What a workflow of this kind with these columns is about.
-fn subject(kind: WorkflowKind, appliance: Option<i64>, provider: Option<&str>) -> Subject {
-    match (kind, appliance, provider) {
-        (_, Some(id), _) => Subject::Appliance(ApplianceId(id)),
-        (WorkflowKind::CheckProvider, None, Some(key)) => Subject::Provider(key.into()),
+fn subject(kind: WorkflowKind, appliance: Option<i64>, template: Option<i64>, provider: Option<&str>) -> Subject {
+    match (kind, appliance, template, provider) {
+        (_, Some(id), ..) => Subject::Appliance(ApplianceId(id)),
+        (_, _, Some(id), _) => Subject::Template(TemplateId(id)),
+        (WorkflowKind::CheckProvider, .., Some(key)) => Subject::Provider(key.into()),
         _ => Subject::Nothing,
     }
 }
@@ -38,7 +39,7 @@ impl TryFrom<Model> for Task {
             id: TaskId(row.id),
             workflow_id: WorkflowId(row.workflow_id),
             workflow,
-            subject: subject(workflow, row.appliance_id, Some(&row.provider)),
+            subject: subject(workflow, row.appliance_id, row.template_id, Some(&row.provider)),
             step: variant(&row.step)?,
             position: count(row.position)?,
             state: variant(&row.state)?,
@@ -69,7 +70,15 @@ pub(crate) fn tasks(rows: Vec<Model>) -> Result<Vec<Task>> {
 fn appliance_of(subject: &Subject) -> Option<i64> {
     match subject {
         Subject::Appliance(id) => Some(id.0),
-        Subject::Provider(_) | Subject::Nothing => None,
+        Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+    }
+}
+
+/// The template a workflow is about.
+fn template_of(subject: &Subject) -> Option<i64> {
+    match subject {
+        Subject::Template(id) => Some(id.0),
+        _ => None,
     }
 }
 
@@ -214,7 +223,7 @@ impl WorkflowRows for SeaTx {
                 Ok(LiveWorkflow {
                     id: WorkflowId(row.id),
                     kind,
-                    subject: subject(kind, row.appliance_id, row.provider.as_deref()),
+                    subject: subject(kind, row.appliance_id, None, row.provider.as_deref()),
                     has_running_task: row.has_running_task,
                 })
             })

@@ -152,6 +152,14 @@ impl TestDatabase {
     pub fn url(&self) -> &str {
         self.empty.url()
     }
+
+    /// Makes what no use case makes: runs a statement, and says how many rows it changed.
+    pub async fn execute(&self, sql: &str) -> anyhow::Result<u64> {
+        let raw = Database::connect(self.url()).await?;
+        let changed = raw.execute_unprepared(sql).await?.rows_affected();
+        raw.close().await?;
+        Ok(changed)
+    }
 }
 
 /// Runs one test on a database of this kind; what [`crate::on_each_database!`] expands to.

@@ -41,6 +41,8 @@ pub struct Capacity {
     pub instances: Option<u32>,
     /// Memory of all instances, in MiB.
     pub memory_mib: Option<u64>,
+    /// CPUs that it says it has; they may be overcommitted.
+    pub cpus: Option<u64>,
 }
 
 /// Something that not every provider can do.

@@ -124,7 +124,7 @@ fn one_that_is_being_made_can_be_started_and_deleted() {
 
 #[test]
 fn quotas_are_kept() {
-    let capacity = Capacity { instances: Some(2), memory_mib: Some(2048) };
+    let capacity = Capacity { instances: Some(2), memory_mib: Some(2048), cpus: None };
     let mut bench = Bench::new(Config { capacity, ..config() });
     bench.call(&create("a")).unwrap();
     let more = Call::Resize { name: "a".into(), memory_mib: Some(2049), cpus: None };

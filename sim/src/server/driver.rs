@@ -72,7 +72,9 @@ impl DriverService for Driver {
     }
 
     async fn check(&self, request: Request<pb::CheckRequest>) -> Answer<pb::CheckResponse> {
-        self.done(&request, Call::Check).await
+        self.perform(&request, Call::Check).await?;
+        let capacity = self.keeper.with(|sim, _| sim.config().capacity.clone())?;
+        Ok(Response::new(pb::CheckResponse { memory_mib: capacity.memory_mib, cpus: capacity.cpus }))
     }
 
     async fn list_templates(&self, request: Request<pb::ListTemplatesRequest>) -> Answer<pb::ListTemplatesResponse> {

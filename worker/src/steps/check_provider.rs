@@ -3,11 +3,11 @@
 use sprout_proto::task::{CheckProviderOutput, StepOutput, step_output::Output};
 
 use super::StepContext;
-use crate::driver::Result;
+use crate::driver::{Report, Result};
 
 pub(super) async fn run(ctx: &StepContext) -> Result<StepOutput> {
     ctx.status(None, "asking the provider");
-    let version = ctx.check().await?.version;
+    let Report { version, memory_mib, cpus } = ctx.check().await?;
     let mut templates = ctx.templates().await?;
     templates.sort_unstable();
     Ok(StepOutput {
@@ -15,6 +15,8 @@ pub(super) async fn run(ctx: &StepContext) -> Result<StepOutput> {
             version,
             templates,
             capabilities: ctx.capabilities(),
+            memory_mib,
+            cpus,
         })),
     })
 }

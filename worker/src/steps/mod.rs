@@ -7,6 +7,7 @@ mod check_provider;
 mod clone_step;
 mod context;
 mod delete;
+mod delete_template;
 mod detach_disk;
 mod look;
 #[cfg(test)]
@@ -65,6 +66,7 @@ pub(crate) async fn run(ctx: &StepContext, step: &Step) -> Result<StepOutput> {
         Step::Rename(step) => rename::run(ctx, step).await,
         Step::AttachDisk(step) => attach_disk::run(ctx, step).await,
         Step::DetachDisk(step) => detach_disk::run(ctx, step).await,
+        Step::DeleteTemplate(step) => delete_template::run(ctx, step).await,
     }
 }
 
@@ -93,6 +95,7 @@ pub(crate) fn name(step: &Step) -> &'static str {
         Step::Rename(_) => "rename",
         Step::AttachDisk(_) => "attach_disk",
         Step::DetachDisk(_) => "detach_disk",
+        Step::DeleteTemplate(_) => "delete_template",
     }
 }
 
@@ -109,7 +112,8 @@ pub(crate) fn interrupt(step: &Step) -> Interrupt {
         | Step::Reboot(_)
         | Step::Rename(_)
         | Step::AttachDisk(_)
-        | Step::DetachDisk(_) => Interrupt::Action,
+        | Step::DetachDisk(_)
+        | Step::DeleteTemplate(_) => Interrupt::Action,
     }
 }
 
@@ -131,7 +135,7 @@ pub(crate) fn appliance(step: &Step) -> Option<&str> {
         Step::Rename(step) => &step.appliance,
         Step::AttachDisk(step) => &step.appliance,
         Step::DetachDisk(step) => &step.appliance,
-        Step::CheckProvider(_) | Step::Ping(_) => &None,
+        Step::CheckProvider(_) | Step::Ping(_) | Step::DeleteTemplate(_) => &None,
     };
     appliance.as_ref().map(|appliance| appliance.name.as_str())
 }

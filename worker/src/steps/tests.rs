@@ -7,8 +7,8 @@ use sprout_proto::{
     appliance::Endpoint,
     group::{EndpointSpec, HttpProbe, Probe, TcpProbe, probe::Check},
     task::{
-        ApplianceRef, CheckProviderStep, CloneStep, DeleteStep, StartStep, StopStep, TagStep, Tags, WaitAddressStep,
-        WaitGoneStep, WaitPresentStep, WaitReadyStep,
+        ApplianceRef, CheckProviderStep, CloneStep, DeleteStep, DeleteTemplateStep, StartStep, StopStep, TagStep, Tags,
+        WaitAddressStep, WaitGoneStep, WaitPresentStep, WaitReadyStep,
     },
     worker::TaskRef,
 };
@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant, timeout};
 
 use super::*;
 use crate::{
-    driver::{Instance, PowerState},
+    driver::{Driver as _, Instance, PowerState},
     lease::Hold,
     outbox::Outbox,
     testing::{FakeDriver, Fault, instance},
@@ -481,4 +481,30 @@ async fn steps_without_an_appliance_are_refused() {
         let step = Step::Delete(DeleteStep { appliance });
         assert_eq!((bench.reason(&step).await, bench.driver.count("delete")), (Reason::Invalid, 0));
     }
+}
+
+fn template_step(template: &str) -> Step {
+    Step::DeleteTemplate(DeleteTemplateStep { template: template.into() })
+}
+
+#[tokio::test]
+async fn a_template_is_deleted_and_proven_absent_however_often_it_is_asked() {
+    let bench = bench();
+    for _ in 0..2 {
+        bench.run(&template_step("a")).await.unwrap();
+    }
+    assert_eq!(bench.driver.templates().await.unwrap(), ["b"]);
+    assert_eq!(bench.reason(&template_step("")).await, Reason::Invalid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_is_still_listed_or_cannot_be_looked_for_is_not_gone() {
+    let bench = bench();
+    bench.driver.script("delete_template", [Fault::Lies]);
+    timeout(Duration::from_secs(60), bench.run(&template_step("a"))).await.expect_err("it is still there");
+    bench.driver.script("delete_template", [Fault::Fails(Reason::Invalid)]);
+    assert_eq!(bench.reason(&template_step("a")).await, Reason::Invalid, "it is in use");
+    bench.driver.script("templates", [Fault::Fails(Reason::Unreachable), Fault::Fails(Reason::Unreachable)]);
+    bench.run(&template_step("a")).await.unwrap();
+    assert_eq!(bench.driver.templates().await.unwrap(), ["b"]);
 }

@@ -198,7 +198,11 @@ impl Driver for FakeDriver {
     }
 
     async fn check(&self) -> Result<Report> {
-        self.call("check", |_| Ok("fake 1".to_owned())).await.map(|version| Report { version })
+        self.call("check", |_| Ok("fake 1".to_owned())).await.map(|version| Report {
+            version,
+            memory_mib: Some(1024),
+            cpus: None,
+        })
     }
 
     async fn templates(&self) -> Result<Vec<String>> {
@@ -318,7 +322,11 @@ impl Driver for FakeDriver {
         Err(DriverError::unsupported("fake", "make a template"))
     }
 
-    async fn delete_template(&self, _: &str) -> Result<()> {
-        Err(DriverError::unsupported("fake", "delete a template"))
+    async fn delete_template(&self, template: &str) -> Result<()> {
+        self.call("delete_template", |state| {
+            state.templates.retain(|there| there != template);
+            Ok(())
+        })
+        .await
     }
 }

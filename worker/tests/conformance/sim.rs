@@ -44,7 +44,7 @@ fn config() -> Config {
     let millis = Latency::Fixed;
     Config {
         templates: BTreeMap::from([(TEMPLATE.to_owned(), VERSION.to_owned())]),
-        capacity: Capacity { instances: Some(100), memory_mib: Some(65536) },
+        capacity: Capacity { instances: Some(100), memory_mib: Some(65536), cpus: Some(64) },
         latency: Latencies {
             look: millis(0.0),
             create: Latency::Uniform(10.0, 40.0),

@@ -17,6 +17,7 @@ pub(crate) async fn run(context: &Context<'_>, args: List) -> Result<(), Failure
             warm: args.warm,
             owner: args.owner.clone(),
             expired_and_held: args.expired_and_held,
+            stuck: args.stuck,
             page_size,
             page_token,
         };

@@ -4,6 +4,7 @@ pub(crate) mod console;
 pub(crate) mod describe;
 pub(crate) mod events;
 pub(crate) mod extend;
+pub(crate) mod forget;
 pub(crate) mod get;
 pub(crate) mod hold;
 pub(crate) mod kill;

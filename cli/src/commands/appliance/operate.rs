@@ -137,7 +137,7 @@ async fn follow(
 }
 
 /// The workflow's last word.
-async fn until_ended(
+pub(crate) async fn until_ended(
     connection: &Connection,
     progress: &mut Progress<'_>,
     workflow: u64,

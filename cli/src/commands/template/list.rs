@@ -13,6 +13,7 @@ pub(crate) async fn run(context: &Context<'_>, args: Templates) -> Result<(), Fa
             group: args.group.clone(),
             provider: args.provider.clone(),
             include_gone: args.gone,
+            suggested_for_deletion: args.suggested,
             page_size,
             page_token,
             ..ListTemplatesRequest::default()

@@ -58,5 +58,6 @@ fn kind_to_proto(kind: Kind) -> WorkflowKind {
         Kind::Reset => WorkflowKind::Reset,
         Kind::AttachDisk => WorkflowKind::AttachDisk,
         Kind::DetachDisk => WorkflowKind::DetachDisk,
+        Kind::DeleteTemplate => WorkflowKind::DeleteTemplate,
     }
 }

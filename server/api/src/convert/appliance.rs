@@ -36,12 +36,14 @@ impl TryFrom<Wire<proto::ListAppliancesRequest>> for ApplianceFilter {
             warm: request.warm,
             owner: optional_text("owner", request.owner)?,
             expired_and_held: request.expired_and_held,
+            stuck: request.stuck,
         })
     }
 }
 
 impl From<Wire<Appliance>> for proto::Appliance {
     fn from(Wire(appliance): Wire<Appliance>) -> Self {
+        let is_killing = appliance.state == ApplianceState::Killing;
         let url = appliance.endpoints.iter().find_map(|endpoint| endpoint.url.clone()).unwrap_or_default();
         Self {
             id: appliance.id.into(),
@@ -79,6 +81,7 @@ impl From<Wire<Appliance>> for proto::Appliance {
             url,
             provider_type: appliance.provider_type,
             changed_at: Some(moment(appliance.changed_at)),
+            stuck_since: appliance.stuck_since.filter(|_| is_killing).map(moment),
         }
     }
 }

@@ -17,9 +17,17 @@ impl From<Wire<(Group, u32)>> for proto::Group {
             endpoints: group.endpoints.into_iter().map(|endpoint| Wire(endpoint).into()).collect(),
             probes: group.probes.into_iter().map(|probe| Wire(probe).into()).collect(),
             proof_limit: Some(span(group.proof_limit)),
-            reminders: Vec::new(),
+            reminders: group.reminders.into_iter().map(span).collect(),
+            deploy_limit: Some(span(group.deploy_limit)),
+            template_obsolete: group.template_obsolete_days.map(days),
+            template_delete: group.template_obsolete_days_delete.map(days),
         }
     }
+}
+
+/// So many days.
+fn days(days: u32) -> prost_types::Duration {
+    span(std::time::Duration::from_secs(u64::from(days) * 24 * 60 * 60))
 }
 
 impl From<Wire<EndpointSpec>> for proto::EndpointSpec {

@@ -3,6 +3,7 @@
 use sprout_app::ports::TemplateFilter;
 use sprout_domain::{
     Error,
+    obsolete::{Action, Verdict},
     template::{Template, TemplateState, TemplateType},
 };
 use sprout_proto::template as proto;
@@ -46,7 +47,20 @@ impl From<Wire<Template>> for proto::Template {
             specimen_id: template.specimen_id.map(Into::into),
             next_try_at: template.next_try_at.map(moment),
             suggested_for_deletion: template.suggested_for_deletion,
+            obsolete: template.obsolete,
         }
+    }
+}
+
+impl From<Wire<(Template, Verdict)>> for proto::PlannedTemplate {
+    fn from(Wire((template, verdict)): Wire<(Template, Verdict)>) -> Self {
+        let action = match verdict.action {
+            Action::Suggest => proto::TemplateAction::Suggest,
+            Action::Disuse => proto::TemplateAction::Disuse,
+            Action::Delete => proto::TemplateAction::Delete,
+            Action::Keep => proto::TemplateAction::Keep,
+        };
+        Self { template: Some(Wire(template).into()), action: action.into(), reason: verdict.reason }
     }
 }
 

@@ -66,6 +66,7 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
             WorkflowKind::Reset => Self::Reset,
             WorkflowKind::AttachDisk => Self::AttachDisk,
             WorkflowKind::DetachDisk => Self::DetachDisk,
+            WorkflowKind::DeleteTemplate => Self::DeleteTemplate,
         }
     }
 }
@@ -89,6 +90,7 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
             proto::WorkflowKind::Reset => Some(WorkflowKind::Reset),
             proto::WorkflowKind::AttachDisk => Some(WorkflowKind::AttachDisk),
             proto::WorkflowKind::DetachDisk => Some(WorkflowKind::DetachDisk),
+            proto::WorkflowKind::DeleteTemplate => Some(WorkflowKind::DeleteTemplate),
             _ => None,
         }
     }

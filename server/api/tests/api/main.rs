@@ -16,6 +16,7 @@ mod pool;
 mod pool_action;
 mod support;
 mod task;
+mod template;
 mod user;
 mod visibility;
 mod watch;

@@ -99,7 +99,7 @@ impl App {
             match tasks.get(&key.id).filter(|task| is_current(task, worker, *key)) {
                 Some(task)
                     if task.cancel_requested
-                        || task.step == StepKind::CheckProvider
+                        || matches!(task.step, StepKind::CheckProvider | StepKind::DeleteTemplate)
                         || task.workflow.is_operation() => {}
                 Some(task) if seen.insert(key.id) => {
                     accepted[index] = Some(Written::without_next(true));
@@ -170,6 +170,7 @@ async fn succeeded(
     }
     if ended.iter().any(|task| matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill)) {
         work.wake(Topic::Warm);
+        work.wake(Topic::Templates);
     }
     if !ended.is_empty() {
         work.wake(Topic::Queue);

@@ -27,6 +27,8 @@ pub struct NewWorkflow {
     pub wait: bool,
     /// Its first task can be given out after this long.
     pub start_in: Duration,
+    /// After this long it is late ([`crate::App::deal_with_late`]); none: it never is.
+    pub late_in: Option<Duration>,
     /// Of workflows that have not ended, only one has this key.
     pub dedup_key: Option<String>,
     /// The workflow it is a part of.
@@ -45,6 +47,7 @@ impl NewWorkflow {
             priority: 0,
             wait: false,
             start_in: Duration::ZERO,
+            late_in: None,
             parent_id: None,
         }
     }

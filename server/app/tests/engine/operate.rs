@@ -420,7 +420,12 @@ async fn what_the_provider_cannot_do_is_refused(db: TestDatabase) -> anyhow::Res
     let lab = lab(db).await?;
     lab.world.app.check_provider(&"lab".into()).await?;
     let capabilities = BTreeSet::from([Capability::Power, Capability::RenameOff]);
-    let output = StepOutput::Provider { version: "1".to_owned(), templates: vec!["app-1.0".to_owned()], capabilities };
+    let output = StepOutput::Provider {
+        version: "1".to_owned(),
+        templates: vec!["app-1.0".to_owned()],
+        capabilities,
+        totals: sprout_domain::provider::Totals::default(),
+    };
     lab.step(StepKind::CheckProvider, Ok(output)).await?;
     for operation in [Operation::Suspend, Operation::AttachDisk(8)] {
         assert_eq!(lab.refused(operation).await, Reason::Unsupported);

@@ -7,7 +7,7 @@ use sprout_domain::{
     Reason, TemplateId,
     appliance::{Appliance, ApplianceState},
     event::EventKind,
-    provider::{Circuit, CircuitState},
+    provider::{Circuit, CircuitState, Totals},
     template::TemplateState,
     workflow::{StepErrorReason, StepKind, StepOutput},
 };
@@ -108,6 +108,7 @@ async fn check(worker: &Worker, works: bool) -> anyhow::Result<()> {
         version: "1".to_owned(),
         templates: vec!["app-1.0".to_owned()],
         capabilities: BTreeSet::default(),
+        totals: Totals::default(),
     };
     let outcome = if works { Ok(seen) } else { badly(StepErrorReason::Unreachable) };
     assert!(worker.finish(key(&claimed[0]), outcome).await?);

@@ -57,6 +57,7 @@ async fn a_look_at_all_providers_adopts_the_one_under_way(db: TestDatabase) -> a
         version: "1".to_owned(),
         templates: vec!["app-1.0".to_owned()],
         capabilities: std::collections::BTreeSet::new(),
+        totals: sprout_domain::provider::Totals::default(),
     };
     assert!(worker.finish(key(&running), Ok(seen)).await?);
     assert_eq!(world.app.workflow(all.id).await?.0.state, WorkflowState::Succeeded);

@@ -42,6 +42,7 @@ fn appliance(state: ApplianceState, power: PowerState) -> Appliance {
         user_group_id: None,
         missing_since: None,
         console_url: None,
+        stuck_since: None,
         owner: None,
         user_group: None,
         provider_type: String::new(),

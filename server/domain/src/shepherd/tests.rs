@@ -28,6 +28,7 @@ fn template(id: i64, provider: &str, version: &str) -> Template {
         specimen_id: None,
         next_try_at: None,
         suggested_for_deletion: false,
+        obsolete: false,
     }
 }
 

@@ -47,6 +47,7 @@ pub struct Model {
     pub accounted_until: Option<DateTimeUtc>,
     pub changed_at: Option<DateTimeUtc>,
     pub console_url: Option<String>,
+    pub stuck_since: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

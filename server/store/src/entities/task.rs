@@ -31,6 +31,7 @@ pub struct Model {
     pub progress_at: Option<DateTimeUtc>,
     pub silent_until: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,
+    pub template_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

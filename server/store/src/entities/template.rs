@@ -23,6 +23,8 @@ pub struct Model {
     pub next_try_at: Option<DateTimeUtc>,
     pub suggested_for_deletion: bool,
     pub quarantine_tries: i64,
+    pub obsolete: bool,
+    pub gone_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -25,6 +25,7 @@ pub struct Model {
     pub finished_at: Option<DateTimeUtc>,
     pub template_id: Option<i64>,
     pub machine: Option<String>,
+    pub late_at: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -30,7 +30,7 @@ impl TryFrom<Row> for Workflow {
             id: WorkflowId(row.id),
             kind,
             state: variant(&row.state)?,
-            subject: subject(kind, row.appliance_id, row.provider.as_deref()),
+            subject: subject(kind, row.appliance_id, row.template_id, row.provider.as_deref()),
             provider: row.provider.map(ProviderKey),
             owner_id: row.owner_id.map(UserId),
             parent_id: row.parent_id.map(WorkflowId),
@@ -47,7 +47,7 @@ impl TryFrom<Row> for Workflow {
 
 impl SeaTx {
     /// At most `most` of the workflows of which these conditions are true, newest first.
-    pub(super) async fn listed(
+    pub(crate) async fn listed(
         &self,
         conditions: &str,
         values: impl IntoIterator<Item = Value> + Send,

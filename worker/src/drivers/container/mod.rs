@@ -94,7 +94,9 @@ impl Driver for ContainerDriver {
     }
 
     async fn check(&self) -> Result<Report> {
-        Ok(Report { version: self.engine.ask_facts().await?.version })
+        let facts = self.engine.ask_facts().await?;
+        let memory_mib = facts.memory_bytes.map(|bytes| bytes / (1024 * 1024));
+        Ok(Report { version: facts.version, memory_mib, cpus: facts.cpus.map(Into::into) })
     }
 
     async fn templates(&self) -> Result<Vec<String>> {

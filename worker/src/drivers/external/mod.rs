@@ -155,8 +155,11 @@ impl Driver for ExternalDriver {
 
     async fn check(&self) -> Result<Report> {
         let facts = self.ask_facts().await?;
-        call!(self, QUICK, "check itself", check(pb::CheckRequest {}))?;
-        Ok(Report { version: facts.version })
+        let checked = self
+            .connection
+            .call(QUICK, "check itself", pb::CheckRequest {}, async |mut client, request| client.check(request).await);
+        let pb::CheckResponse { memory_mib, cpus } = checked.await?;
+        Ok(Report { version: facts.version, memory_mib, cpus })
     }
 
     async fn templates(&self) -> Result<Vec<String>> {

@@ -49,6 +49,12 @@ fn remote_cpu_virtualizes(call: &Call, capabilities: &str) -> Result<bool> {
     has_feature(&all, &VIRTUALIZATION)
 }
 
+/// Memory in MiB, and CPUs, of the whole host.
+pub(super) fn size(call: &Call) -> Result<(u64, u64)> {
+    let host = call.connection().node_info().doing("read the size of the host")?;
+    Ok((host.memory / 1024, host.cpus.into()))
+}
+
 /// Refuses a size that the host can never give.
 pub(super) fn fits(call: &Call, memory_mib: u32, cpus: u32) -> Result<()> {
     let host = call.connection().node_info().doing("read the size of the host")?;

@@ -103,7 +103,12 @@ impl Driver for LibvirtDriver {
             let libvirt = connection.lib_version().doing("ask for the version of libvirt")?;
             call.pool()?;
             call.network()?;
-            Ok(Report { version: format!("{kind} {} with libvirt {}", dotted(hypervisor), dotted(libvirt)) })
+            let (memory_mib, cpus) = host::size(call)?;
+            Ok(Report {
+                version: format!("{kind} {} with libvirt {}", dotted(hypervisor), dotted(libvirt)),
+                memory_mib: Some(memory_mib),
+                cpus: Some(cpus),
+            })
         })
         .await
     }

@@ -26,6 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
 async fn check(target: &Target) {
     let report = target.driver().check().await.expect("check");
     assert!(report.version.contains(|c: char| c.is_ascii_digit()), "no version: {report:?}");
+    assert!(report.memory_mib > Some(64) && report.cpus > Some(0), "it does not say how large it is: {report:?}");
     let templates = target.driver().templates().await.expect("templates");
     assert!(templates.contains(&target.template), "{} is not among {templates:?}", target.template);
 }

@@ -222,6 +222,9 @@ fn catalogue() -> Catalogue {
         max_lease: Duration::from_secs(86_400),
         reminders: vec![Duration::from_secs(600)],
         quarantine_failures: 3,
+        deploy_limit: std::time::Duration::from_secs(3600),
+        template_obsolete_days: None,
+        template_obsolete_days_delete: None,
         proof_limit: Duration::from_secs(3600),
         endpoints: vec![EndpointSpec { name: "web".to_owned(), port: 80, scheme: Some("http".to_owned()) }],
         probes: vec![Probe {
