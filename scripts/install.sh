@@ -171,4 +171,11 @@ purpose() {
 }
 
 [ $# -gt 0 ] || die "no purpose is given" "$usage"
+case $1 in
+  -h | --help)
+    echo "$usage"
+    echo "Installs what a purpose needs and this machine lacks, saying what and why first; 'test' is all of them. No service is started."
+    exit 0
+    ;;
+esac
 for name; do purpose "$name"; done

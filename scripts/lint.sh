@@ -14,7 +14,7 @@ buf lint
 if have shellcheck; then
   say "lint: scripts"
   # What is sourced is read with what sources it.
-  find scripts .ci -type f -perm -u+x -print0 | xargs -0 shellcheck --external-sources --severity=warning
+  find scripts .ci docs -type f -perm -u+x -print0 | xargs -0 shellcheck --external-sources --severity=warning
 fi
 python=$(target_dir)/python/bin
 if [ -x "$python/ruff" ]; then

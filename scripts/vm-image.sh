@@ -4,6 +4,8 @@
 # OUTDIR gets appliance-VERSION.qcow2, which boots by itself, and for a direct start of its second partition (root=/dev/vda2)
 # vmlinuz and initrd.img. Does nothing where the same image is there already. Prints the image's path as an `export` line for tests.
 set -euo pipefail
+# What fails in $(…) ends the script, too.
+shopt -s inherit_errexit
 here=$(dirname "$0")
 # shellcheck source=scripts/lib.sh
 . "$here/lib.sh"
@@ -20,6 +22,12 @@ out=$(cd "$2" && pwd)
 cache=$(target_dir)/cache/vm-image
 image=$out/appliance-$version.qcow2
 
+apt_download() { # DIR PACKAGE...
+  local dir=$1
+  shift
+  (cd "$dir" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$@" >&2)
+}
+
 # unpacked NAME PACKAGE...: the packages' contents, fetched once, in a directory of the cache (not installed)
 unpacked() {
   local tree=$cache/$1 package work
@@ -29,7 +37,11 @@ unpacked() {
     work=$(mktemp -d "$cache/fetch.XXXXXX")
     case $(package_manager) in
       apt)
-        (cd "$work" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$@" >&2)
+        apt_download "$work" "$@" || {
+          say "the package lists are absent or old: apt-get update"
+          as_root apt-get -q update >&2
+          apt_download "$work" "$@"
+        } || die "$* could not be fetched" "see what apt-get said above, then repeat"
         for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work/tree"; done
         ;;
       dnf)

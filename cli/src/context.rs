@@ -26,14 +26,19 @@ impl<'a> Context<'a> {
 
     /// Where the configuration file is, or would be.
     pub(crate) fn config_path(&self) -> Result<PathBuf, Failure> {
-        self.args.config.clone().or_else(config::default_path).ok_or_else(|| Failure::Usage {
+        self.config_file().ok_or_else(|| Failure::Usage {
             message: "there is no place for the configuration file: neither HOME nor XDG_CONFIG_HOME is set".to_owned(),
             hint: "set one of them, or name a file with --config".to_owned(),
         })
     }
 
+    fn config_file(&self) -> Option<PathBuf> {
+        let named = self.args.config.clone().or_else(|| variable("SPROUTCTL_CONFIG").map(PathBuf::from));
+        named.or_else(config::default_path)
+    }
+
     pub(crate) fn config(&self) -> Result<Config, Failure> {
-        match self.args.config.clone().or_else(config::default_path) {
+        match self.config_file() {
             Some(path) => config::load(&path),
             None => Ok(Config::default()),
         }
@@ -43,9 +48,10 @@ impl<'a> Context<'a> {
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         let config = self.config()?;
         let named = Some(self.args.server.join(",")).filter(|servers| !servers.is_empty());
-        let server = named.or(config.server).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+        let server =
+            named.or_else(|| variable("SPROUT_SERVER")).or(config.server).unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         Ok(Settings {
-            ca: self.args.ca.clone().or(config.ca),
+            ca: self.args.ca.clone().or_else(|| variable("SPROUT_CA").map(PathBuf::from)).or(config.ca),
             insecure: self.args.insecure || config.insecure,
             ..Settings::new(server)
         })
@@ -64,7 +70,7 @@ impl<'a> Context<'a> {
             let text = fs::read_to_string(path).map_err(|source| Failure::Io { what, source })?;
             return Ok(Some(Secret::from(text.trim().to_owned())));
         }
-        if let Some(token) = env::var("SPROUT_TOKEN").ok().filter(|token| !token.is_empty()) {
+        if let Some(token) = variable("SPROUT_TOKEN") {
             return Ok(Some(Secret::from(token)));
         }
         // The saved token is for the saved servers; another one must not get to see it.
@@ -72,4 +78,9 @@ impl<'a> Context<'a> {
         let is_for_all = server.split(',').all(|server| config.is_for(server));
         Ok(config.token.filter(|_| is_for_all))
     }
+}
+
+/// A variable of the environment; one that is set to nothing is not set.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }

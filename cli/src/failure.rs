@@ -58,6 +58,8 @@ impl Failure {
             Self::Outcome { .. } => 8,
             Self::Interrupted { .. } => 130,
             Self::Stopped { code, .. } | Self::NotStarted { code, .. } | Self::Program(code) => *code,
+            // The server can do it; the provider cannot.
+            Self::Client(error) if error.kind() == Some(Reason::Unsupported) => 6,
             Self::Client(error) => match error.code() {
                 Code::InvalidArgument | Code::OutOfRange => 2,
                 Code::NotFound => 3,
@@ -74,7 +76,9 @@ impl Failure {
         match self {
             Self::Client(error) => {
                 let reason = error.kind().and_then(reason_hint).map(str::to_owned);
-                let hint = error.hint().or(reason).or_else(|| refusal_hint(error.code(), noun))?;
+                let is_told = error.kind() == Some(Reason::Unsupported);
+                let refusal = || refusal_hint(error.code(), noun).filter(|_| !is_told);
+                let hint = error.hint().or(reason).or_else(refusal)?;
                 // The server may have named the command itself.
                 let command = hint.split('`').nth(1).filter(|command| command.starts_with("sproutctl"));
                 Some(hint.clone()).filter(|_| !command.is_some_and(|it| error.to_string().contains(it)))
@@ -104,6 +108,11 @@ fn reason_hint(reason: Reason) -> Option<&'static str> {
         }
         Reason::TaskNotRetrying => "`sproutctl task list --state retrying` shows what waits for its next try",
         Reason::ProviderNotFound => "`sproutctl provider list` shows what there is",
+        Reason::GroupNotFound => "`sproutctl group list` shows what there is",
+        Reason::PoolNotFound => "`sproutctl pool list` shows what there is, with `--state ended` what there was",
+        Reason::ApplianceNotFound => "`sproutctl appliance list` shows what there is",
+        Reason::UserNotFound => "names are written as their owners sign in; staff see them with `sproutctl user list`",
+        Reason::HoldLimit => "`sproutctl appliance list -o json` says in `held_until` which are held",
         Reason::TaskNotFound => {
             "`sproutctl task list` shows what has not ended, `--state done` what has; older ones were pruned"
         }

@@ -53,3 +53,38 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
     assert_eq!(unknown.code, 3);
     assert!(unknown.stderr.contains("hint: `sproutctl group list`"), "{}", unknown.stderr);
 }
+
+#[test]
+fn setting_waits_until_as_many_are_warm() {
+    let bed = Bed::new();
+    let set = |user_group: &str| {
+        bed.staff(&[
+            "shepherd",
+            "set",
+            "demo",
+            "--for",
+            user_group,
+            "--preconfigured",
+            "3",
+            "--wait",
+            "--timeout",
+            "3s",
+        ])
+    };
+    let warm = set("waiting");
+    assert_eq!(warm.code, 0, "{}", warm.stderr);
+    assert!(warm.stdout.contains("warm:          3 of 3"), "{}", warm.stdout);
+    for said in ["demo: 1 of 3 (1 coming) are warm – docker is full", "connection lost", "connected again"] {
+        assert!(warm.stderr.contains(said), "{}", warm.stderr);
+    }
+    let late = set("full");
+    assert_eq!(late.code, 7);
+    assert!(
+        late.stderr.contains("error: not all of demo are warm yet; waiting timed out\nhint: it goes on"),
+        "{}",
+        late.stderr
+    );
+    let gone = set("forgotten");
+    assert_eq!(gone.code, 8);
+    assert!(gone.stderr.contains("somebody else set meanwhile"), "{}", gone.stderr);
+}

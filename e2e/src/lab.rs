@@ -38,10 +38,19 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub struct LabOptions {
     /// Crash points of server and worker; each fires once.
     pub crash_at: Vec<String>,
+    /// They fire only when they are armed.
+    pub crash_later: bool,
     /// Appliances to keep warm.
     pub warm: u32,
     /// Rule for the templates, instead of the provider's usual one.
     pub template_pattern: Option<String>,
+}
+
+/// Where a process can be killed around a step: the worker before it acts and after it did; the server when it has given the step out, when it
+/// has the result, and when that is committed.
+pub fn crash_points(step: &str) -> [String; 5] {
+    let at = ["server.*.assigned", "worker.*.before", "worker.*.after", "server.*.before", "server.*.after"];
+    at.map(|point| point.replace('*', step))
 }
 
 /// A running installation.
@@ -79,6 +88,10 @@ impl Lab {
 
         let once = directory.path().join("crashed");
         fs::create_dir(&once)?;
+        // A point that has its file there has fired.
+        for point in options.crash_at.iter().filter(|_| options.crash_later) {
+            fs::write(once.join(point), "")?;
+        }
         let crash = vec![
             ("SPROUT_CRASH_AT".to_owned(), options.crash_at.join(",")),
             ("SPROUT_CRASH_ONCE_DIR".to_owned(), once.display().to_string()),
@@ -131,6 +144,20 @@ impl Lab {
     pub fn crashed(&self) -> Result<Vec<String>> {
         let names = fs::read_dir(self.directory.path().join("crashed"))?;
         names.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    /// Lets a crash point fire once, or once more.
+    pub fn arm(&self, point: &str) -> Result<()> {
+        Ok(fs::remove_file(self.directory.path().join("crashed").join(point))?)
+    }
+
+    /// Lets a crash point fire no more; whether it has fired since it was armed.
+    pub fn disarm(&self, point: &str) -> Result<bool> {
+        match fs::File::create_new(self.directory.path().join("crashed").join(point)) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Has the provider checked, and waits until it works.

@@ -3,9 +3,11 @@
 //! The binaries are those of the same build; `cargo build --workspace --bins` makes them.
 #![allow(clippy::print_stdout, clippy::expect_used)] // why a test was skipped; a test's frame
 
+mod eye;
 mod installation;
 mod installed;
 mod lab;
+mod operated;
 mod process;
 mod program;
 mod provider;
@@ -14,9 +16,11 @@ mod service;
 use std::{future::Future, time::Duration};
 
 use anyhow::Context as _;
+pub use eye::{Told, version};
 pub use installation::{GROUP, Installation, Plan};
 pub use installed::{Installed, Private, installed};
-pub use lab::{Lab, LabOptions};
+pub use lab::{Lab, LabOptions, crash_points};
+pub use operated::Operated;
 pub use process::{Supervised, binary, run};
 pub use program::Program;
 pub use provider::{Kind as ProviderKind, Provider};

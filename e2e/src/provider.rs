@@ -22,6 +22,8 @@ pub enum Kind {
 pub struct Provider {
     /// Which.
     pub kind: Kind,
+    /// URL of the engine's socket, or URI of libvirt.
+    pub address: String,
     /// Lines of its `sprout:` mapping.
     pub settings: Vec<String>,
     /// Rule for its templates.
@@ -51,6 +53,7 @@ impl Provider {
             ContainerSettings { socket: socket.clone(), publish_address: "127.0.0.1".into(), ..Default::default() };
         Ok(Self {
             kind: Kind::Container,
+            address: socket.clone(),
             settings: vec![format!("socket: {socket}"), "publish_address: 127.0.0.1".into()],
             template_pattern: "sprout-demo:(?<version>[0-9.]+)".into(),
             driver: Arc::new(ContainerDriver::new(&settings)?),
@@ -69,6 +72,7 @@ impl Provider {
         let settings = LibvirtSettings { uri, storage_pool, network, memory_mib: 96, ..Default::default() };
         Ok(Self {
             kind: Kind::Libvirt,
+            address: settings.uri.clone(),
             settings: lines,
             template_pattern: "appliance-(?<version>[0-9.]+)".into(),
             driver: Arc::new(LibvirtDriver::new(&settings)?),

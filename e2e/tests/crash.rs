@@ -5,23 +5,13 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
 use sprout_client::proto::pool::{KillPoolRequest, PoolState};
-use sprout_e2e::{Lab, LabOptions, on_everything};
+use sprout_e2e::{Lab, LabOptions, crash_points, on_everything};
 
 const DEPLOY: [&str; 6] = ["clone", "wait_present", "tag", "start", "wait_address", "wait_ready"];
 const KILL: [&str; 3] = ["stop", "delete", "wait_gone"];
 
-/// The worker before it acts and after it did; the server when it has given the step out, when it has the result, and when that is committed.
 fn every_point() -> Vec<String> {
-    let points = |step: &&str| {
-        [
-            format!("server.{step}.assigned"),
-            format!("worker.{step}.before"),
-            format!("worker.{step}.after"),
-            format!("server.{step}.before"),
-            format!("server.{step}.after"),
-        ]
-    };
-    DEPLOY.iter().chain(&KILL).flat_map(points).collect()
+    DEPLOY.iter().chain(&KILL).flat_map(|step| crash_points(step)).collect()
 }
 
 fn options() -> LabOptions {

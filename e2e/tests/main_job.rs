@@ -8,21 +8,7 @@ use sprout_client::proto::{
     event::EventKind,
     pool::{KillPoolRequest, PoolState, RequestPoolRequest},
 };
-use sprout_e2e::{Lab, on_everything};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-
-/// What an appliance's web server says at `/version`.
-async fn version(host: &str, port: u64) -> Result<String> {
-    let mut stream = TcpStream::connect((host, u16::try_from(port)?)).await?;
-    stream.write_all(format!("GET /version HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let (_, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
-    Ok(body.trim().to_owned())
-}
+use sprout_e2e::{Lab, on_everything, version};
 
 fn json(output: &std::process::Output) -> Result<Value> {
     let error = String::from_utf8_lossy(&output.stderr);

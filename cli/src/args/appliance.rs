@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::{
-    duration, hold,
+    duration, hold, id,
     operate::{AttachDisk, Operate, Rename, Reset},
 };
 
@@ -60,7 +60,7 @@ pub(crate) enum Appliance {
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only those of this pool.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id::parse)]
     pub(crate) pool: Option<u64>,
     /// Only those on this provider.
     #[arg(long)]

@@ -6,6 +6,7 @@ pub(crate) mod checkout;
 pub(crate) mod config;
 pub(crate) mod duration;
 pub(crate) mod hold;
+pub(crate) mod id;
 pub(crate) mod job;
 pub(crate) mod operate;
 pub(crate) mod other;
@@ -53,23 +54,17 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// How to reach the server.
+/// How to reach the server. The environment is read elsewhere: clap would show what is set there in every usage line.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct ConnectionArgs {
     /// Server, as https://HOST:PORT, or http://127.0.0.1:PORT on this machine (there, port 7600 is the default); of several
-    /// that share a database, separated by commas or given again, one is called until it fails, then the next.
-    #[arg(
-        long,
-        global = true,
-        env = "SPROUT_SERVER",
-        hide_env_values = true,
-        value_name = "URL",
-        value_delimiter = ','
-    )]
+    /// that share a database, separated by commas or given again, one is called until it fails, then the next
+    /// [env: `SPROUT_SERVER`].
+    #[arg(long, global = true, value_name = "URL", value_delimiter = ',')]
     pub(crate) server: Vec<String>,
-    /// PEM file with the certificates to trust instead of the system's.
-    #[arg(long, global = true, env = "SPROUT_CA", hide_env_values = true, value_name = "FILE")]
+    /// PEM file with the certificates to trust instead of the system's [env: `SPROUT_CA`].
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// File with the token to use instead of `SPROUT_TOKEN` and the one `login` saved.
     #[arg(long, global = true, value_name = "FILE")]
@@ -77,8 +72,8 @@ pub(crate) struct ConnectionArgs {
     /// Allow http:// to other machines; passwords and tokens then travel in the clear.
     #[arg(long, global = true)]
     pub(crate) insecure: bool,
-    /// Configuration file.
-    #[arg(long, global = true, env = "SPROUTCTL_CONFIG", hide_env_values = true, value_name = "FILE")]
+    /// Configuration file [env: `SPROUTCTL_CONFIG`].
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 

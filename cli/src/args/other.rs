@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::duration;
+use super::{duration, id};
 
 /// See and check the places that run appliances.
 #[derive(Debug, Subcommand)]
@@ -93,6 +93,7 @@ pub(crate) struct Planned {
 #[derive(Debug, Args)]
 pub(crate) struct TemplateId {
     /// Id of the template.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
 }
 
@@ -146,9 +147,9 @@ pub(crate) struct Events {
     #[arg(long, value_name = "SEQUENCE")]
     pub(crate) after: Option<u64>,
     /// Only events about this pool and its appliances.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id::parse)]
     pub(crate) pool: Option<u64>,
     /// Only events about this appliance.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id::parse)]
     pub(crate) appliance: Option<u64>,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{duration, pool_change};
+use super::{duration, id, pool_change};
 
 /// Request pools of appliances, and work on them.
 #[derive(Debug, Subcommand)]
@@ -162,6 +162,7 @@ pub(crate) enum State {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// Id of the pool.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
 }
 
@@ -169,6 +170,7 @@ pub(crate) struct Which {
 #[derive(Debug, Args)]
 pub(crate) struct Extend {
     /// Id of the pool.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
     /// The leases end this long from now, such as 90m, 2h or 1d.
     #[arg(value_parser = duration::parse, required_unless_present = "never", conflicts_with = "never")]
@@ -182,6 +184,7 @@ pub(crate) struct Extend {
 #[derive(Debug, Args)]
 pub(crate) struct Kill {
     /// Id of the pool.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
     /// Do not ask. Needed where there is no terminal to ask at.
     #[arg(short, long)]

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::duration;
+use super::{duration, id};
 
 /// A pool's new description.
 #[derive(Debug, Args)]
 pub(crate) struct Describe {
     /// Id of the pool.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
     /// What it is for; "" for nothing.
     pub(crate) description: String,
@@ -35,6 +36,7 @@ pub(crate) struct Find {
 #[derive(Debug, Args)]
 pub(crate) struct Clone {
     /// Id of the pool.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
     /// Appliances wanted [default: as many as the pool wanted].
     #[arg(short = 'n', long)]
@@ -45,14 +47,22 @@ pub(crate) struct Clone {
     /// Unique id of the request: the same id returns the same pool, for good [default: a new one].
     #[arg(long, value_name = "ID")]
     pub(crate) request_id: Option<String>,
+    /// Wait until all appliances are ready.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; the pool stays.
+    #[arg(long, value_parser = duration::parse, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// Two pools that become one.
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
     /// Id of the pool that gets all appliances.
+    #[arg(value_parser = id::parse)]
     pub(crate) target: u64,
     /// Id of the pool that ends.
+    #[arg(value_parser = id::parse)]
     pub(crate) source: u64,
     /// Do not ask. Needed where there is no terminal to ask at.
     #[arg(short, long)]
@@ -63,6 +73,7 @@ pub(crate) struct Merge {
 #[derive(Debug, Args)]
 pub(crate) struct Transfer {
     /// Id of the pool.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
     /// Name of the new owner.
     pub(crate) owner: String,
@@ -83,6 +94,7 @@ pub(crate) struct KillAll {
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Id of the pool.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
     /// List at most this many, the latest.
     #[arg(long, default_value_t = 100)]

@@ -1,7 +1,11 @@
 //! `sproutctl shepherd …`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use sprout_client::proto::shepherd::{Demand, Shepherd as Wanted, Window};
+
+use super::duration;
 
 /// See and set how many appliances of a group are kept warm: ready in advance, and nobody's.
 #[derive(Debug, Subcommand)]
@@ -9,7 +13,7 @@ pub(crate) enum Shepherd {
     /// List what is kept warm, and what there is.
     List(List),
     /// Set what is kept warm of a group (staff). All of it: what is not said is none; with --preconfigured 0 nothing is.
-    Set(Set),
+    Set(SetAndWait),
     /// Say what `set` would change, and change nothing (staff).
     Plan(Set),
 }
@@ -49,6 +53,19 @@ pub(crate) struct Set {
     /// By demand, but at least so many at certain times (UTC), e.g. mon-fri@08:00-18:00=5 or sun@22:00-06:00=2; can be given again.
     #[arg(long, value_name = "DAYS@FROM-TO=N", value_parser = window, requires = "max")]
     pub(crate) window: Vec<Window>,
+}
+
+/// What is to be kept warm from now on.
+#[derive(Debug, Args)]
+pub(crate) struct SetAndWait {
+    #[command(flatten)]
+    pub(crate) set: Set,
+    /// Wait until so many are warm.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; what was set stays set.
+    #[arg(long, value_parser = duration::parse, requires = "wait")]
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl From<Set> for Wanted {

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::id;
+
 /// See and steer tasks: the steps of workflows, each scheduled on a worker (staff).
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
@@ -32,7 +34,7 @@ pub(crate) struct List {
     #[arg(long)]
     pub(crate) provider: Option<String>,
     /// Only those of this workflow, ended ones too.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id::parse)]
     pub(crate) workflow: Option<u64>,
     /// List at most this many.
     #[arg(long, default_value_t = 100)]
@@ -56,6 +58,7 @@ pub(crate) enum State {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// Id of the task.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::duration;
+use super::{duration, id};
 
 /// Make, see and revoke tokens for programs.
 #[derive(Debug, Subcommand)]
@@ -54,6 +54,7 @@ pub(crate) enum Scope {
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
     /// Its id, as `token list` shows it.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
     /// Do not ask. Needed where there is no terminal to ask at.
     #[arg(short, long)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 
-use super::duration;
+use super::{duration, id};
 
 /// See and end workflows: durable chains of steps on one subject (staff).
 #[derive(Debug, Subcommand)]
@@ -36,10 +36,10 @@ pub(crate) struct List {
     #[arg(long)]
     pub(crate) provider: Option<String>,
     /// Only those of this appliance, ended ones too.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id::parse)]
     pub(crate) appliance: Option<u64>,
     /// Only parts of this workflow, ended ones too.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id::parse)]
     pub(crate) parent: Option<u64>,
     /// List at most this many.
     #[arg(long, default_value_t = 100)]
@@ -84,6 +84,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// Id of the workflow.
+    #[arg(value_parser = id::parse)]
     pub(crate) id: u64,
 }
 

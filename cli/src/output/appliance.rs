@@ -116,9 +116,19 @@ impl ApplianceView {
         format!("appliance {} ({}) {}{separator}{news}", self.id, self.name, self.state)
     }
 
+    /// How far it is, while it is on its way.
+    fn state_and_progress(&self) -> String {
+        match self.state.as_str() {
+            "requested" | "cloning" | "starting" | "preparing" => {
+                format!("{} ({} %)", self.state, self.progress_percent)
+            }
+            state => state.to_owned(),
+        }
+    }
+
     fn held(&self) -> Option<String> {
         let until = time::relative_and_exact(self.held_until.as_ref())?;
-        Some(format!("until {until}: {}", self.hold_reason.as_deref().unwrap_or_default()))
+        Some(format!("{until}: {}", self.hold_reason.as_deref().unwrap_or_default()))
     }
 
     fn services(&self) -> Option<String> {
@@ -177,11 +187,13 @@ impl Card for ConsoleView {
 
 impl Card for ApplianceView {
     fn text(&self) -> String {
+        // What is gone answers nowhere, and whatever lease it had is over.
+        let is_there = self.state != "gone";
         facts(&[
             ("appliance", Some(self.id.to_string())),
             ("name", some(self.name.clone())),
-            ("state", Some(format!("{} ({} %)", self.state, self.progress_percent))),
-            ("status", some(self.status.clone())),
+            ("state", Some(self.state_and_progress())),
+            ("status", some(self.status.clone()).filter(|status| *status != self.state)),
             ("power", Some(self.power_state.clone())),
             ("pool", self.pool_id.map(|id| id.to_string())),
             ("owner", self.owner.clone()),
@@ -192,12 +204,12 @@ impl Card for ApplianceView {
             ("group", some(self.group.clone())),
             ("template", some(self.template.clone())),
             ("version", some(format!("{} {}", self.version, self.date).trim().to_owned())),
-            ("address", self.address.clone()),
-            ("endpoints", self.services()),
+            ("address", self.address.clone().filter(|_| is_there)),
+            ("endpoints", self.services().filter(|_| is_there)),
             ("created", time::relative_and_exact(self.created_at.as_ref())),
             ("ready", time::relative_and_exact(self.ready_at.as_ref())),
-            ("lease ends", time::relative_and_exact(self.leased_until.as_ref())),
-            ("held", self.held()),
+            ("lease ends", time::relative_and_exact(self.leased_until.as_ref()).filter(|_| is_there)),
+            ("held until", self.held().filter(|_| is_there)),
             ("memory", self.memory_mib.map(|mib| format!("{mib} MiB"))),
             ("CPUs", self.cpus.map(|cpus| cpus.to_string())),
             ("disk", self.disk_mib.map(|mib| format!("{mib} MiB"))),

@@ -62,6 +62,16 @@ impl From<ShepherdStatus> for ShepherdView {
 }
 
 impl ShepherdView {
+    /// Its group.
+    pub(crate) fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The user group it is for; none: everyone.
+    pub(crate) fn user_group(&self) -> Option<&str> {
+        self.user_group.as_deref()
+    }
+
     fn flock(&self) -> &str {
         self.user_group.as_deref().unwrap_or("everyone")
     }
@@ -77,6 +87,19 @@ impl ShepherdView {
             self.flock()
         );
         format!("{kept}; `sproutctl shepherd list` shows how far that is")
+    }
+
+    /// As many are warm as are wanted.
+    pub(crate) fn is_satisfied(&self) -> bool {
+        self.warm >= self.wanted && self.unconfigured_warm >= self.unconfigured
+    }
+
+    /// In one line: "demo: 1 of 3 (2 coming) are warm".
+    pub(crate) fn line(&self) -> String {
+        let unconfigured =
+            if self.unconfigured == 0 { String::new() } else { format!(", unconfigured {}", self.unconfigured()) };
+        let status = self.status.as_ref().map(|status| format!(" – {status}")).unwrap_or_default();
+        format!("{}: {}{unconfigured} are warm{status}", self.group, of(self.warm, self.coming, self.wanted))
     }
 
     fn unconfigured(&self) -> String {

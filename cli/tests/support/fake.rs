@@ -1,6 +1,7 @@
 //! The canned answers. Which one comes is chosen by the id or group asked for.
 
 mod account;
+mod appliance;
 mod audit;
 mod fleet;
 mod job;
@@ -14,7 +15,7 @@ use std::{
 
 use prost_types::{Duration, Timestamp};
 use sprout_client::proto::{
-    appliance::{Appliance, ApplianceState, Endpoint, PowerState},
+    appliance::{Appliance, ApplianceState, Endpoint, PowerState, appliance_service_server::ApplianceServiceServer},
     audit::audit_service_server::AuditServiceServer,
     event::{
         self, Event, EventKind, WatchRequest, WatchResponse,
@@ -69,6 +70,7 @@ impl Fake {
     pub(super) async fn serve(self, listener: TcpListener) {
         Server::builder()
             .add_service(PoolServiceServer::new(self.clone()))
+            .add_service(ApplianceServiceServer::new(self.clone()))
             .add_service(ProviderServiceServer::new(self.clone()))
             .add_service(UserServiceServer::new(self.clone()))
             .add_service(UserGroupServiceServer::new(self.clone()))
@@ -265,24 +267,52 @@ impl PoolService for Fake {
         Ok(Response::new(pool::KeepPoolAliveResponse { alive_until: None }))
     }
 
-    async fn describe_pool(&self, _: Request<pool::DescribePoolRequest>) -> Answer<pool::DescribePoolResponse> {
-        Err(unfaked())
+    async fn describe_pool(&self, request: Request<pool::DescribePoolRequest>) -> Answer<pool::DescribePoolResponse> {
+        let request = request.into_inner();
+        let pool = Pool { description: request.description, ..found(request.id, PoolState::Ready)? };
+        Ok(Response::new(pool::DescribePoolResponse { pool: Some(pool) }))
     }
 
-    async fn clone_pool(&self, _: Request<pool::ClonePoolRequest>) -> Answer<pool::ClonePoolResponse> {
-        Err(unfaked())
+    async fn clone_pool(&self, request: Request<pool::ClonePoolRequest>) -> Answer<pool::ClonePoolResponse> {
+        let request = request.into_inner();
+        self.request_ids.lock().unwrap().push(request.request_id);
+        found(request.id, PoolState::Ready)?;
+        // That of 4 is never ready.
+        let id = if request.id == 4 { 4 } else { 1 };
+        let pool = Pool { count: request.count.unwrap_or(2), ..found(id, PoolState::Provisioning)? };
+        Ok(Response::new(pool::ClonePoolResponse { pool: Some(pool), repeated_request: request.id == 3 }))
     }
 
-    async fn merge_pools(&self, _: Request<pool::MergePoolsRequest>) -> Answer<pool::MergePoolsResponse> {
-        Err(unfaked())
+    async fn merge_pools(&self, request: Request<pool::MergePoolsRequest>) -> Answer<pool::MergePoolsResponse> {
+        let request = request.into_inner();
+        if request.source_id == 412 {
+            let says = "pools 1 and 412 differ in version: 1.2 and 1.1; only pools that are alike can be merged";
+            return Err(fleet::refused(Code::FailedPrecondition, "POOLS_DIFFER", says));
+        }
+        self.asked.lock().unwrap().push(format!("merge {} into {}", request.source_id, request.target_id));
+        let pool = Pool { count: 4, ready_count: 4, ..found(request.target_id, PoolState::Ready)? };
+        Ok(Response::new(pool::MergePoolsResponse { pool: Some(pool) }))
     }
 
-    async fn transfer_pool(&self, _: Request<pool::TransferPoolRequest>) -> Answer<pool::TransferPoolResponse> {
-        Err(unfaked())
+    async fn transfer_pool(&self, request: Request<pool::TransferPoolRequest>) -> Answer<pool::TransferPoolResponse> {
+        let request = request.into_inner();
+        if request.owner != "bob" {
+            let says = format!("there is no user {}; check the spelling", request.owner);
+            return Err(fleet::refused(Code::NotFound, "USER_NOT_FOUND", &says));
+        }
+        let pool = Pool { owner: request.owner, ..found(request.id, PoolState::Ready)? };
+        Ok(Response::new(pool::TransferPoolResponse { pool: Some(pool) }))
     }
 
-    async fn kill_pools(&self, _: Request<pool::KillPoolsRequest>) -> Answer<pool::KillPoolsResponse> {
-        Err(unfaked())
+    async fn kill_pools(&self, request: Request<pool::KillPoolsRequest>) -> Answer<pool::KillPoolsResponse> {
+        let owner = request.into_inner().owner;
+        self.asked.lock().unwrap().push(format!("kill all of {owner:?}"));
+        let pools = if owner.as_deref() == Some("nobody") {
+            Vec::new()
+        } else {
+            vec![Pool { appliances: Vec::new(), ..pool(1, PoolState::Ending, 0) }]
+        };
+        Ok(Response::new(pool::KillPoolsResponse { pools }))
     }
 }
 
@@ -329,13 +359,21 @@ impl ProviderService for Fake {
 
     async fn update_provider(
         &self,
-        _: Request<provider::UpdateProviderRequest>,
+        request: Request<provider::UpdateProviderRequest>,
     ) -> Answer<provider::UpdateProviderResponse> {
-        Err(unfaked())
+        let provider::UpdateProviderRequest { key, disabled, hidden } = request.into_inner();
+        self.asked.lock().unwrap().push(format!("{key} disabled {disabled:?} hidden {hidden:?}"));
+        let changed =
+            Provider { disabled: disabled.unwrap_or_default(), hidden: hidden.unwrap_or_default(), ..docker(&key) };
+        Ok(Response::new(provider::UpdateProviderResponse { provider: Some(changed) }))
     }
 
-    async fn close_circuit(&self, _: Request<provider::CloseCircuitRequest>) -> Answer<provider::CloseCircuitResponse> {
-        Err(unfaked())
+    async fn close_circuit(
+        &self,
+        request: Request<provider::CloseCircuitRequest>,
+    ) -> Answer<provider::CloseCircuitResponse> {
+        let provider = Some(docker(&request.into_inner().key));
+        Ok(Response::new(provider::CloseCircuitResponse { provider }))
     }
 
     async fn list_machines(&self, _: Request<provider::ListMachinesRequest>) -> Answer<provider::ListMachinesResponse> {
@@ -362,8 +400,24 @@ impl EventService for Fake {
         Ok(Response::new(Box::pin(tokio_stream::iter(said).chain(tokio_stream::pending()))))
     }
 
-    async fn list_events(&self, _: Request<event::ListEventsRequest>) -> Answer<event::ListEventsResponse> {
-        Err(unfaked())
+    async fn list_events(&self, request: Request<event::ListEventsRequest>) -> Answer<event::ListEventsResponse> {
+        let request = request.into_inner();
+        let event = |sequence, kind: EventKind, state: Option<&str>, message: &str| Event {
+            sequence,
+            kind: kind.into(),
+            pool_id: request.pool_id.or(Some(1)),
+            appliance_id: request.appliance_id,
+            user: Some("alice".to_owned()),
+            state: state.map(str::to_owned),
+            happened_at: Some(at(1_700_000_000)),
+            message: message.to_owned(),
+            ..Event::default()
+        };
+        let events = vec![
+            event(9, EventKind::PoolState, Some("ready"), "pool 1 is ready"),
+            event(4, EventKind::PoolRequested, None, "alice requested 2 of demo"),
+        ];
+        Ok(Response::new(event::ListEventsResponse { events, next_page_token: String::new() }))
     }
 }
 

@@ -301,11 +301,13 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         | StepKind::DetachDisk
         | StepKind::DeleteTemplate => (None, ""),
     };
+    let seen = observed(output);
     ApplianceChange {
         status: Some(status.to_owned()),
         state: event.and_then(|event| appliance.state.after(event)),
         clone_unconfirmed: (step == StepKind::Clone).then_some(false),
-        ..observed(output)
+        power: if step == StepKind::WaitGone { Some(PowerState::Absent) } else { seen.power },
+        ..seen
     }
 }
 

@@ -106,9 +106,12 @@ impl App {
         match &appliance.console_url {
             Some(url) => Ok(url.clone()),
             None if *state != ApplianceState::Ready => {
-                let says = format!(
-                    "{name} is {state}, and has a screen only while it is ready; start it, or wait until it is"
-                );
+                let advice = match state {
+                    ApplianceState::Killing | ApplianceState::Gone => "request a new one",
+                    ApplianceState::Failed | ApplianceState::Orphaned => "kill it and request a new one",
+                    _ => "start it, or wait until it is",
+                };
+                let says = format!("{name} is {state}, and has a screen only while it is ready; {advice}");
                 Err(Error::new(Reason::WrongState, says).with("state", state.as_str()))
             }
             None => {

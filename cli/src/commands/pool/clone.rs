@@ -3,7 +3,7 @@
 use sprout_client::{proto::pool::ClonePoolRequest, retry};
 use uuid::Uuid;
 
-use super::pool_of;
+use super::{Wait, pool_of, wait};
 use crate::{args::pool_change::Clone, context::Context, failure::Failure, output::time};
 
 pub(crate) async fn run(context: &Context<'_>, args: Clone) -> Result<(), Failure> {
@@ -20,5 +20,10 @@ pub(crate) async fn run(context: &Context<'_>, args: Clone) -> Result<(), Failur
     let pool = pool_of(answer.pool)?;
     let again = if answer.repeated_request { " (this request was made before)" } else { "" };
     context.out.note(&format!("pool {}: {} requested, like pool {}{again}", pool.id, pool.what(), args.id));
+    // A pool of nothing is over from the start.
+    if !args.wait || pool.count == 0 {
+        return context.out.card(&pool);
+    }
+    let pool = wait(context, &connection, Wait::ready(pool.id, args.timeout)).await?;
     context.out.card(&pool)
 }

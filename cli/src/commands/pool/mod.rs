@@ -39,6 +39,20 @@ struct Wait {
     hint: String,
 }
 
+impl Wait {
+    /// Until all appliances are ready, for as long as that.
+    fn ready(id: u64, timeout: Option<Duration>) -> Self {
+        Self {
+            id,
+            goal: Goal::Ready,
+            timeout,
+            hint: format!(
+                "the pool goes on: watch it with `sproutctl pool watch {id}`, or end it with `sproutctl pool kill {id}`"
+            ),
+        }
+    }
+}
+
 /// Waits, and shows progress, until the pool is what it is to become. It goes on whatever becomes of this.
 async fn wait(context: &Context<'_>, connection: &Connection, wait: Wait) -> Result<PoolView, Failure> {
     let mut progress = Progress::new(context.out, true);

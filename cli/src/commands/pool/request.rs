@@ -3,8 +3,7 @@
 use std::{convert::Infallible, future::pending, time::Duration};
 
 use sprout_client::{
-    Connection,
-    pool::{self as client, Goal},
+    Connection, pool as client,
     proto::{
         pool::{self, RequestPoolRequest},
         template,
@@ -40,16 +39,8 @@ pub(crate) async fn run(context: &Context<'_>, args: Wanted) -> Result<(), Failu
         return context.out.card(&pool);
     }
     let id = pool.id;
-    let ready = Wait {
-        id,
-        goal: Goal::Ready,
-        timeout: args.timeout,
-        hint: format!(
-            "the pool goes on: watch it with `sproutctl pool watch {id}`, or end it with `sproutctl pool kill {id}`"
-        ),
-    };
     let pool = tokio::select! {
-        pool = wait(context, &connection, ready) => pool?,
+        pool = wait(context, &connection, Wait::ready(id, args.timeout)) => pool?,
         never = keep_alive(&connection, id, args.keep_alive) => match never {},
     };
     context.out.card(&pool)

@@ -11,13 +11,13 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::{Answer, Fake, Stream_, at, unfaked};
+use super::{Answer, Fake, Stream_, appliance, at};
 
 pub(super) fn is_staff<T>(request: &Request<T>) -> bool {
     request.metadata().get("authorization").is_some_and(|value| value == "Bearer staff")
 }
 
-fn refused(code: Code, reason: &str, message: &str) -> Status {
+pub(super) fn refused(code: Code, reason: &str, message: &str) -> Status {
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, "sprout", HashMap::new()))
 }
 
@@ -356,7 +356,16 @@ impl WorkflowService for Fake {
 
     type WatchWorkflowStream = Stream_<workflow::WatchWorkflowResponse>;
 
-    async fn watch_workflow(&self, _: Request<workflow::WatchWorkflowRequest>) -> Answer<Self::WatchWorkflowStream> {
-        Err(unfaked())
+    async fn watch_workflow(
+        &self,
+        request: Request<workflow::WatchWorkflowRequest>,
+    ) -> Answer<Self::WatchWorkflowStream> {
+        let watches = {
+            let mut watches = self.watches.lock().unwrap();
+            *watches += 1;
+            *watches
+        };
+        let said = appliance::watched(request.into_inner().id, watches);
+        Ok(Response::new(Box::pin(tokio_stream::iter(said))))
     }
 }

@@ -40,7 +40,26 @@ fn by_demand() -> ShepherdStatus {
 
 #[tonic::async_trait]
 impl ShepherdService for Fake {
-    async fn list_shepherds(&self, _: Request<proto::ListShepherdsRequest>) -> Answer<proto::ListShepherdsResponse> {
+    async fn list_shepherds(
+        &self,
+        request: Request<proto::ListShepherdsRequest>,
+    ) -> Answer<proto::ListShepherdsResponse> {
+        // For `waiting` it takes a while until all are warm, and for `full` for ever; that of `forgotten` is gone.
+        if let Some(user_group) = request.into_inner().user_group {
+            let looks = {
+                let mut looks = self.watches.lock().unwrap();
+                *looks += 1;
+                *looks
+            };
+            let warm = if user_group == "waiting" && looks > 2 { 3 } else { 1 };
+            let shepherd = Shepherd { group: "demo".into(), preconfigured: 3, user_group, ..Shepherd::default() };
+            let shepherds = match &*shepherd.user_group {
+                "waiting" if looks == 2 => return Err(Status::unavailable("the server is restarting")),
+                "forgotten" => Vec::new(),
+                _ => vec![ShepherdStatus { warm, ..status(shepherd) }],
+            };
+            return Ok(Response::new(proto::ListShepherdsResponse { shepherds }));
+        }
         Ok(Response::new(proto::ListShepherdsResponse { shepherds: vec![for_everyone(), by_demand()] }))
     }
 

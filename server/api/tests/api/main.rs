@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod audit;
+mod bad_input;
 mod cancel;
 mod drain;
 mod job;

@@ -24,10 +24,11 @@ on_each_database!(bad_calls_change_nothing, pools_are_found_by_what_is_written_o
 const HOUR: Option<Duration> = Some(Duration { seconds: 3600, nanos: 0 });
 
 /// A ready pool of this user: what is warm is granted at once.
-async fn ready(served: &Served, user: &str, request: RequestPoolRequest) -> anyhow::Result<Pool> {
+pub(crate) async fn ready(served: &Served, user: &str, request: RequestPoolRequest) -> anyhow::Result<Pool> {
     let mut tx = served.database.store().write().await?;
     let newest = tx.templates(&sprout_app::ports::TemplateFilter::default()).await?;
-    let template = newest.into_iter().find(|t| t.name == "app-1.10").unwrap();
+    let wanted = format!("app-{}", request.version.as_deref().unwrap_or("1.10"));
+    let template = newest.into_iter().find(|t| t.name == wanted).unwrap();
     let new = |n| sprout_app::ports::NewAppliance {
         name: format!("warm-{}-{n}", request.request_id),
         template: template.clone(),
@@ -47,7 +48,7 @@ async fn ready(served: &Served, user: &str, request: RequestPoolRequest) -> anyh
 }
 
 /// Everything that bad calls must leave as it is.
-async fn all(served: &Served) -> anyhow::Result<String> {
+pub(crate) async fn all(served: &Served) -> anyhow::Result<String> {
     let states = [1, 2, 3, 4, 5, 6].to_vec();
     let pools = served.pools("stan").await?.list_pools(ListPoolsRequest { states, ..Default::default() }).await?;
     let states = (1..=13).collect();

@@ -5,6 +5,7 @@
 
 mod cancel;
 mod dispatch;
+mod each_step;
 mod event;
 mod hold;
 mod job;
