@@ -217,6 +217,15 @@ impl ApplianceService for Fake {
         Ok(Response::new(proto::GetConsoleResponse { url: "vnc://192.0.2.1:5901".to_owned() }))
     }
 
+    async fn forget_appliance(
+        &self,
+        request: Request<proto::ForgetApplianceRequest>,
+    ) -> Answer<proto::ForgetApplianceResponse> {
+        let id = request.into_inner().id;
+        self.asked.lock().unwrap().push(format!("forget {id}"));
+        Ok(Response::new(proto::ForgetApplianceResponse { appliance: Some(known(id)?) }))
+    }
+
     type WatchApplianceStream = Stream_<proto::WatchApplianceResponse>;
 
     async fn watch_appliance(
