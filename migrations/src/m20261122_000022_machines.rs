@@ -1,4 +1,5 @@
-//! Machines: what the last refreshes found on providers, ours or not, and for how long what is not known has been seen.
+//! Machines: what the last refresh found on each provider, ours or not. One that it did not find has no row. What is the same as before is not written
+//! again: when all of it was last seen is the provider's `refreshed_at`, and sightings are counted only as far as they matter.
 
 crate::change::change! {
     up: [
@@ -6,15 +7,16 @@ crate::change::change! {
              provider text not null references providers (key) on delete cascade,
              name text not null,
              power text not null,
-             kind text not null check (kind in ('tracked', 'untracked', 'leaked')),
+             kind text not null check (kind in ('tracked', 'untracked', 'foreign', 'leaked', 'lost', 'stray')),
              appliance_id bigint,
-             tag_epoch bigint,
              sightings bigint not null,
              first_seen_at {time} not null,
-             last_seen_at {time} not null,
+             since {time} not null,
+             approved boolean not null default false,
+             problem text not null default '',
              primary key (provider, name)
          )",
-        "create index machines_leaked on machines (provider) where kind <> 'tracked'",
+        "create index machines_leftover on machines (provider) where kind in ('untracked', 'leaked', 'lost', 'stray')",
     ],
     down: ["drop table machines"],
 }

@@ -10,7 +10,12 @@ use sprout_domain::{
 
 /// The catalogue; what of it cannot be made is in `mistakes`.
 pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
-    let mut catalogue = Catalogue { holds_per_user: config.server.holds_per_user, ..Catalogue::default() };
+    let mut catalogue = Catalogue {
+        holds_per_user: config.server.holds_per_user,
+        leak_grace: config.server.leak_grace.0,
+        orphan_grace: config.server.orphan_grace.0,
+        ..Catalogue::default()
+    };
     for (name, group) in &config.server.groups {
         match TemplatePattern::new(&group.template_pattern.value) {
             Ok(pattern) => {

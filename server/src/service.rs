@@ -82,6 +82,7 @@ impl Server {
         let name = format!("{address} {:08x}", rand::random::<u32>());
         let periods = Periods {
             check_interval: server.check_interval.0,
+            refresh_interval: server.refresh_interval.0,
             keep_results: server.keep_results.0,
             keep_audit: server.keep_audit.0,
             server: name,

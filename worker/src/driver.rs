@@ -193,4 +193,8 @@ pub trait Driver: Send + Sync {
     /// also what an interrupted `create` left under its name. Done if nothing is there. Never touches something of the same name that is
     /// there without the marks in `tags`: [`Reason::NameTaken`] (`tags.epoch` is not compared).
     async fn delete(&self, name: &str, tags: &Tags) -> Result<()>;
+
+    /// Deletes what is on the provider and carries no marks of any Sprout, in any power state; of its disks only those that this driver knows to be
+    /// its own. Done if nothing is there. Never touches what carries marks, whoever's: [`Reason::NameTaken`].
+    async fn delete_unmarked(&self, name: &str) -> Result<()>;
 }

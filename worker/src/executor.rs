@@ -15,7 +15,7 @@ use std::{
 
 use prost::Message as _;
 use sprout_proto::{
-    task::{StepError, StepOutput, step_input::Step},
+    task::{StepError, StepOutput, step_input::Step, step_output::Output},
     worker::{Assign, Done, TaskRef, done},
 };
 use tokio::{sync::watch, task::JoinHandle, time::Duration};
@@ -36,6 +36,8 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(5);
 /// The server takes no larger message, in bytes; room is left for what is around a result.
 const RESULT_LIMIT: usize = (1 << 20) - (1 << 10);
+/// Whoever asks what is on a provider takes this much of it: some 60,000 machines.
+const LISTING_LIMIT: usize = 16 * RESULT_LIMIT;
 
 /// Runs steps. Cheap to clone.
 #[derive(Clone)]
@@ -279,13 +281,17 @@ impl Running {
 }
 
 fn done_with(task: TaskRef, result: Result<StepOutput>) -> Done {
+    let limit = match &result {
+        Ok(StepOutput { output: Some(Output::ListMachines(_)) }) => LISTING_LIMIT,
+        _ => RESULT_LIMIT,
+    };
     let result = match result {
         Ok(output) => done::Result::Output(output),
         Err(DriverError { reason, message }) => done::Result::Error(StepError { reason: reason.into(), message }),
     };
     let done = Done { task: Some(task), result: Some(result) };
     match done.encoded_len() {
-        0..=RESULT_LIMIT => done,
+        bytes if bytes <= limit => done,
         bytes => {
             let message =
                 format!("the result of this step is too large to be sent ({bytes} bytes); see what the provider lists");

@@ -3,11 +3,13 @@
 pub(crate) mod appliance;
 pub(crate) mod audit;
 pub(crate) mod checkout;
+pub(crate) mod cleanup;
 pub(crate) mod config;
 pub(crate) mod duration;
 pub(crate) mod hold;
 pub(crate) mod id;
 pub(crate) mod job;
+pub(crate) mod machine;
 pub(crate) mod operate;
 pub(crate) mod other;
 pub(crate) mod pool;
@@ -104,6 +106,12 @@ pub(crate) enum Command {
     /// See and check the places that run appliances.
     #[command(subcommand)]
     Provider(other::Provider),
+    /// See what is on providers: ours, others', and what was left over (staff).
+    #[command(subcommand)]
+    Machine(machine::Machine),
+    /// See what was left over and goes, and rule what of others' may go (staff, superusers).
+    #[command(subcommand)]
+    Cleanup(cleanup::Cleanup),
     /// See the images that appliances are cloned from.
     #[command(subcommand)]
     Template(other::Template),
@@ -166,6 +174,8 @@ impl Command {
             Self::Pool(_) => "pool",
             Self::Appliance(_) => "appliance",
             Self::Provider(_) | Self::Workflow(workflow::Workflow::Ping(_)) => "provider",
+            Self::Machine(_) => "machine",
+            Self::Cleanup(_) => "cleanup",
             Self::Template(_) => "template",
             Self::Group(_) => "group",
             Self::Shepherd(_) => "shepherd",

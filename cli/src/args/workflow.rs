@@ -78,6 +78,9 @@ pub(crate) enum Kind {
     AttachDisk,
     DetachDisk,
     DeleteTemplate,
+    Refresh,
+    Refreshes,
+    CleanUp,
 }
 
 /// Names a workflow.

@@ -3,6 +3,7 @@
 mod appliance;
 mod audit;
 mod checkout;
+mod cleanup;
 mod completion;
 mod config;
 mod event;
@@ -10,6 +11,7 @@ mod group;
 mod job;
 mod login;
 mod logout;
+mod machine;
 mod page;
 mod pool;
 mod provider;
@@ -118,6 +120,8 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Workflow(Workflow::Ping(args)) => workflow::ping::run(&context, args).await,
         Command::Job(args) => job::dispatch(&context, args).await,
         Command::Config(args) => config::dispatch(&context, args).await,
+        Command::Machine(args) => machine::dispatch(&context, args).await,
+        Command::Cleanup(args) => cleanup::dispatch(&context, args).await,
         Command::Audit(args) => audit::dispatch(&context, args).await,
         Command::Usage(args) => usage::run(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,

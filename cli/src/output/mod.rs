@@ -4,10 +4,12 @@
 
 pub(crate) mod appliance;
 pub(crate) mod audit;
+pub(crate) mod cleanup;
 pub(crate) mod config;
 pub(crate) mod event;
 pub(crate) mod group;
 pub(crate) mod job;
+pub(crate) mod machine;
 pub(crate) mod pool;
 pub(crate) mod progress;
 pub(crate) mod provider;

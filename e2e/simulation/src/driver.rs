@@ -89,6 +89,10 @@ impl Driver for SimulatedDriver {
         ask!(self.delete(name, tags))
     }
 
+    async fn delete_unmarked(&self, _: &str) -> Result<()> {
+        Err(unsupported("delete what carries no marks"))
+    }
+
     async fn reboot(&self, _: &str) -> Result<()> {
         Err(unsupported("reboot"))
     }

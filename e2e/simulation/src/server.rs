@@ -32,6 +32,8 @@ use crate::{
 
 /// Providers are looked at this often.
 const CHECKS: Duration = Duration::from_secs(20);
+/// All that is on them is listed this often.
+const REFRESHES: Duration = Duration::from_secs(15);
 /// What ended is forgotten after this time: later than anyone looks at it.
 const RESULTS: Duration = Duration::from_secs(24 * 3600);
 /// A server that has not started within this time is given up.
@@ -120,6 +122,7 @@ impl Ground {
         let holder = format!("{}-{}", life.name(), world.commits());
         let options = Options {
             check_interval: CHECKS,
+            refresh_interval: REFRESHES,
             keep_results: RESULTS,
             keep_audit: RESULTS,
             server: holder,

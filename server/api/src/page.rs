@@ -1,7 +1,7 @@
 //! Pages of lists: sizes, and tokens that say after which id to go on. Tokens mean nothing to clients.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use sprout_app::ports::Page;
+use sprout_app::ports::{MachinePage, Page};
 use sprout_domain::{Error, Result};
 
 const DEFAULT_SIZE: u32 = 100;
@@ -45,15 +45,47 @@ impl PageRequest {
     }
 }
 
+/// A page asked for of a list that is ordered by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamePage {
+    size: usize,
+    after: Option<String>,
+}
+
+impl NamePage {
+    /// Reads `page_size` and `page_token`.
+    pub(crate) fn read(size: u32, token: &str) -> Result<Self> {
+        let PageRequest { size, .. } = PageRequest::read(size, "")?;
+        let name = |token| {
+            String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(token).ok()?).ok().filter(|name| !name.contains('\0'))
+        };
+        let after = (!token.is_empty()).then(|| name(token).ok_or_else(no_token)).transpose()?;
+        Ok(Self { size, after })
+    }
+
+    /// One more than the page holds, which tells whether there is a next.
+    pub(crate) fn rows(&self) -> MachinePage {
+        MachinePage { after: self.after.clone(), limit: self.size as u64 + 1 }
+    }
+
+    /// Cuts what was found to the page; returns the token of the next, empty if this is the last.
+    pub(crate) fn cut<T>(&self, items: &mut Vec<T>, name: impl Fn(&T) -> &str) -> String {
+        if items.len() <= self.size {
+            return String::new();
+        }
+        items.truncate(self.size);
+        items.last().map(|last| BASE64_URL_SAFE_NO_PAD.encode(name(last))).unwrap_or_default()
+    }
+}
+
+fn no_token() -> Error {
+    Error::invalid("page_token", "this is no page token of this list; send `next_page_token` as it came, or nothing")
+}
+
 fn read_token(token: &str) -> Result<i64> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
     let id = bytes.map(i64::from_be_bytes).filter(|id| *id > 0);
-    id.ok_or_else(|| {
-        Error::invalid(
-            "page_token",
-            "this is no page token of this list; send `next_page_token` as it came, or nothing",
-        )
-    })
+    id.ok_or_else(no_token)
 }
 
 #[cfg(test)]
@@ -76,6 +108,17 @@ mod tests {
         let next = PageRequest::read(2, &token).unwrap();
         assert_eq!(next.rows(), Page { before: Some(7), limit: 3 });
         assert_eq!(next.cut(&mut vec![5], |id| *id), "");
+    }
+
+    #[test]
+    fn names_lead_to_the_next_page_and_end() {
+        let page = NamePage::read(2, "").unwrap();
+        let mut names = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let token = page.cut(&mut names, |name| name);
+        assert_eq!(names, ["a", "b"]);
+        let next = NamePage::read(2, &token).unwrap().rows();
+        assert_eq!((next.after.as_deref(), next.limit), (Some("b"), 3));
+        assert!(NamePage::read(2, "_").is_err() && NamePage::read(2, "AA").is_err());
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use sprout_app::App;
+use sprout_app::{App, ports::MachineFilter};
 use sprout_proto::provider::{self as proto, provider_service_server::ProviderService};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
     auth,
-    convert::{Wire, text},
-    status::{status, unbuilt},
+    convert::{Wire, machine::kinds, text},
+    page::NamePage,
+    status::status,
 };
 
 /// Serves providers.
@@ -79,8 +80,15 @@ impl ProviderService for ProviderApi {
 
     async fn list_machines(
         &self,
-        _: Request<proto::ListMachinesRequest>,
+        request: Request<proto::ListMachinesRequest>,
     ) -> Result<Response<proto::ListMachinesResponse>, Status> {
-        Err(unbuilt())
+        let request = request.into_inner();
+        let page = NamePage::read(request.page_size, &request.page_token).map_err(status)?;
+        let provider = text("provider", request.provider).map_err(status)?.as_str().into();
+        let filter = MachineFilter { provider, kinds: kinds(request.kinds).map_err(status)? };
+        let mut machines = self.app.machines(&filter, &page.rows()).await.map_err(status)?;
+        let next_page_token = page.cut(&mut machines, |view| &view.machine.name);
+        let machines = machines.into_iter().map(|view| Wire(view).into()).collect();
+        Ok(Response::new(proto::ListMachinesResponse { machines, next_page_token }))
     }
 }

@@ -40,8 +40,8 @@ use crate::{
 
 /// Bytes of one message from a client.
 pub(crate) const MAX_REQUEST: usize = 4 << 20;
-/// Bytes of one message from a worker.
-const MAX_SAID: usize = 1 << 20;
+/// Bytes of one message from a worker. Listings of providers are the only ones that come near: 16 MiB are some 60,000 machines.
+const MAX_SAID: usize = 16 << 20;
 
 const SERVICES: [&str; 17] = [
     "", // the server as a whole
@@ -123,7 +123,9 @@ pub async fn api(
                 .max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(audit::AuditServiceServer::new(AuditApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
-        .add_service(cleanup::CleanupServiceServer::new(CleanupApi).max_decoding_message_size(MAX_REQUEST))
+        .add_service(
+            cleanup::CleanupServiceServer::new(CleanupApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+        )
         .add_service(job::JobServiceServer::new(JobApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(
             shepherd::ShepherdServiceServer::new(ShepherdApi { app: app() }).max_decoding_message_size(MAX_REQUEST),

@@ -59,6 +59,7 @@ fn code(reason: Reason) -> Code {
         | Reason::ProviderNotFound
         | Reason::GroupNotFound
         | Reason::JobNotFound
+        | Reason::RuleNotFound
         | Reason::UserNotFound
         | Reason::UserGroupNotFound
         | Reason::TokenNotFound

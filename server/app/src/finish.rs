@@ -97,7 +97,16 @@ impl App {
                 template_delete::deleted(work, task).await?;
                 return succeed(work, task).await;
             }
-            (StepKind::CheckProvider, Ok(_)) => StepError {
+            (StepKind::ListMachines, Ok(StepOutput::Machines(listing))) => {
+                self.provider_listed(work, task, listing).await?;
+                return succeed(work, task).await;
+            }
+            (StepKind::DeleteMachines, Ok(StepOutput::Deleted(outcomes))) => {
+                // First, so that the next one can begin.
+                succeed(work, task).await?;
+                return self.machines_deleted(work, task, outcomes).await;
+            }
+            (StepKind::CheckProvider | StepKind::ListMachines | StepKind::DeleteMachines, Ok(_)) => StepError {
                 reason: StepErrorReason::ProviderError,
                 message: "the worker answered something else".to_owned(),
             },
@@ -299,7 +308,9 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         | StepKind::Rename
         | StepKind::AttachDisk
         | StepKind::DetachDisk
-        | StepKind::DeleteTemplate => (None, ""),
+        | StepKind::DeleteTemplate
+        | StepKind::ListMachines
+        | StepKind::DeleteMachines => (None, ""),
     };
     let seen = observed(output);
     ApplianceChange {
@@ -321,7 +332,9 @@ fn observed(output: StepOutput) -> ApplianceChange {
             console_url,
             ..ApplianceChange::default()
         },
-        StepOutput::Empty | StepOutput::Provider { .. } => ApplianceChange::default(),
+        StepOutput::Empty | StepOutput::Provider { .. } | StepOutput::Machines(_) | StepOutput::Deleted(_) => {
+            ApplianceChange::default()
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use crate::{
 
 /// Runs of each job that are remembered.
 const HISTORY: u64 = 200;
+/// What runs more often than this is no event each time.
+const ROUTINE: Duration = Duration::from_secs(120);
 
 /// A job that this program can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,10 @@ pub struct DueJob {
     pub name: &'static str,
     /// The due time it is for.
     pub due_at: Timestamp,
+    /// Someone asked for it.
+    pub by_hand: bool,
+    /// It runs so often that only what goes wrong is an event.
+    routine: bool,
     term: Term,
 }
 
@@ -83,7 +89,8 @@ impl App {
                 NewJobRun { job: job.name, due_at: job.due_at, next_due_at, epoch: term.0, server: server.to_owned() };
             if work.tx.begin_job_run(&run).await? {
                 work.tx.prune_job_runs(spec.name, HISTORY).await?;
-                begun.push(DueJob { name: spec.name, due_at: job.due_at, term });
+                let routine = spec.period < ROUTINE && !job.asked;
+                begun.push(DueJob { name: spec.name, due_at: job.due_at, by_hand: job.asked, routine, term });
             }
         }
         work.commit().await?;
@@ -97,7 +104,8 @@ impl App {
             Err(error) => (JobRunState::Failed, error.message.as_str()),
         };
         let mut work = self.work().await?;
-        if work.tx.end_job_run(job.name, job.due_at, job.term.0, state, message).await? {
+        let ended = work.tx.end_job_run(job.name, job.due_at, job.term.0, state, message).await?;
+        if ended && !(job.routine && outcome.is_ok()) {
             let says = if message.is_empty() { state.as_str() } else { message };
             work.emit(NewEvent {
                 state: Some(state.as_str().to_owned()),

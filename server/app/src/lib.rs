@@ -6,6 +6,7 @@ mod audit;
 mod authority;
 mod batch;
 mod bus;
+mod cleanup;
 mod event;
 mod explain;
 mod finish;
@@ -19,6 +20,7 @@ mod late;
 mod leader;
 mod lease;
 pub mod log;
+mod machine;
 mod name;
 mod operate;
 mod pool;
@@ -28,6 +30,7 @@ pub mod ports;
 mod prove;
 mod provider;
 mod queue;
+mod refresh;
 mod request;
 mod served;
 mod shepherd;
@@ -61,6 +64,7 @@ pub use self::{
     audit::Call,
     authority::certified_worker,
     bus::LocalBus,
+    cleanup::WantedRule,
     event::{EventStream, Feed},
     explain::{Explanation, WaitReason},
     finish::{Finished, Written},
@@ -68,6 +72,7 @@ pub use self::{
     join::{Admission, Certified},
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
     lease::Extension,
+    machine::MachineView,
     pool::{PoolStream, PoolView},
     pool_change::CloneRequest,
     queue::Placed,

@@ -8,6 +8,7 @@ mod job;
 mod join;
 mod late;
 mod lease;
+mod machine;
 mod member;
 mod operate;
 mod queue;
@@ -49,6 +50,7 @@ pub use self::{
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     late::LateRows,
     lease::{Hold, LeaseRows},
+    machine::{Kept, MachineFilter, MachinePage, MachineRows, NewRule},
     member::MemberRows,
     operate::OperateRows,
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
@@ -111,6 +113,7 @@ pub trait Tx:
     + OperateRows
     + UsageRows
     + LateRows
+    + MachineRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;

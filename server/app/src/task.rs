@@ -11,6 +11,7 @@ use sprout_domain::{
     dispatch::{FreeWorker, Server},
     event::{EventKind, NewEvent},
     group::{EndpointSpec, Probe},
+    machine::Machine,
     pool::PoolEvent,
     provider::ProviderSpec,
     template::Template,
@@ -18,7 +19,7 @@ use sprout_domain::{
 };
 
 use crate::{
-    App,
+    App, cleanup,
     pool::advance_pool,
     ports::{ApplianceChange, Claim, Heard, Progress, TaskChange, Topic},
     prove,
@@ -56,6 +57,8 @@ pub struct Assignment {
     pub probes: Vec<Probe>,
     /// For our tags.
     pub installation_id: String,
+    /// What is to be deleted of what was left over.
+    pub leftovers: Vec<Machine>,
 }
 
 impl Assignment {
@@ -79,9 +82,20 @@ impl Assignment {
             probes,
             appliance,
             installation_id: installation_id.to_owned(),
+            leftovers: Vec::new(),
             task,
         })
     }
+}
+
+/// Tasks that were given out, with all that they are about.
+#[derive(Default)]
+struct Given {
+    tasks: Vec<Task>,
+    appliances: Vec<Appliance>,
+    templates: Vec<Template>,
+    /// By provider, what is to be deleted there.
+    leftovers: BTreeMap<ProviderKey, Vec<Machine>>,
 }
 
 /// How a step ended.
@@ -120,28 +134,29 @@ impl App {
             return Ok(Vec::new());
         }
         let sessions: Vec<_> = free.iter().map(|worker| (worker.id.clone(), worker.session.clone())).collect();
-        let (tasks, appliances, templates) = repeated(|| self.try_claim(&sessions, &servers)).await?;
+        let Given { tasks, appliances, templates, mut leftovers } =
+            repeated(|| self.try_claim(&sessions, &servers)).await?;
         let mut appliances: BTreeMap<_, _> = appliances.into_iter().map(|a| (a.id, a)).collect();
         let assign = |task: Task| {
             let appliance = appliance_of(&task).and_then(|id| appliances.remove(&id));
             let template = template_of(&task).and_then(|id| templates.iter().find(|t| t.id == id));
             let template = template.map(|template| template.name.clone());
+            let leftovers = match task.step {
+                StepKind::DeleteMachines => leftovers.remove(&task.provider).unwrap_or_default(),
+                _ => Vec::new(),
+            };
             let assignment = Assignment::of(&catalogue, self.installation_id(), task, appliance)?;
-            Some(Assignment { template, ..assignment })
+            Some(Assignment { template, leftovers, ..assignment })
         };
         Ok(tasks.into_iter().filter_map(assign).collect())
     }
 
-    async fn try_claim(
-        &self,
-        sessions: &[(WorkerId, String)],
-        servers: &[Server],
-    ) -> Result<(Vec<Task>, Vec<Appliance>, Vec<Template>)> {
+    async fn try_claim(&self, sessions: &[(WorkerId, String)], servers: &[Server]) -> Result<Given> {
         let mut work = self.work().await?;
         let held = work.tx.hold_sessions(sessions).await?;
         let servers: Vec<_> = servers.iter().filter(|server| held.contains(&server.id)).cloned().collect();
         if servers.is_empty() {
-            return Ok((Vec::new(), Vec::new(), Vec::new()));
+            return Ok(Given::default());
         }
         let claimed = work.tx.claim_tasks(&Claim { servers, limit: TOGETHER }).await?;
         if claimed.passed_over {
@@ -153,12 +168,13 @@ impl App {
         begin_clones(&mut work, &tasks, &mut appliances).await?;
         let templates: Vec<_> = tasks.iter().filter_map(template_of).collect();
         let templates = if templates.is_empty() { Vec::new() } else { work.tx.templates_by_id(&templates).await? };
+        let leftovers = cleanup::leftovers_of(&mut work, &tasks).await?;
         let of: BTreeMap<_, _> = appliances.iter().map(|appliance| (appliance.id, appliance)).collect();
-        for task in tasks.iter().filter(|task| task.step != StepKind::Ping) {
+        for task in tasks.iter().filter(|task| !task.step.is_routine()) {
             emit_begun(&mut work, task, appliance_of(task).and_then(|id| of.get(&id).copied()));
         }
         work.commit().await?;
-        Ok((tasks, appliances, templates))
+        Ok(Given { tasks, appliances, templates, leftovers })
     }
 
     /// Writes down, in one transaction, what was heard in sessions and of the steps that run. Returns the workers whose sessions those still are.

@@ -170,6 +170,9 @@ async fn cancel(work: &mut Work, workflows: Vec<Workflow>) -> Result<()> {
 }
 
 fn emit_ended(work: &mut Work, parent: &Workflow) {
+    if parent.kind == WorkflowKind::Refreshes {
+        return; // so often that the job's history is enough
+    }
     let Workflow { id, kind, state, child_count, error, .. } = parent;
     let why = if error.is_empty() { String::new() } else { format!(": {error}") };
     work.emit(NewEvent {

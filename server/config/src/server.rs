@@ -35,6 +35,12 @@ pub struct ServerConfig {
     pub providers_file: Option<PathBuf>,
     /// How often providers are checked and their templates listed; default 10m.
     pub check_interval: Time,
+    /// How often everything on providers is listed; default 30s.
+    pub refresh_interval: Time,
+    /// How long what carries our tag and belongs to no appliance is left alone; default 20s.
+    pub leak_grace: Time,
+    /// How long an appliance that is missing on its provider is waited for; default 45m.
+    pub orphan_grace: Time,
     /// How long workflows and their tasks are kept after they ended; default 7d. Appliances and events stay.
     pub keep_results: Time,
     /// How long audit records are kept; default 400d.
@@ -60,6 +66,9 @@ impl Default for ServerConfig {
             logs: None,
             providers_file: None,
             check_interval: Time::seconds(600),
+            refresh_interval: Time::seconds(30),
+            leak_grace: Time::seconds(20),
+            orphan_grace: Time::seconds(45 * 60),
             keep_results: Time::seconds(7 * 24 * 3600),
             keep_audit: Time::seconds(400 * 24 * 3600),
             holds_per_user: 5,
@@ -112,6 +121,23 @@ impl ServerConfig {
         }
         if self.check_interval.0 < Duration::from_secs(1) {
             config.mistake(mistakes, "check_interval", "shorter than a second; use 10m");
+        }
+        if self.refresh_interval.0 < Duration::from_secs(1) {
+            config.mistake(mistakes, "refresh_interval", "shorter than a second; use 30s");
+        }
+        if self.leak_grace.0 < Duration::from_secs(1) {
+            config.mistake(
+                mistakes,
+                "leak_grace",
+                "shorter than a second, in which a provider may still be deleting; use 20s",
+            );
+        }
+        if self.orphan_grace.0 < Duration::from_secs(60) {
+            config.mistake(
+                mistakes,
+                "orphan_grace",
+                "shorter than a minute, in which what is missing cannot come back; use 45m",
+            );
         }
         if self.keep_results.0 < Duration::from_secs(60) {
             config.mistake(mistakes, "keep_results", "shorter than a minute, so nobody could read them; use 7d");

@@ -1,6 +1,6 @@
 //! What the configuration says exists: groups and providers. One immutable value, replaced whole on reload.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     Error, GroupName, ProviderKey, Reason, Result, Visible, group::Group, provider::ProviderSpec, version::ReleaseNames,
@@ -17,6 +17,10 @@ pub struct Catalogue {
     pub release_names: ReleaseNames,
     /// Appliances that one user may hold at a time.
     pub holds_per_user: u32,
+    /// What carries our tag and belongs to no appliance is left alone for this long.
+    pub leak_grace: Duration,
+    /// An appliance that is missing is waited for this long.
+    pub orphan_grace: Duration,
 }
 
 impl Default for Catalogue {
@@ -26,6 +30,8 @@ impl Default for Catalogue {
             providers: BTreeMap::new(),
             release_names: ReleaseNames::default(),
             holds_per_user: 5,
+            leak_grace: Duration::from_secs(20),
+            orphan_grace: Duration::from_secs(45 * 60),
         }
     }
 }

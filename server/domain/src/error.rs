@@ -34,6 +34,8 @@ pub enum Reason {
     TaskNotFound,
     /// There is no such job.
     JobNotFound,
+    /// There is no such clean-up rule.
+    RuleNotFound,
     /// No worker runs the task.
     TaskNotRunning,
     /// The task does not wait for its next try.
@@ -123,6 +125,7 @@ impl Reason {
             Self::WorkflowNotCancellable => "WORKFLOW_NOT_CANCELLABLE",
             Self::TaskNotFound => "TASK_NOT_FOUND",
             Self::JobNotFound => "JOB_NOT_FOUND",
+            Self::RuleNotFound => "RULE_NOT_FOUND",
             Self::TaskNotRunning => "TASK_NOT_RUNNING",
             Self::TaskNotRetrying => "TASK_NOT_RETRYING",
             Self::RequestIdReused => "REQUEST_ID_REUSED",

@@ -13,6 +13,7 @@ pub mod group;
 pub mod ids;
 pub mod job;
 pub mod lease;
+pub mod machine;
 pub mod obsolete;
 pub mod operation;
 pub mod placement;

@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
     ApplianceId, ProviderKey, TaskId, TemplateId, Timestamp, UserId, WorkerId, WorkflowId, appliance::PowerState,
-    group::Endpoint, operation::Capability, provider::Totals,
+    group::Endpoint, machine::Listed, operation::Capability, provider::Totals,
 };
 
 /// What a workflow does.
@@ -55,6 +55,12 @@ pub enum WorkflowKind {
     DetachDisk,
     /// Deletes a template on its provider.
     DeleteTemplate,
+    /// Looks at everything on a provider.
+    Refresh,
+    /// Looks at everything on all providers: parent of one refresh each.
+    Refreshes,
+    /// Deletes what was left over on a provider.
+    CleanUp,
 }
 
 /// One step.
@@ -96,6 +102,10 @@ pub enum StepKind {
     DetachDisk,
     /// Delete a template, and see that it is gone.
     DeleteTemplate,
+    /// List everything on the provider.
+    ListMachines,
+    /// Delete what was left over.
+    DeleteMachines,
 }
 
 /// Room that tasks compete in; lower goes first.
@@ -159,7 +169,7 @@ impl WorkflowKind {
             Self::Prove => &[S::WaitReady],
             Self::CheckProvider => &[S::CheckProvider],
             Self::Ping => &[S::Ping],
-            Self::CheckProviders | Self::Pings => &[],
+            Self::CheckProviders | Self::Pings | Self::Refreshes => &[],
             Self::Start => &[S::Start, S::WaitAddress, S::WaitReady],
             Self::Stop => &[S::Stop],
             Self::Suspend => &[S::Suspend],
@@ -180,6 +190,8 @@ impl WorkflowKind {
             Self::AttachDisk => &[S::AttachDisk],
             Self::DetachDisk => &[S::DetachDisk],
             Self::DeleteTemplate => &[S::DeleteTemplate],
+            Self::Refresh => &[S::ListMachines],
+            Self::CleanUp => &[S::DeleteMachines],
         }
     }
 
@@ -196,6 +208,8 @@ impl WorkflowKind {
             (Self::CheckProvider, Subject::Provider(key)) => Some(format!("check_provider {key}")),
             (Self::DeleteTemplate, Subject::Template(id)) => Some(format!("delete_template {id}")),
             (Self::CheckProviders, _) => Some("check_providers".to_owned()),
+            (Self::Refresh | Self::CleanUp, Subject::Provider(key)) => Some(format!("{self} {key}")),
+            (Self::Refreshes, _) => Some("refreshes".to_owned()),
             _ => None,
         }
     }
@@ -226,16 +240,26 @@ impl WorkflowKind {
             Self::AttachDisk => "attach_disk",
             Self::DetachDisk => "detach_disk",
             Self::DeleteTemplate => "delete_template",
+            Self::Refresh => "refresh",
+            Self::Refreshes => "refreshes",
+            Self::CleanUp => "clean_up",
         }
+    }
+
+    /// It is about a provider as a whole.
+    pub fn is_of_provider(self) -> bool {
+        matches!(self, Self::CheckProvider | Self::Refresh | Self::CleanUp)
     }
 
     /// The room its tasks compete in.
     pub fn lane(self) -> Lane {
         match self {
             Self::Deploy => Lane::Provision,
-            Self::Kill | Self::DeleteTemplate => Lane::Kill,
+            Self::Kill | Self::DeleteTemplate | Self::CleanUp => Lane::Kill,
             Self::Prove => Lane::Grant,
-            Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings => Lane::Maintain,
+            Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings | Self::Refresh | Self::Refreshes => {
+                Lane::Maintain
+            }
             Self::Start
             | Self::Stop
             | Self::Suspend
@@ -319,6 +343,9 @@ impl StepKind {
             Self::CheckProvider => (Some(1), seconds(60), seconds(60)),
             // What refuses is asked again by the job that deletes templates.
             Self::DeleteTemplate => (Some(20), seconds(10 * 60), seconds(2 * 60)),
+            // The next look, or the next run of the job, is the second try.
+            Self::ListMachines => (Some(1), seconds(3 * 60), seconds(3 * 60)),
+            Self::DeleteMachines => (Some(1), seconds(10 * 60), seconds(2 * 60)),
             Self::Ping => (Some(3), seconds(10), seconds(10)),
             Self::Suspend | Self::Resume | Self::Reboot | Self::Rename | Self::AttachDisk | Self::DetachDisk => {
                 (Some(4), seconds(5 * 60), seconds(150))
@@ -348,7 +375,14 @@ impl StepKind {
             Self::AttachDisk => "attach_disk",
             Self::DetachDisk => "detach_disk",
             Self::DeleteTemplate => "delete_template",
+            Self::ListMachines => "list_machines",
+            Self::DeleteMachines => "delete_machines",
         }
+    }
+
+    /// It is done so often that its beginning and end are no events.
+    pub fn is_routine(self) -> bool {
+        matches!(self, Self::Ping | Self::ListMachines)
     }
 }
 
@@ -437,6 +471,10 @@ pub enum StepOutput {
         /// How large it is.
         totals: Totals,
     },
+    /// Everything on the provider.
+    Machines(Vec<Listed>),
+    /// What became of those that were to be deleted: name, and why it is still there.
+    Deleted(Vec<(String, Option<String>)>),
 }
 
 /// What to do after a failed try.

@@ -1,5 +1,7 @@
 //! Between the domain and the workers' protocol.
 
+mod machine;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -38,15 +40,20 @@ pub(crate) fn duration(duration: Duration) -> prost_types::Duration {
 }
 
 pub(crate) fn assign(assignment: Assignment) -> Assign {
-    let Assignment { task, provider, deadline, appliance, template, endpoints, probes, installation_id } = assignment;
+    let Assignment { task, provider, deadline, appliance, template, endpoints, probes, installation_id, leftovers } =
+        assignment;
     let key = TaskKey { id: task.id, epoch: task.epoch };
     let epoch = key.epoch.unsigned_abs();
     let reference = appliance.as_ref().map(|appliance| pb::ApplianceRef {
         name: appliance.name.clone(),
         new_name: appliance.new_name.clone().unwrap_or_default(),
-        tags: Some(pb::Tags { installation_id, appliance_id: appliance.id.into(), epoch }),
+        tags: Some(pb::Tags { installation_id: installation_id.clone(), appliance_id: appliance.id.into(), epoch }),
     });
-    let step = step(&task, reference, appliance.as_ref(), template, &endpoints, &probes);
+    let step = match task.step {
+        StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep { installation_id }),
+        StepKind::DeleteMachines => machine::deletions(leftovers, &installation_id, epoch),
+        _ => step(&task, reference, appliance.as_ref(), template, &endpoints, &probes),
+    };
     Assign {
         task: Some(task_ref(key)),
         input: Some(pb::StepInput { step: Some(step) }),
@@ -101,6 +108,9 @@ fn step(
         StepKind::DeleteTemplate => {
             Step::DeleteTemplate(pb::DeleteTemplateStep { template: template.unwrap_or_default() })
         }
+        // Made by the caller, who knows the installation.
+        StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep::default()),
+        StepKind::DeleteMachines => Step::DeleteMachines(pb::DeleteMachinesStep::default()),
     }
 }
 
@@ -176,6 +186,10 @@ pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
                 let totals = Totals { memory_mib: seen.memory_mib, cpus: seen.cpus };
                 Ok(StepOutput::Provider { version: text(seen.version), templates, capabilities, totals })
             }
+            Some(Output::ListMachines(listed)) => {
+                machine::listing(listed).ok_or_else(|| nonsense("a machine that cannot be"))
+            }
+            Some(Output::DeleteMachines(deleted)) => Ok(machine::deleted(deleted)),
             None => Err(nonsense("an output this server does not know")),
         },
         Some(done::Result::Error(error)) => {
@@ -186,15 +200,19 @@ pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
     }
 }
 
-fn observed(seen: pb::ObservedOutput) -> Option<StepOutput> {
-    let power = match seen.power_state() {
+fn power(power: appliance_pb::PowerState) -> PowerState {
+    match power {
         appliance_pb::PowerState::Unspecified => PowerState::Unknown,
         appliance_pb::PowerState::On => PowerState::On,
         appliance_pb::PowerState::Off => PowerState::Off,
         appliance_pb::PowerState::Suspended => PowerState::Suspended,
         appliance_pb::PowerState::Changing => PowerState::Changing,
         appliance_pb::PowerState::Absent => PowerState::Absent,
-    };
+    }
+}
+
+fn observed(seen: pb::ObservedOutput) -> Option<StepOutput> {
+    let power = power(seen.power_state());
     let endpoint = |e: appliance_pb::Endpoint| {
         let port = u16::try_from(e.port).ok()?;
         Some(Endpoint { name: text(e.name), host: text(e.host), port, url: e.url.map(text) })

@@ -39,7 +39,7 @@ pub(crate) fn status(error: Error) -> Status {
 
 /// What broke a stream, as its last word: a message that was too large to be read is refused as such; nothing else can be answered.
 pub(crate) fn of_broken_stream(broken: &Status) -> Option<Status> {
-    let message = "a message of a worker has at most 1 MiB; is the worker of a compatible version?";
+    let message = "a message of a worker has at most 16 MiB; is the worker of a compatible version?";
     let too_large = broken.code() == Code::OutOfRange;
     let details = ErrorDetails::with_error_info("MESSAGE_TOO_LARGE", DOMAIN, HashMap::new());
     too_large.then(|| Status::with_error_details(Code::ResourceExhausted, message, details))

@@ -14,6 +14,7 @@ mod lease;
 mod provider;
 mod prune;
 mod queue;
+mod refresh;
 mod stalled;
 mod template;
 mod trial;
@@ -37,6 +38,8 @@ use self::{
 pub struct Options {
     /// Providers are checked, and their templates listed.
     pub check_interval: Duration,
+    /// Everything on providers is listed.
+    pub refresh_interval: Duration,
     /// Workflows that ended are kept for this long.
     pub keep_results: Duration,
     /// Audit records are kept for this long.
@@ -66,6 +69,8 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
     let prune = prune::Prune { app: app.clone(), keep: options.keep_results };
     let every: Vec<Box<dyn Job>> = vec![
         Box::new(check),
+        Box::new(refresh::Refresh { app: app.clone(), interval: options.refresh_interval }),
+        Box::new(refresh::Leaks { app: app.clone() }),
         Box::new(prune),
         Box::new(audit::PruneAudit { app: app.clone(), keep: options.keep_audit }),
         Box::new(usage::AccountLeases { app: app.clone() }),

@@ -7,6 +7,7 @@ use sprout_domain::{
     appliance::{ApplianceState, PowerState},
     event::EventKind,
     job::JobRunState,
+    machine::MachineKind,
     operation::Capability,
     pool::PoolState,
     provider::CircuitState,
@@ -71,7 +72,10 @@ names! {
         Deploy = "deploy", Kill = "kill", Prove = "prove", CheckProvider = "check_provider", CheckProviders = "check_providers",
         Ping = "ping", Pings = "pings", Start = "start", Stop = "stop", Suspend = "suspend", Resume = "resume",
         Reboot = "reboot", Rename = "rename", Reset = "reset", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
-        DeleteTemplate = "delete_template",
+        DeleteTemplate = "delete_template", Refresh = "refresh", Refreshes = "refreshes", CleanUp = "clean_up",
+    }
+    MachineKind {
+        Tracked = "tracked", Untracked = "untracked", Foreign = "foreign", Leaked = "leaked", Lost = "lost", Stray = "stray",
     }
     Capability {
         Power = "power", Suspend = "suspend", Rename = "rename", RenameOff = "rename_off", Disk = "disk",
@@ -86,6 +90,7 @@ names! {
         CheckProvider = "check_provider", Ping = "ping", Suspend = "suspend", Resume = "resume", Reboot = "reboot",
         Rename = "rename", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
         DeleteTemplate = "delete_template",
+        ListMachines = "list_machines", DeleteMachines = "delete_machines",
     }
     TaskState {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
@@ -166,6 +171,7 @@ mod tests {
         every_name_leads_back::<TaskState>();
         every_name_leads_back::<EventKind>();
         every_name_leads_back::<JobRunState>();
+        every_name_leads_back::<MachineKind>();
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod job;
 mod join;
 mod late;
 mod lease;
+mod machine;
 mod member;
 mod open;
 mod operate;

@@ -67,6 +67,8 @@ impl OperateRows for SeaTx {
         set.add("disk_mib = ?", size(appliance.disk_mib));
         set.add("wanted_disk_mib = ?", size(appliance.wanted_disk_mib));
         set.add("console_url = ?", appliance.console_url.clone());
+        // An operation knows better than what was seen before it.
+        set.plain("missing_since = null");
         for (column, at) in [("ready_at", appliance.ready_at), ("proven_at", appliance.proven_at)] {
             match at {
                 Some(at) => set.add(&format!("{column} = ?"), self.time(at)),

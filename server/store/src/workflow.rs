@@ -25,7 +25,7 @@ fn subject(kind: WorkflowKind, appliance: Option<i64>, template: Option<i64>, pr
     match (kind, appliance, template, provider) {
         (_, Some(id), ..) => Subject::Appliance(ApplianceId(id)),
         (_, _, Some(id), _) => Subject::Template(TemplateId(id)),
-        (WorkflowKind::CheckProvider, .., Some(key)) => Subject::Provider(key.into()),
+        (kind, .., Some(key)) if kind.is_of_provider() => Subject::Provider(key.into()),
         _ => Subject::Nothing,
     }
 }

@@ -26,7 +26,7 @@ impl Sim {
                 Ok(self.looked(now, Reply::Instance(view)))
             }
             Call::Create { .. } => self.create(now, call, struck),
-            Call::Delete { name, tags } => self.delete(now, name, tags),
+            Call::Delete { name, tags } => self.delete(now, name, tags.as_ref()),
             Call::Start { name } => self.start(now, name, struck),
             Call::Reboot { name } => self.reboot(now, name, struck),
             Call::Stop { name } => Ok(self.stop(now, name, struck)),

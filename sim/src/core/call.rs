@@ -79,7 +79,8 @@ pub enum Call {
     },
     Delete {
         name: String,
-        tags: Tags,
+        /// Those it must carry; none: it must carry none.
+        tags: Option<Tags>,
     },
 }
 

@@ -89,9 +89,13 @@ impl Sim {
         Ok(())
     }
 
-    pub(super) fn delete(&mut self, now: Millis, name: &str, tags: &Tags) -> Done {
+    pub(super) fn delete(&mut self, now: Millis, name: &str, tags: Option<&Tags>) -> Done {
         let Some(vm) = self.find(name) else { return Ok((now, Reply::Done)) };
-        if !vm.tags.as_ref().is_some_and(|theirs| theirs.same(tags)) {
+        let fit = match (&vm.tags, tags) {
+            (Some(theirs), Some(tags)) => theirs.same(tags),
+            (theirs, tags) => theirs.is_none() && tags.is_none(),
+        };
+        if !fit {
             let message = format!("{name} carries other tags, or none; it is not touched: remove or rename it");
             return Err(Refused::new(Reason::NameTaken, message));
         }

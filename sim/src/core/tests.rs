@@ -66,7 +66,7 @@ fn start(name: &str) -> Call {
 }
 
 fn delete(name: &str) -> Call {
-    Call::Delete { name: name.into(), tags: tags(1) }
+    Call::Delete { name: name.into(), tags: Some(tags(1)) }
 }
 
 fn reason(answer: Result<Reply, Refused>) -> Reason {

@@ -190,7 +190,7 @@ impl DriverService for Driver {
 
     async fn delete_instance(&self, request: Request<pb::DeleteInstanceRequest>) -> Answer<pb::DeleteInstanceResponse> {
         let r = request.get_ref().clone();
-        self.done(&request, Call::Delete { name: r.name, tags: tags(r.tags) }).await
+        self.done(&request, Call::Delete { name: r.name, tags: r.tags.map(|theirs| tags(Some(theirs))) }).await
     }
 }
 

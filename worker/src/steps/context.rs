@@ -71,6 +71,11 @@ impl StepContext {
         self.heard(self.driver.templates().await)
     }
 
+    /// See [`Driver::list`].
+    pub(crate) async fn list(&self) -> Result<Vec<Instance>> {
+        self.heard(self.driver.list().await)
+    }
+
     /// What the provider can do, as the server wants it. After a check, which is when external providers tell it.
     pub(crate) fn capabilities(&self) -> Vec<i32> {
         let can = self.driver.capabilities();

@@ -7,8 +7,10 @@ mod check_provider;
 mod clone_step;
 mod context;
 mod delete;
+mod delete_machines;
 mod delete_template;
 mod detach_disk;
+mod list_machines;
 mod look;
 #[cfg(test)]
 mod operation_tests;
@@ -67,6 +69,8 @@ pub(crate) async fn run(ctx: &StepContext, step: &Step) -> Result<StepOutput> {
         Step::AttachDisk(step) => attach_disk::run(ctx, step).await,
         Step::DetachDisk(step) => detach_disk::run(ctx, step).await,
         Step::DeleteTemplate(step) => delete_template::run(ctx, step).await,
+        Step::ListMachines(step) => list_machines::run(ctx, step).await,
+        Step::DeleteMachines(step) => delete_machines::run(ctx, step).await,
     }
 }
 
@@ -96,6 +100,8 @@ pub(crate) fn name(step: &Step) -> &'static str {
         Step::AttachDisk(_) => "attach_disk",
         Step::DetachDisk(_) => "detach_disk",
         Step::DeleteTemplate(_) => "delete_template",
+        Step::ListMachines(_) => "list_machines",
+        Step::DeleteMachines(_) => "delete_machines",
     }
 }
 
@@ -113,7 +119,9 @@ pub(crate) fn interrupt(step: &Step) -> Interrupt {
         | Step::Rename(_)
         | Step::AttachDisk(_)
         | Step::DetachDisk(_)
-        | Step::DeleteTemplate(_) => Interrupt::Action,
+        | Step::DeleteTemplate(_)
+        | Step::ListMachines(_)
+        | Step::DeleteMachines(_) => Interrupt::Action,
     }
 }
 
@@ -135,7 +143,11 @@ pub(crate) fn appliance(step: &Step) -> Option<&str> {
         Step::Rename(step) => &step.appliance,
         Step::AttachDisk(step) => &step.appliance,
         Step::DetachDisk(step) => &step.appliance,
-        Step::CheckProvider(_) | Step::Ping(_) | Step::DeleteTemplate(_) => &None,
+        Step::CheckProvider(_)
+        | Step::Ping(_)
+        | Step::DeleteTemplate(_)
+        | Step::ListMachines(_)
+        | Step::DeleteMachines(_) => &None,
     };
     appliance.as_ref().map(|appliance| appliance.name.as_str())
 }

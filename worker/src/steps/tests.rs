@@ -7,8 +7,9 @@ use sprout_proto::{
     appliance::Endpoint,
     group::{EndpointSpec, HttpProbe, Probe, TcpProbe, probe::Check},
     task::{
-        ApplianceRef, CheckProviderStep, CloneStep, DeleteStep, DeleteTemplateStep, StartStep, StopStep, TagStep, Tags,
-        WaitAddressStep, WaitGoneStep, WaitPresentStep, WaitReadyStep,
+        ApplianceRef, CheckProviderStep, CloneStep, DeleteMachinesStep, DeleteStep, DeleteTemplateStep, LeftoverRef,
+        ListMachinesStep, Marks, StartStep, StopStep, TagStep, Tags, WaitAddressStep, WaitGoneStep, WaitPresentStep,
+        WaitReadyStep,
     },
     worker::TaskRef,
 };
@@ -471,6 +472,88 @@ async fn a_provider_is_checked() {
     assert_eq!((found.version.as_str(), found.templates), ("fake 1", vec!["a".to_owned(), "b".to_owned()]));
     bench.driver.script("check", [Fault::Fails(Reason::Unreachable)]);
     assert_eq!(bench.reason(&step).await, Reason::Unreachable);
+}
+
+fn marked(name: &str, installation_id: &str, appliance_id: u64) -> crate::driver::Instance {
+    let tags = Tags { installation_id: installation_id.to_owned(), appliance_id, epoch: 1 };
+    crate::driver::Instance { tags: Some(tags), address: Some("10.0.0.7".to_owned()), ..instance(name) }
+}
+
+#[tokio::test]
+async fn what_is_there_is_listed_ours_in_full() {
+    let bench = bench();
+    bench.driver.put(marked("b", "here", 7));
+    bench.driver.put(marked("c", "elsewhere", 7));
+    bench.driver.put(instance("a"));
+    let step = Step::ListMachines(ListMachinesStep { installation_id: "here".to_owned() });
+    let Some(Output::ListMachines(listed)) = bench.run(&step).await.unwrap().output else { panic!("another output") };
+    let told: Vec<_> = listed
+        .machines
+        .iter()
+        .map(|m| (m.name.as_str(), m.marks(), m.power_state(), m.appliance_id, m.address.as_deref()))
+        .collect();
+    let on = PowerState::On;
+    let (theirs, nobodys) = (("c", Marks::Others, on, 0, None), ("a", Marks::None, on, 0, None));
+    assert_eq!(told, [nobodys, ("b", Marks::Ours, on, 7, Some("10.0.0.7")), theirs]);
+    bench.driver.script("list", [Fault::Fails(Reason::Unreachable)]);
+    assert_eq!(bench.reason(&step).await, Reason::Unreachable, "there is no half of a listing");
+    let step = Step::ListMachines(ListMachinesStep::default());
+    assert_eq!(bench.reason(&step).await, Reason::Invalid);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leftovers_go_only_while_they_are_what_they_were() {
+    let bench = bench();
+    for there in [
+        marked("leak", "here", 7),
+        marked("another", "here", 8),
+        marked("stuck", "here", 9),
+        instance("alien"),
+        marked("mine", "here", 1),
+    ] {
+        bench.driver.put(there);
+    }
+    let of = |name: &str, appliance_id| {
+        let tags = Tags { installation_id: "here".to_owned(), appliance_id, epoch: 0 };
+        LeftoverRef { name: name.to_owned(), tags: Some(tags) }
+    };
+    let unmarked = |name: &str| LeftoverRef { name: name.to_owned(), tags: None };
+    let outcomes = |output: StepOutput| match output.output {
+        Some(Output::DeleteMachines(deleted)) => {
+            let mut all: Vec<_> = deleted.machines.into_iter().map(|m| (m.name, m.gone, m.error)).collect();
+            all.sort();
+            all
+        }
+        other => panic!("{other:?}"),
+    };
+    // The first to be deleted is the one that cannot be.
+    bench.driver.script("delete", [Fault::Fails(Reason::ProviderError)]);
+    let step = Step::DeleteMachines(DeleteMachinesStep {
+        machines: vec![
+            of("stuck", 9),
+            of("leak", 7),
+            of("another", 7),
+            of("absent", 7),
+            unmarked("alien"),
+            unmarked("mine"),
+        ],
+    });
+    let done = outcomes(bench.run(&step).await.unwrap());
+    let fine = |name: &str| (name.to_owned(), true, String::new());
+    let stuck = ("stuck".to_owned(), false, "scripted: delete".to_owned());
+    assert_eq!(done, [fine("absent"), fine("alien"), fine("another"), fine("leak"), fine("mine"), stuck]);
+    let left = |name: &str| bench.driver.get(name).is_some();
+    assert_eq!((left("leak"), left("alien")), (false, false));
+    assert!(left("another") && left("mine") && left("stuck"), "what carries other marks is not touched");
+    // Repeated, nothing is done twice.
+    let deletions = bench.driver.count("delete");
+    outcomes(bench.run(&Step::DeleteMachines(DeleteMachinesStep { machines: vec![of("leak", 7)] })).await.unwrap());
+    assert_eq!(bench.driver.count("delete"), deletions);
+    bench.driver.script("delete", [Fault::Lies]);
+    let lied = outcomes(
+        bench.run(&Step::DeleteMachines(DeleteMachinesStep { machines: vec![of("stuck", 9)] })).await.unwrap(),
+    );
+    assert!(!lied[0].1 && lied[0].2.contains("still there"), "{lied:?}");
 }
 
 #[tokio::test]

@@ -272,6 +272,17 @@ impl Driver for FakeDriver {
         .await
     }
 
+    async fn delete_unmarked(&self, name: &str) -> Result<()> {
+        self.call("delete_unmarked", |state| {
+            if state.instances.get(name).is_some_and(|instance| instance.tags.is_some()) {
+                return Err(DriverError::new(Reason::NameTaken, "marked"));
+            }
+            state.instances.remove(name);
+            Ok(())
+        })
+        .await
+    }
+
     async fn reboot(&self, name: &str) -> Result<()> {
         self.call("reboot", |state| state.power(name, PowerState::On)).await
     }

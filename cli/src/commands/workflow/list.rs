@@ -59,5 +59,8 @@ fn kind_to_proto(kind: Kind) -> WorkflowKind {
         Kind::AttachDisk => WorkflowKind::AttachDisk,
         Kind::DetachDisk => WorkflowKind::DetachDisk,
         Kind::DeleteTemplate => WorkflowKind::DeleteTemplate,
+        Kind::Refresh => WorkflowKind::Refresh,
+        Kind::Refreshes => WorkflowKind::Refreshes,
+        Kind::CleanUp => WorkflowKind::CleanUp,
     }
 }

@@ -2,11 +2,13 @@
 
 mod appliance;
 pub(crate) mod audit;
+pub(crate) mod cleanup;
 pub(crate) mod event;
 mod group;
 mod job;
 pub(crate) mod join;
 pub(crate) mod lease;
+pub(crate) mod machine;
 mod pool;
 mod provider;
 mod shepherd;

@@ -67,6 +67,9 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
             WorkflowKind::AttachDisk => Self::AttachDisk,
             WorkflowKind::DetachDisk => Self::DetachDisk,
             WorkflowKind::DeleteTemplate => Self::DeleteTemplate,
+            WorkflowKind::Refresh => Self::Refresh,
+            WorkflowKind::Refreshes => Self::Refreshes,
+            WorkflowKind::CleanUp => Self::CleanUp,
         }
     }
 }
@@ -91,6 +94,9 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
             proto::WorkflowKind::AttachDisk => Some(WorkflowKind::AttachDisk),
             proto::WorkflowKind::DetachDisk => Some(WorkflowKind::DetachDisk),
             proto::WorkflowKind::DeleteTemplate => Some(WorkflowKind::DeleteTemplate),
+            proto::WorkflowKind::Refresh => Some(WorkflowKind::Refresh),
+            proto::WorkflowKind::Refreshes => Some(WorkflowKind::Refreshes),
+            proto::WorkflowKind::CleanUp => Some(WorkflowKind::CleanUp),
             _ => None,
         }
     }

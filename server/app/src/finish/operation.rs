@@ -135,7 +135,15 @@ fn after_step(task: &Task, appliance: &Appliance, output: StepOutput, now: Times
         (_, StepKind::Stop) => (None, "stopped"),
         (_, StepKind::Delete) => (None, "deleted, proving that nothing is left"),
         (_, StepKind::Start | StepKind::Resume | StepKind::Reboot) => (None, "on, waiting for an address"),
-        (_, StepKind::Suspend | StepKind::CheckProvider | StepKind::Ping | StepKind::DeleteTemplate) => (None, ""),
+        (
+            _,
+            StepKind::Suspend
+            | StepKind::CheckProvider
+            | StepKind::Ping
+            | StepKind::DeleteTemplate
+            | StepKind::ListMachines
+            | StepKind::DeleteMachines,
+        ) => (None, ""),
     };
     if let Some(state) = event.and_then(|event| after.state.after(event)) {
         after.state = state;

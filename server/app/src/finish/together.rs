@@ -99,7 +99,8 @@ impl App {
             match tasks.get(&key.id).filter(|task| is_current(task, worker, *key)) {
                 Some(task)
                     if task.cancel_requested
-                        || matches!(task.step, StepKind::CheckProvider | StepKind::DeleteTemplate)
+                        || task.step == StepKind::DeleteTemplate
+                        || task.workflow.is_of_provider()
                         || task.workflow.is_operation() => {}
                 Some(task) if seen.insert(key.id) => {
                     accepted[index] = Some(Written::without_next(true));

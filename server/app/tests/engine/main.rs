@@ -16,6 +16,7 @@ mod pool;
 mod pool_change;
 mod prove;
 mod queue;
+mod refresh;
 mod request;
 mod task;
 mod template;

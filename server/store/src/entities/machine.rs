@@ -12,10 +12,11 @@ pub struct Model {
     pub power: String,
     pub kind: String,
     pub appliance_id: Option<i64>,
-    pub tag_epoch: Option<i64>,
     pub sightings: i64,
     pub first_seen_at: DateTimeUtc,
-    pub last_seen_at: DateTimeUtc,
+    pub since: DateTimeUtc,
+    pub approved: bool,
+    pub problem: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,7 +11,7 @@ use crate::driver::{DriverError, Instance, Reason, Result, Tags};
 impl ContainerDriver {
     /// Labels are fixed at creation, so the marks can only be proven.
     pub(super) async fn prove(&self, name: &str, tags: &Tags) -> Result<()> {
-        check_ours(&self.expect(name).await?, tags)
+        check_marks(&self.expect(name).await?, Some(tags))
     }
 
     pub(super) async fn change_name(&self, name: &str, new_name: &str) -> Result<()> {
@@ -41,12 +41,12 @@ impl ContainerDriver {
 
     /// Looks, removes what it saw by id (never by name, which may be another's by then), and waits where the engine is
     /// still removing it for somebody else.
-    pub(super) async fn remove(&self, name: &str, tags: &Tags) -> Result<()> {
+    pub(super) async fn remove(&self, name: &str, tags: Option<&Tags>) -> Result<()> {
         let give_up = Instant::now() + SLOW;
         let mut pause = Duration::from_millis(20);
         loop {
             let Some(found) = self.look(name).await? else { return Ok(()) };
-            check_ours(&found, tags)?;
+            check_marks(&found, tags)?;
             let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
             let id = found.provider_ref;
             let removed = self
@@ -65,8 +65,13 @@ impl ContainerDriver {
     }
 }
 
-fn check_ours(found: &Instance, tags: &Tags) -> Result<()> {
-    if found.tags.as_ref().is_some_and(|marks| instance::same_appliance(marks, tags)) {
+/// It carries these marks; without any, it must carry none.
+fn check_marks(found: &Instance, tags: Option<&Tags>) -> Result<()> {
+    let fit = match (&found.tags, tags) {
+        (Some(marks), Some(tags)) => instance::same_appliance(marks, tags),
+        (marks, tags) => marks.is_none() && tags.is_none(),
+    };
+    if fit {
         return Ok(());
     }
     let whose = if found.tags.is_some() { "another appliance's marks" } else { "no marks of Sprout" };

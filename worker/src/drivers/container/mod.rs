@@ -179,6 +179,10 @@ impl Driver for ContainerDriver {
     }
 
     async fn delete(&self, name: &str, tags: &Tags) -> Result<()> {
-        self.remove(name, tags).await
+        self.remove(name, Some(tags)).await
+    }
+
+    async fn delete_unmarked(&self, name: &str) -> Result<()> {
+        self.remove(name, None).await
     }
 }

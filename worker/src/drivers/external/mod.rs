@@ -306,4 +306,10 @@ impl Driver for ExternalDriver {
         let request = pb::DeleteInstanceRequest { name: name.to_owned(), tags: Some(tags.clone()) };
         call!(self, SLOW, &format!("delete {name}"), delete_instance(request))
     }
+
+    async fn delete_unmarked(&self, name: &str) -> Result<()> {
+        self.facts().await?;
+        let request = pb::DeleteInstanceRequest { name: name.to_owned(), tags: None };
+        call!(self, SLOW, &format!("delete {name}"), delete_instance(request))
+    }
 }

@@ -123,10 +123,16 @@ pub(super) fn resize(call: &Call, name: &str, memory_mib: Option<u32>, cpus: Opt
 }
 
 /// Deletes the appliance, its disks first and its domain last: as long as anything is left, the domain tells what.
-pub(super) fn delete(call: &Call, name: &str, tags: &Tags) -> Result<()> {
-    let Some(domain) = call.domain_if_any(name)? else { return delete_leftover(call, name, tags) };
+pub(super) fn delete(call: &Call, name: &str, tags: Option<&Tags>) -> Result<()> {
+    let Some(domain) = call.domain_if_any(name)? else {
+        return tags.map_or(Ok(()), |tags| delete_leftover(call, name, tags));
+    };
     let seen = look::config(&domain)?;
-    if !seen.tags.as_ref().is_some_and(|found| is_ours(found, tags)) {
+    let fit = match (&seen.tags, tags) {
+        (Some(found), Some(tags)) => is_ours(found, tags),
+        (found, tags) => found.is_none() && tags.is_none(),
+    };
+    if !fit {
         return Err(taken(name));
     }
     call.in_time()?;

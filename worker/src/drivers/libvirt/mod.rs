@@ -227,7 +227,17 @@ impl Driver for LibvirtDriver {
         let turn = self.turn(&name).await?;
         self.quick(move |call| {
             let _turn = turn;
-            life::delete(call, &name, &tags)
+            life::delete(call, &name, Some(&tags))
+        })
+        .await
+    }
+
+    async fn delete_unmarked(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        let turn = self.turn(&name).await?;
+        self.quick(move |call| {
+            let _turn = turn;
+            life::delete(call, &name, None)
         })
         .await
     }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) fn cases() -> Vec<Case> {
-    crate::case_list![delete, delete_what_is_anothers, concurrent_deletes]
+    crate::case_list![delete, delete_what_is_anothers, delete_only_what_is_unmarked, concurrent_deletes]
 }
 
 async fn delete(target: &Target) {
@@ -43,6 +43,17 @@ async fn delete_what_is_anothers(target: &Target) {
     later.epoch += 5;
     driver.delete(&theirs.name, &later).await.expect("the epoch is not compared");
     target.until_absent(&theirs.name).await;
+}
+
+async fn delete_only_what_is_unmarked(target: &Target) {
+    let driver = target.driver();
+    let marked = target.ready("marked").await;
+    let error = assert_reason(driver.delete_unmarked(&marked.name).await, Reason::NameTaken);
+    assert!(error.message.contains(&marked.name), "{error}");
+    assert_eq!(target.power(&marked.name).await, PowerState::On, "untouched");
+    driver.delete(&marked.name, &marked.tags).await.expect("delete");
+    target.until_absent(&marked.name).await;
+    driver.delete_unmarked(&marked.name).await.expect("delete what is not there");
 }
 
 async fn concurrent_deletes(target: &Target) {
