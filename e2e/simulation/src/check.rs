@@ -85,11 +85,8 @@ impl Watch {
         providers: impl Iterator<Item = &Arc<Provider>> + Send,
     ) -> Result<(), DbErr> {
         self.found(NEVER).await?.into_iter().for_each(|what| world.violation(what));
-        let installation = self.column::<String>("select installation_id from installation").await?.concat();
         for provider in providers {
-            let known = format!("select name from appliances where state <> 'gone' and provider = '{}'", provider.key);
-            let known: BTreeSet<_> = self.column::<String>(&known).await?.into_iter().collect();
-            let there = provider.ours(&installation);
+            let (known, there) = self.known_and_there(provider).await?;
             for name in there.difference(&known) {
                 world.violation(format!("{name} was left behind on {}", provider.key));
             }
@@ -101,6 +98,27 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// What carries our tag on providers and is no appliance: the janitor is to delete it.
+    pub(crate) async fn left_behind(
+        &self,
+        providers: impl Iterator<Item = &Arc<Provider>> + Send,
+    ) -> Result<Vec<String>, DbErr> {
+        let mut left = Vec::new();
+        for provider in providers {
+            let (known, there) = self.known_and_there(provider).await?;
+            left.extend(there.difference(&known).map(|name| format!("left behind on {}: {name}", provider.key)));
+        }
+        Ok(left)
+    }
+
+    /// Names of the appliances on a provider, as the database and as the provider has them.
+    async fn known_and_there(&self, provider: &Provider) -> Result<(BTreeSet<String>, BTreeSet<String>), DbErr> {
+        let installation = self.column::<String>("select installation_id from installation").await?.concat();
+        let known = format!("select name from appliances where state <> 'gone' and provider = '{}'", provider.key);
+        let known: BTreeSet<_> = self.column::<String>(&known).await?.into_iter().collect();
+        Ok((known, provider.ours(&installation)))
     }
 
     /// What is there after everything was killed.

@@ -146,7 +146,9 @@ impl Provider {
             }
             Some(Mishap::ActsLate) => {
                 let (provider, name) = (Arc::clone(self), name.to_owned());
-                let wait = PATIENCE + world.some_time(0..5_000);
+                // Now and then later than any kill waits for it: then it is the janitor's.
+                let latest = if world.mishap(4) { 60_000 } else { 5_000 };
+                let wait = PATIENCE + world.some_time(0..latest);
                 tokio::spawn(async move {
                     sleep(wait).await;
                     provider.act(call, &name, act).ok();

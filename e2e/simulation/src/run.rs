@@ -157,7 +157,7 @@ async fn live(outside: &Runtime, opened: &Opened, plan: &Plan) -> Result<Report>
     } else {
         pool = client::simple_day(&ground, &told, &user, DAY).await;
     }
-    quiet(&ground).await?;
+    quiet(&ground, &providers).await?;
     world.beside(ground.watch.inspect(&world, providers.values()))?;
     let known = world.beside(ground.watch.column::<i64>("select id from pools"))?;
     for (request, id) in told.all() {
@@ -166,7 +166,7 @@ async fn live(outside: &Runtime, opened: &Opened, plan: &Plan) -> Result<Report>
         }
     }
     clear(&ground, &user).await?;
-    quiet(&ground).await?;
+    quiet(&ground, &providers).await?;
     world.beside(ground.watch.inspect(&world, providers.values()))?;
     for what in world.beside(ground.watch.left())? {
         world.violation(format!("{what} after all was killed"));
@@ -184,11 +184,12 @@ async fn live(outside: &Runtime, opened: &Opened, plan: &Plan) -> Result<Report>
     })
 }
 
-/// Waits until nothing is under way any more.
-async fn quiet(ground: &Ground) -> Result<()> {
+/// Waits until nothing is under way any more, and the janitor has deleted what was left behind.
+async fn quiet(ground: &Ground, providers: &Providers) -> Result<()> {
     let (world, begun) = (&ground.world, Instant::now());
     loop {
-        let unquiet = world.beside(ground.watch.unquiet())?;
+        let mut unquiet = world.beside(ground.watch.unquiet())?;
+        unquiet.extend(world.beside(ground.watch.left_behind(providers.values()))?);
         if unquiet.is_empty() {
             world.note("world", format_args!("is quiet after {:?}", begun.elapsed()));
             return Ok(());
@@ -280,6 +281,7 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
     Ok(Catalogue {
         groups: [group("cold")?, group("warm")?].into(),
         providers: keys.iter().map(provider).collect(),
+        orphan_grace: Duration::from_secs(60),
         ..Catalogue::default()
     })
 }

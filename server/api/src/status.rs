@@ -174,12 +174,6 @@ fn cut(text: &str, max: usize) -> &str {
     text.get(..text.floor_char_boundary(max)).unwrap_or(text)
 }
 
-/// What is not built yet.
-pub(crate) fn unbuilt() -> Status {
-    let details = ErrorDetails::with_error_info("NOT_BUILT", DOMAIN, std::collections::HashMap::new());
-    Status::with_error_details(Code::Unimplemented, "this server does not have that yet", details)
-}
-
 #[cfg(test)]
 mod tests {
     use std::{

@@ -19,7 +19,7 @@ pub(super) async fn write(
     began: Timestamp,
 ) -> Result<Vec<String>> {
     let whose = Whose::ask(work, key, listing, kept).await?;
-    let mut before: HashMap<String, Machine> =
+    let mut before: BTreeMap<String, Machine> =
         work.tx.machines_on(key).await?.into_iter().map(|machine| (machine.name.clone(), machine)).collect();
     let (mut changed, mut lost) = (Vec::new(), Vec::new());
     let grace = work.catalogue.leak_grace;
