@@ -3,6 +3,7 @@
 //! The binaries are those of the same build; `cargo build --workspace --bins` makes them.
 #![allow(clippy::print_stdout, clippy::expect_used)] // why a test was skipped; a test's frame
 
+mod all_in_one;
 mod eye;
 mod installation;
 mod installed;
@@ -15,6 +16,7 @@ mod service;
 
 use std::{future::Future, time::Duration};
 
+pub use all_in_one::{AllInOne, Events, signal};
 use anyhow::Context as _;
 pub use eye::{Told, version};
 pub use installation::{GROUP, Installation, Plan};
