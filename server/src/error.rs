@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use sprout_conf::ConfigError;
 use sprout_config::InvalidConfig;
 
 /// A server did not start, or ended.
@@ -10,6 +11,9 @@ pub enum Error {
     /// The configuration cannot be used.
     #[error("{0}")]
     Config(#[from] InvalidConfig),
+    /// A configuration file cannot be read.
+    #[error("{0}")]
+    Unreadable(ConfigError),
     /// The address to listen on cannot be had.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -83,7 +87,12 @@ impl Error {
                 Some("pipe it to --password-stdin, set SPROUT_PASSWORD, or run this in a terminal to be asked")
             }
             Self::NotAsked(_) => Some("give it as a flag, or run this in a terminal to be asked"),
-            Self::Config(_) | Self::Refused(_) | Self::Api(_) | Self::Ended(_) | Self::Signals(_) => None,
+            Self::Config(_)
+            | Self::Unreadable(_)
+            | Self::Refused(_)
+            | Self::Api(_)
+            | Self::Ended(_)
+            | Self::Signals(_) => None,
         }
     }
 }

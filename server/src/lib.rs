@@ -3,7 +3,9 @@
 
 mod catalogue;
 pub mod command;
+pub mod config_command;
 mod error;
+mod reload;
 pub mod report;
 mod service;
 mod settings;

@@ -6,12 +6,14 @@ use clap::{Parser, Subcommand};
 use sprout_server::{
     Error, Options, Server, Settings,
     command::{self, CreateSuperuser, CreateWorker},
+    config_command::ConfigCommand,
     report, start_log, stop_signal,
 };
 
 /// Sprout's server: the API, the scheduler, and the only writer of the database.
 ///
-/// SIGTERM or SIGINT: takes nothing new, finishes calls under way (10 s at most) and exits with 0. Each key of the
+/// SIGTERM or SIGINT: takes nothing new, finishes calls under way (10 s at most) and exits with 0. SIGHUP, and changes of its files: reads
+/// the configuration again. Each key of the
 /// configuration can be set by the environment: `SPROUT_SERVER__LISTEN` sets `server.listen`.
 #[derive(Debug, Parser)]
 #[command(name = "sprout-server", version)]
@@ -31,6 +33,9 @@ enum Command {
     Migrate,
     /// Create a user who may do everything
     CreateSuperuser(CreateSuperuser),
+    /// Check or show the configuration, without a server
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Make a token with which a worker can join once, and print it
     CreateWorker(CreateWorker),
 }
@@ -44,6 +49,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Error> {
+    if let Some(Command::Config(command)) = &cli.command {
+        return command.run(&cli.config);
+    }
     let settings = Settings::read(&cli.config)?;
     start_log(&settings.server.log);
     match cli.command.unwrap_or(Command::Run) {
@@ -55,5 +63,7 @@ async fn run(cli: Cli) -> Result<(), Error> {
         Command::Migrate => command::migrate(settings).await,
         Command::CreateSuperuser(superuser) => superuser.run(settings, false).await,
         Command::CreateWorker(worker) => worker.run(settings).await,
+        // Done above: for it, the configuration need not be right.
+        Command::Config(command) => command.run(&cli.config),
     }
 }

@@ -16,6 +16,7 @@ use tonic::transport::{
 
 use crate::{
     Error, Settings,
+    reload::Reload,
     wiring::{self, FleetSessions, Wired},
 };
 
@@ -43,6 +44,7 @@ pub struct Server {
     address: SocketAddr,
     encrypted: bool,
     periods: Periods,
+    reload: Reload,
     version: &'static str,
 }
 
@@ -52,7 +54,10 @@ impl Server {
     /// # Errors
     /// If one of them cannot be had; the error says which and what to do.
     pub async fn open(options: Options) -> Result<Self, Error> {
-        let Settings { server, catalogue } = options.settings;
+        let Settings { server, catalogue, loaded } = options.settings;
+        for note in &loaded.notes {
+            tracing::warn!("{note}");
+        }
         // Read and tried before anything is opened.
         let identity = identity(server.tls.as_ref()).await?;
         transport(server.tls.as_ref(), identity.clone())?;
@@ -89,7 +94,14 @@ impl Server {
             ticks: true,
         };
         let encrypted = server.tls.is_some();
-        Ok(Self { listener, transport, wired, address, encrypted, periods, version: options.version })
+        let reload = match Reload::new(wired.app.clone(), server, loaded) {
+            Ok(reload) => reload,
+            Err(error) => {
+                wired.close().await;
+                return Err(error);
+            }
+        };
+        Ok(Self { listener, transport, wired, address, encrypted, periods, reload, version: options.version })
     }
 
     /// The address it listens on, with the port it really has.
@@ -123,6 +135,7 @@ impl Server {
         let background = CancellationToken::new();
         let mut activities = tokio::spawn(reconcile::run(app.clone(), self.periods, background.clone()));
         let mut dispatcher = tokio::spawn(fleet.clone().run());
+        let mut reload = tokio::spawn(self.reload.run(background.clone()));
         let health = tokio::spawn({
             let (drain, answers) = (drain.clone(), app.database_answers());
             async move { drain.follow(answers).await }
@@ -135,6 +148,7 @@ impl Server {
             () = shutdown.cancelled() => Ok(()),
             ended = &mut serving => Err(Error::Ended(format!("the server stopped serving: {}", told(ended)))),
             ended = &mut activities => Err(Error::Ended(told(ended))),
+            ended = &mut reload => Err(Error::Ended(format!("the watch on configuration ended: {}", told(ended.map(Ok::<_, Error>))))),
             ended = &mut dispatcher => Err(Error::Ended(format!("the dispatcher ended: {}", told(ended.map(Ok::<_, Error>))))),
         };
         tracing::info!("stopping");

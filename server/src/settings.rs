@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use sprout_config::{Config, Mistakes, ServerConfig};
@@ -18,6 +18,47 @@ pub struct Settings {
     pub server: ServerConfig,
     /// Groups and providers.
     pub catalogue: Catalogue,
+    /// Where it is from.
+    pub loaded: Loaded,
+}
+
+/// Where configuration is from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// How to read it again.
+    pub(crate) source: Source,
+    /// The files that were read.
+    pub(crate) files: Vec<PathBuf>,
+    /// Files whose change, coming or going would change it.
+    pub(crate) watched: Vec<PathBuf>,
+    /// What is right, and maybe not meant so.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How configuration is read.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// From `sprout.yaml`.
+    File(PathBuf),
+    /// Defaults, with all data in one directory.
+    Directory(PathBuf),
+}
+
+impl Source {
+    /// Reads it.
+    pub(crate) fn read(&self) -> Result<Settings, Error> {
+        match self {
+            Self::File(file) => Settings::read(file),
+            Self::Directory(data_dir) => Settings::in_directory(data_dir),
+        }
+    }
+}
+
+impl Loaded {
+    /// The files, for people.
+    pub(crate) fn file_names(&self) -> Vec<String> {
+        self.files.iter().map(|file| file.display().to_string()).collect()
+    }
 }
 
 impl Settings {
@@ -25,25 +66,29 @@ impl Settings {
     pub fn read(file: &Path) -> Result<Self, Error> {
         let mut mistakes = Mistakes::default();
         let config = sprout_config::read(file, &mut mistakes);
-        Self::checked(config, mistakes)
+        Self::checked(Source::File(file.into()), config, mistakes)
     }
 
     /// Defaults, with all data in one directory, and its `cfme_data.yaml` if there is one.
     pub fn in_directory(data_dir: &Path) -> Result<Self, Error> {
         let mut mistakes = Mistakes::default();
         let config = Config::in_directory(data_dir, &mut mistakes);
-        Self::checked(Some(config), mistakes)
+        Self::checked(Source::Directory(data_dir.into()), Some(config), mistakes)
     }
 
-    fn checked(config: Option<Config>, mut mistakes: Mistakes) -> Result<Self, Error> {
-        let settings = config.map(|config| {
+    fn checked(source: Source, config: Option<Config>, mut mistakes: Mistakes) -> Result<Self, Error> {
+        let settings = config.map(|mut config| {
             if let Err(error) = EnvFilter::try_new(&config.server.log) {
                 let message =
                     format!("{error}; write a level such as info, or directives such as info,sprout_store=debug");
                 config.mistake(&mut mistakes, "log", message);
             }
             let catalogue = catalogue(&config, &mut mistakes);
-            Self { server: config.server, catalogue }
+            let mut watched = std::mem::take(&mut config.watched);
+            watched.sort();
+            watched.dedup();
+            let (files, notes) = (std::mem::take(&mut config.files), std::mem::take(&mut config.notes));
+            Self { server: config.server, catalogue, loaded: Loaded { source, files, watched, notes } }
         });
         Ok(mistakes.or_some(settings)?)
     }

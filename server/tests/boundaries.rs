@@ -54,6 +54,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sea-orm-migration", &["sprout-store", "sprout-migrations"]),
     ("bollard", &["sprout-worker"]),
     ("virt", &["sprout-worker"]),
+    ("granit-parser", &["sprout-conf"]),
+    ("aes", &["sprout-conf"]),
+    ("notify", &["sprout-server"]),
 ];
 
 /// What would give the inner layers a wire format, a database or (the domain) a run time.

@@ -7,6 +7,7 @@ mod authority;
 mod batch;
 mod bus;
 mod cleanup;
+mod configuration;
 mod event;
 mod explain;
 mod finish;
@@ -65,6 +66,7 @@ pub use self::{
     authority::certified_worker,
     bus::LocalBus,
     cleanup::WantedRule,
+    configuration::{Configuration, RefusedConfiguration},
     event::{EventStream, Feed},
     explain::{Explanation, WaitReason},
     finish::{Finished, Written},
@@ -95,6 +97,7 @@ use self::{ports::Ports, work::Work};
 pub struct App {
     ports: Ports,
     catalogue: RwLock<Arc<Catalogue>>,
+    configuration: RwLock<Option<Configuration>>,
     installation_id: String,
     feed: Feed,
     tokens: Arc<token::Tokens>,
@@ -121,6 +124,7 @@ impl App {
         let app = Arc::new(Self {
             ports,
             catalogue: RwLock::default(),
+            configuration: RwLock::default(),
             installation_id,
             feed,
             tokens,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sprout_conf::Secret;
 
 /// The database.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseConfig {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`; default: `sqlite:sprout.db` in the data directory.

@@ -100,6 +100,23 @@ impl ServerConfig {
         self.database.resolve(base, &data_dir);
     }
 
+    /// Keys in which another configuration differs that are read only when a server starts.
+    pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("listen", self.listen != other.listen),
+            ("tls", self.tls != other.tls),
+            ("database", self.database != other.database),
+            ("redis", self.redis != other.redis),
+            ("data_dir", self.data_dir != other.data_dir),
+            ("logs", self.logs != other.logs),
+            ("check_interval", self.check_interval != other.check_interval),
+            ("keep_results", self.keep_results != other.keep_results),
+            ("keep_audit", self.keep_audit != other.keep_audit),
+            ("log", self.log != other.log),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
     pub(crate) fn check(&self, config: &Config, mistakes: &mut Mistakes) {
         if self.tls.is_none() && !self.listen.ip().is_loopback() {
             let message = format!(
