@@ -95,6 +95,26 @@ fn files_are_encrypted_and_decrypted() {
     assert!(ran.code == 1 && ran.stderr.contains("wrong.yaml:2:1: key `a` is there twice"), "{}", ran.stderr);
 }
 
+#[test]
+fn the_state_of_the_server_is_told() {
+    let bed = Bed::new();
+    let told = bed.staff(&["config", "status"]).stdout;
+    for part in [
+        "2023-11-14",
+        "sprout.yaml, cfme_data.eyaml",
+        "listen",
+        "note: a.eyaml is not used",
+        "sprout.yaml:2:3: unknown key",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&bed.staff(&["config", "status", "-o", "json"]).stdout).unwrap();
+    assert_eq!(
+        (json["refused_at"].as_str(), json["files"][1].as_str()),
+        (Some("2023-11-14T22:14:20Z"), Some("cfme_data.eyaml"))
+    );
+}
+
 /// Packages of the original tool; it is from before Python 3.10, and so is what it needs.
 const PACKAGES: [&str; 2] = ["yaycl==0.3.0", "yaycl-crypt==0.4.0"];
 const DRIVER: &str = r#"

@@ -15,6 +15,8 @@ pub(crate) enum Config {
     Encrypt(Encrypt),
     /// Print what is in an encrypted file.
     Decrypt(Decrypt),
+    /// Show what the server runs with, and why it does not use a newer configuration (staff).
+    Status,
 }
 
 /// What to check.

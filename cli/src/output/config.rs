@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use sprout_client::proto::config::ConfigStatus;
 use sprout_conf::{Mistake, Node};
 use sprout_config::Checked;
 
-use super::Card;
+use super::{Card, facts, some, time};
 
 /// What is in files, and what is wrong with it.
 #[derive(Debug, Serialize)]
@@ -77,5 +78,45 @@ pub(crate) struct ShownView(pub(crate) Node);
 impl Card for ShownView {
     fn text(&self) -> String {
         serde_saphyr::to_string(self).unwrap_or_else(|error| format!("# it cannot be printed: {error}\n"))
+    }
+}
+
+/// How the server's configuration stands.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatusView {
+    loaded_at: Option<String>,
+    files: Vec<String>,
+    notes: Vec<String>,
+    waiting_for_restart: Vec<String>,
+    refused_at: Option<String>,
+    mistakes: Vec<String>,
+}
+
+impl From<ConfigStatus> for StatusView {
+    fn from(status: ConfigStatus) -> Self {
+        Self {
+            loaded_at: time::rfc3339(status.loaded_at),
+            files: status.files,
+            notes: status.notes,
+            waiting_for_restart: status.waiting_for_restart,
+            refused_at: time::rfc3339(status.refused_at),
+            mistakes: status.mistakes,
+        }
+    }
+}
+
+impl Card for StatusView {
+    fn text(&self) -> String {
+        let mut text = facts(&[
+            ("loaded", time::relative_and_exact(self.loaded_at.as_ref())),
+            ("files", some(self.files.join(", "))),
+            ("after a restart", some(self.waiting_for_restart.join(", "))),
+            ("refused", time::relative_and_exact(self.refused_at.as_ref())),
+        ]);
+        for line in self.notes.iter().map(|note| format!("note: {note}")).chain(self.mistakes.clone()) {
+            // Writing to a text does not fail.
+            let _ = writeln!(text, "{line}");
+        }
+        text
     }
 }

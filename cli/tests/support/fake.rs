@@ -3,6 +3,7 @@
 mod account;
 mod appliance;
 mod audit;
+mod config;
 mod fleet;
 mod job;
 mod shepherd;
@@ -17,6 +18,7 @@ use prost_types::{Duration, Timestamp};
 use sprout_client::proto::{
     appliance::{Appliance, ApplianceState, Endpoint, PowerState, appliance_service_server::ApplianceServiceServer},
     audit::audit_service_server::AuditServiceServer,
+    config::config_service_server::ConfigServiceServer,
     event::{
         self, Event, EventKind, WatchRequest, WatchResponse,
         event_service_server::{EventService, EventServiceServer},
@@ -76,6 +78,7 @@ impl Fake {
             .add_service(UserGroupServiceServer::new(self.clone()))
             .add_service(AuditServiceServer::new(self.clone()))
             .add_service(UsageServiceServer::new(self.clone()))
+            .add_service(ConfigServiceServer::new(self.clone()))
             .add_service(JobServiceServer::new(self.clone()))
             .add_service(TaskServiceServer::new(self.clone()))
             .add_service(WorkerServiceServer::new(self.clone()))

@@ -123,6 +123,7 @@ pub fn row(path: &str) -> Option<Row> {
         | "/sprout.provider.v1.ProviderService/ListMachines"
         | "/sprout.shepherd.v1.ShepherdService/PlanShepherd"
         | "/sprout.template.v1.TemplateService/Plan"
+        | "/sprout.config.v1.ConfigService/GetConfigStatus"
         | "/sprout.job.v1.JobService/ListJobs"
         | "/sprout.job.v1.JobService/ListJobRuns"
         | "/sprout.cleanup.v1.CleanupService/ListRules"

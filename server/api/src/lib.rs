@@ -6,6 +6,7 @@ mod appliance_log;
 mod audit;
 mod auth;
 mod cleanup;
+mod config;
 mod convert;
 mod deadline;
 mod drain;

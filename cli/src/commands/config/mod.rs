@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
 pub(crate) mod show;
+pub(crate) mod status;
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ pub(crate) async fn dispatch(context: &Context<'_>, config: Config) -> Result<()
         Config::Show(args) => show::run(context, &args),
         Config::Encrypt(args) => encrypt::run(context, &args),
         Config::Decrypt(args) => decrypt::run(context, &args),
+        Config::Status => status::run(context).await,
     }
 }
 

@@ -3,6 +3,7 @@
 mod appliance;
 pub(crate) mod audit;
 pub(crate) mod cleanup;
+mod config;
 pub(crate) mod event;
 mod group;
 mod job;
