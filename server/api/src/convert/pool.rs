@@ -7,7 +7,7 @@ use sprout_domain::{
     template::BuildDate,
     version::Version,
 };
-use sprout_proto::pool as proto;
+use sprout_proto::{pool as proto, template::TemplateType};
 
 use super::{Wire, moment, optional_duration, optional_text, span, states, template::template_type, text};
 
@@ -15,8 +15,8 @@ impl TryFrom<Wire<proto::RequestPoolRequest>> for PoolRequest {
     type Error = Error;
 
     fn try_from(Wire(request): Wire<proto::RequestPoolRequest>) -> Result<Self, Error> {
-        let template_type = Wire(request.template_type()).into();
-        let priority = match request.priority() {
+        let template_type = Wire(known::<TemplateType>("template_type", request.template_type)?).into();
+        let priority = match known("priority", request.priority)? {
             proto::Priority::Unspecified => None,
             proto::Priority::Interactive => Some(Priority::Interactive),
             proto::Priority::Batch => Some(Priority::Batch),
@@ -49,6 +49,12 @@ impl TryFrom<Wire<proto::ClonePoolRequest>> for CloneRequest {
         let lease = optional_duration("lease", request.lease)?;
         Ok(Self { request_id: request.request_id, count: request.count, lease })
     }
+}
+
+/// A value of an enum. One that this server does not know would be left out otherwise, and something else requested.
+fn known<E: TryFrom<i32>>(field: &'static str, number: i32) -> Result<E, Error> {
+    E::try_from(number)
+        .map_err(|_| Error::invalid(field, format!("there is no {field} {number}; use one of those of the protos")))
 }
 
 fn date(text: &str) -> Result<BuildDate, Error> {

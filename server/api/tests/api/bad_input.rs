@@ -85,6 +85,13 @@ async fn requests_that_contradict_themselves_or_need_a_permission(database: Test
             "NO_TEMPLATE",
             "2001-01-01",
         ),
+        (
+            RequestPoolRequest { template_type: 99, ..wanted() },
+            Code::InvalidArgument,
+            "INVALID_ARGUMENT",
+            "template_type 99",
+        ),
+        (RequestPoolRequest { priority: 99, ..wanted() }, Code::InvalidArgument, "INVALID_ARGUMENT", "priority 99"),
         (RequestPoolRequest { cpus: Some(2), ..wanted() }, Code::PermissionDenied, "OVERRIDE_NOT_ALLOWED", ""),
         (RequestPoolRequest { memory_mib: Some(512), ..wanted() }, Code::PermissionDenied, "OVERRIDE_NOT_ALLOWED", ""),
     ] {
