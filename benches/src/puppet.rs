@@ -120,6 +120,7 @@ fn output(input: StepInput) -> Output {
             version: "puppet".into(),
             templates: vec![TEMPLATE.into()],
             capabilities: Vec::new(),
+            ..CheckProviderOutput::default()
         }),
         Some(Step::WaitPresent(_)) => seen(PowerState::Off, false),
         Some(Step::Start(_)) => seen(PowerState::On, false),
