@@ -299,3 +299,88 @@ impl SeaTx {
         self.rows(&sql, [self.texts(providers.iter().map(|key| &**key))]).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sprout_app::ports::{NewWorkflow, ProviderRows as _, WorkflowRows as _};
+    use sprout_domain::{
+        dispatch::Server,
+        provider::{ProviderSettings, ProviderSpec},
+        worker::Slots,
+        workflow::{Subject, WorkflowKind},
+    };
+    use sprout_test_support::{database::TestDatabase, on_each_database};
+
+    use super::*;
+    use crate::{SeaStore, StoreOptions};
+
+    on_each_database!(tasks_that_nobody_serves_cost_nothing);
+
+    const WAITING: usize = 5_000;
+
+    fn provider(key: &str) -> ProviderSpec {
+        ProviderSpec {
+            key: key.into(),
+            name: key.to_owned(),
+            provisioning_limit: 1,
+            appliance_limit: None,
+            memory_limit_mib: None,
+            cpu_limit: None,
+            circuit_failures: 5,
+            disabled: false,
+            settings: ProviderSettings::Container {
+                socket: String::new(),
+                publish_address: String::new(),
+                memory_mib: 0,
+                cpus: 0,
+            },
+        }
+    }
+
+    /// How many rows of tasks this transaction has read; on SQLite, how they are found.
+    async fn read(tx: &SeaTx, servers: &[Server]) -> Result<(i64, Vec<String>)> {
+        #[derive(FromQueryResult)]
+        struct Number {
+            number: i64,
+        }
+        #[derive(FromQueryResult)]
+        struct Plan {
+            detail: String,
+        }
+        if tx.on_postgres() {
+            let sql = "select coalesce(idx_tup_fetch + seq_tup_read, 0) as number from pg_stat_xact_user_tables where relname = 'tasks'";
+            return Ok((tx.row::<Number>(sql, []).await?.map_or(0, |row| row.number), Vec::new()));
+        }
+        let (sql, values) = tx.heads(&dispatch::demand(servers), 10);
+        let plan: Vec<Plan> = tx.rows(&format!("explain query plan {sql}"), values).await?;
+        Ok((0, plan.into_iter().map(|row| row.detail).collect()))
+    }
+
+    async fn tasks_that_nobody_serves_cost_nothing(db: TestDatabase) -> anyhow::Result<()> {
+        let options = StoreOptions::new(sprout_domain::Secret::new(db.url()));
+        let store = SeaStore::open(&options).await?;
+        let mut tx = store.begin(true).await?;
+        tx.sync_providers(&["dead", "p", "q"].map(provider)).await?;
+        let ping = |key: &str| NewWorkflow::new(WorkflowKind::Ping, Subject::Nothing, Some(key.into()));
+        for (key, count) in [("dead", WAITING), ("p", 20), ("q", 20)] {
+            tx.insert_workflows(vec![ping(key); count]).await?;
+        }
+        sprout_app::ports::Tx::commit(Box::new(tx)).await?;
+        for served in [&["p"][..], &["p", "q"]] {
+            let tx = store.begin(true).await?;
+            let room = Slots { shared: 10, ..Slots::default() };
+            let providers = served.iter().map(|key| (*key).into()).collect();
+            let servers = vec![Server { id: "w".into(), providers, room }];
+            let given = tx.claim(&Claim { servers: servers.clone(), limit: 10 }).await?.tasks;
+            assert!(given.len() == 10 && given.iter().all(|task| served.contains(&&*task.provider.0)), "{given:?}");
+            let (rows, plan) = read(&tx, &servers).await?;
+            assert!(rows < 300, "{rows} rows were read to find 10 of {served:?}");
+            let scans = |detail: &&String| detail.contains("tasks") && detail.starts_with("SCAN");
+            assert_eq!(plan.iter().find(scans), None, "{plan:?}");
+            let by_provider = |detail: &String| detail.contains("tasks_due (provider=? AND lane>?");
+            assert!(tx.on_postgres() || plan.iter().any(by_provider), "{plan:?}");
+        }
+        store.close().await;
+        Ok(())
+    }
+}

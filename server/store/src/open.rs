@@ -154,7 +154,8 @@ impl SeaStore {
         Self { simulation: Some(simulation), pulse: None, ..self }
     }
 
-    async fn begin(&self, writes: bool) -> Result<Box<dyn Tx>> {
+    /// Begins a transaction that writes, or only reads.
+    pub(crate) async fn begin(&self, writes: bool) -> Result<SeaTx> {
         let simulation = self.simulation.as_deref();
         pass(simulation, Moment::Begin).await?;
         let on = if writes { &self.writer } else { &self.reader };
@@ -181,18 +182,18 @@ impl SeaStore {
         };
         let begin = bounded(simulation, self.deadline, begin);
         let (begun, now) = while_it_answers(self.pulse.as_ref(), begin).await?;
-        Ok(Box::new(SeaTx::begun(begun, now, self.deadline, self.simulation.clone(), self.pulse.clone())))
+        Ok(SeaTx::begun(begun, now, self.deadline, self.simulation.clone(), self.pulse.clone()))
     }
 }
 
 #[async_trait]
 impl Store for SeaStore {
     async fn write(&self) -> Result<Box<dyn Tx>> {
-        self.begin(true).await
+        Ok(Box::new(self.begin(true).await?))
     }
 
     async fn read(&self) -> Result<Box<dyn Tx>> {
-        self.begin(false).await
+        Ok(Box::new(self.begin(false).await?))
     }
 
     fn answers(&self) -> watch::Receiver<bool> {

@@ -15,6 +15,7 @@ mod matrix;
 mod outage;
 mod pool;
 mod pool_action;
+mod slow;
 mod support;
 mod task;
 mod template;

@@ -50,6 +50,7 @@ pub(crate) struct Served {
     pub(crate) logs: Arc<MemoryLogs>,
     pub(crate) drain: Drain,
     pub(crate) channel: Channel,
+    url: String,
     pub(crate) database: TestDatabase,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -106,8 +107,9 @@ impl Served {
         let feed = app.feed().clone();
         let tasks =
             vec![tokio::spawn(async move { drop(serving.await) }), tokio::spawn(async move { feed.run().await })];
-        let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
-        Ok(Self { app, logs, drain: api.drain, channel, database, tasks })
+        let url = format!("http://{address}");
+        let channel = Channel::from_shared(url.clone())?.connect().await?;
+        Ok(Self { app, logs, drain: api.drain, channel, url, database, tasks })
     }
 
     /// A user by name.
@@ -157,6 +159,13 @@ impl Served {
 
     pub(crate) async fn events(&self, name: &str) -> anyhow::Result<EventServiceClient<Connection>> {
         Ok(EventServiceClient::new(self.of(name).await?))
+    }
+
+    /// Events, on a connection of their own.
+    pub(crate) async fn another_connection(&self, name: &str) -> anyhow::Result<EventServiceClient<Connection>> {
+        let channel = Channel::from_shared(self.url.clone())?.connect().await?;
+        let bearer = Bearer(Some(self.token(name).await?));
+        Ok(EventServiceClient::new(InterceptedService::new(channel, bearer)))
     }
 
     pub(crate) async fn templates(&self, name: &str) -> anyhow::Result<TemplateServiceClient<Connection>> {
