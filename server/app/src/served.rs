@@ -46,9 +46,8 @@ impl Service {
 
     fn missing_among(&self, key: &ProviderKey, drivers: &BTreeSet<String>) -> Option<String> {
         let Some(spec) = self.catalogue.providers.get(key) else {
-            return Some(format!(
-                "it is not configured any more; put it back into cfme_data.yaml, or, if it is gone for good, have an administrator forget what was there"
-            ));
+            let gone = "it is not configured any more; put it back into cfme_data.yaml, or, if it is gone for good, see `sproutctl appliance forget`";
+            return Some(gone.to_owned());
         };
         let driver = spec.settings.driver();
         let sentence = || {
@@ -129,7 +128,9 @@ impl App {
     pub(crate) async fn tell_unserved(&self, tx: &mut dyn Tx, appliances: &mut [Appliance]) -> Result<()> {
         if appliances.iter().any(|appliance| is_under_way(appliance.state)) {
             let service = self.service(tx).await?;
-            appliances.iter_mut().for_each(|appliance| service.tell_appliance(appliance));
+            for appliance in appliances {
+                service.tell_appliance(appliance);
+            }
         }
         Ok(())
     }

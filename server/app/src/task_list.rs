@@ -41,7 +41,9 @@ impl App {
     pub(crate) async fn tell_tasks(&self, tx: &mut dyn Tx, tasks: &mut [Task]) -> Result<()> {
         if tasks.iter().any(|task| matches!(task.state, TaskState::Ready | TaskState::Retrying)) {
             let service = self.service(tx).await?;
-            tasks.iter_mut().for_each(|task| service.tell_task(task));
+            for task in tasks {
+                service.tell_task(task);
+            }
         }
         Ok(())
     }

@@ -112,7 +112,9 @@ impl Work {
         let ending = async move {
             let committed = tx.commit().await;
             if committed.is_ok() {
-                calls.iter().for_each(|call| call.recorded());
+                for call in calls {
+                    call.recorded();
+                }
             }
             // Also after a failed commit: it may have gone through, and a wake-up too many does no harm.
             bus.publish(&topics.into_iter().collect::<Vec<_>>());

@@ -64,7 +64,9 @@ impl App {
         let mut tx = self.ports.store.read().await?;
         let now = tx.now();
         let mut workers = tx.workers(only).await?;
-        workers.iter_mut().for_each(|worker| worker.connected = is_connected(worker, now));
+        for worker in &mut workers {
+            worker.connected = is_connected(worker, now);
+        }
         Ok(workers)
     }
 

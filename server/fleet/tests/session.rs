@@ -197,7 +197,8 @@ struct Words(String);
 
 impl tracing::field::Visit for Words {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        self.0 += &format!("{}={value:?} ", field.name());
+        self.0.push_str(field.name());
+        self.0.push_str(&format!("={value:?} "));
     }
 }
 

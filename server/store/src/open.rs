@@ -180,7 +180,7 @@ impl SeaStore {
             let now = chrono::Utc::now();
             Ok((Begun::Sqlite(begun), Timestamp::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)))
         };
-        let begin = bounded(simulation, self.deadline, begin);
+        let begin = bounded(simulation, self.deadline, Box::pin(begin));
         let (begun, now) = while_it_answers(self.pulse.as_ref(), begin).await?;
         Ok(SeaTx::begun(begun, now, self.deadline, self.simulation.clone(), self.pulse.clone()))
     }

@@ -95,7 +95,7 @@ async fn work(served: &Served) -> anyhow::Result<()> {
 
 async fn calls_that_are_given_up_at_any_moment_are_done_or_not(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
-    let callers = (0..CALLERS).map(|seed| call(&served, seed));
+    let callers = (0..CALLERS).map(|seed| Box::pin(call(&served, seed)));
     let requested: Vec<_> = futures::future::try_join_all(callers).await?.concat();
     served.database.settled().await?;
     let ann = served.user("ann").await?;
@@ -107,7 +107,7 @@ async fn calls_that_are_given_up_at_any_moment_are_done_or_not(database: TestDat
         assert_eq!(there + view.pool.waiting_count as usize, wanted, "half done: {view:?}");
     }
     // Nothing waits although it could go on.
-    patiently(work(&served)).await??;
+    patiently(Box::pin(work(&served))).await??;
     let ended = all().await?;
     for view in &ended {
         assert!(matches!(view.pool.state, PoolState::Ready | PoolState::Ended), "{view:?}");

@@ -130,7 +130,7 @@ async fn tasks_that_nobody_came_back_for_are_not_lost(db: TestDatabase) -> anyho
             (worker.id.clone(), key, crate::world::well(task.task.step))
         });
         let results: Vec<_> = results.collect();
-        let finished = world.leave(waits, world.app.finish_tasks(&results)).await?;
+        let finished = world.leave(waits, Box::pin(world.app.finish_tasks(&results))).await?;
         world.app.finish_tasks(&results).await?;
         worker.work().await?;
         anyhow::ensure!(world.state(id).await? == PoolState::Ready);

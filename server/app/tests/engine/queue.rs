@@ -255,7 +255,8 @@ async fn what_is_requested_where_the_circuit_opens_goes_elsewhere(db: TestDataba
 
     another(&world, "second", 9).await?;
     let (one, two) = tokio::join!(world.app.place_waiting(), world.app.place_waiting());
-    (one?, two?);
+    one?;
+    two?;
     place(&world.app).await?;
     let view = world.app.pool(&ben, pool).await?;
     let mut on: Vec<_> = view.appliances.iter().map(|appliance| (&*appliance.provider.0, appliance.state)).collect();
