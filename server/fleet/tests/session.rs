@@ -197,8 +197,7 @@ struct Words(String);
 
 impl tracing::field::Visit for Words {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        self.0.push_str(field.name());
-        self.0.push_str(&format!("={value:?} "));
+        self.0.extend([field.name(), "=", &format!("{value:?}"), " "]);
     }
 }
 
