@@ -250,7 +250,7 @@ async fn what_one_worker_does_wrong_harms_no_other_and_is_logged_once(database: 
     for (first, code, words) in [
         (others, Code::PermissionDenied, "not to good"),
         (early, Code::FailedPrecondition, "a session begins with Hello"),
-        (large.clone(), Code::ResourceExhausted, "at most 1 MiB"),
+        (large.clone(), Code::ResourceExhausted, "a message of a worker has at most"),
     ] {
         let Err(refused) = fleet.session("bad".into(), stream::iter([first])).await else { anyhow::bail!("{words}") };
         assert_eq!(refused.code(), code, "{refused:?}");
