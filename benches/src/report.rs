@@ -107,7 +107,9 @@ impl Report {
             figure.goal = known.goal;
             figure.peer = known.live.as_ref().and_then(|live| self.live(live)).or_else(|| known.peer.clone());
         }
-        lines(&row).iter().for_each(|line| println!("{line}"));
+        for line in lines(&row) {
+            println!("{line}");
+        }
         self.rows.push(row);
         Ok(())
     }

@@ -72,6 +72,8 @@ impl Installation {
         let vacuum =
             if database.get_database_backend() == DatabaseBackend::Postgres { "vacuum analyze" } else { "analyze" };
         database.execute_unprepared(vacuum).await?;
+        // Its job is to find out that no provider has the copies.
+        database.execute_unprepared("update jobs set paused = true where name = 'refresh'").await?;
         database.close().await?;
         self.start_server().await
     }

@@ -71,16 +71,16 @@ impl Reload {
     /// Waits for reasons to read again, and does, until `shutdown`.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) {
         // One is enough: it only says that it is time to look.
-        let (changed, mut changes) = mpsc::channel(1);
-        let mut watched = self.loaded.watched.clone();
-        let mut watcher = watch(&watched, &changed);
-        let _ = changed.try_send(());
+        let (tell, mut news) = mpsc::channel(1);
+        let mut files = self.loaded.watched.clone();
+        let mut watcher = watch(&files, &tell);
+        let _ = tell.try_send(());
         loop {
             let asked = tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = self.hang_up.recv() => true,
-                _ = changes.recv() => {
-                    while let Ok(Some(())) = timeout(QUIET, changes.recv()).await {}
+                _ = news.recv() => {
+                    while let Ok(Some(())) = timeout(QUIET, news.recv()).await {}
                     false
                 }
             };
@@ -92,11 +92,11 @@ impl Reload {
                 }
             }
             // Other files may be named now; and who asks may have put another directory in the place of one.
-            if asked || self.loaded.watched != watched {
-                watched.clone_from(&self.loaded.watched);
-                drop(std::mem::replace(&mut watcher, watch(&watched, &changed)));
+            if asked || self.loaded.watched != files {
+                files.clone_from(&self.loaded.watched);
+                drop(std::mem::replace(&mut watcher, watch(&files, &tell)));
                 // What changed before is told by nobody.
-                let _ = changed.try_send(());
+                let _ = tell.try_send(());
             }
         }
     }

@@ -30,7 +30,7 @@ pub(crate) struct Check {
 /// Names a file.
 #[derive(Debug, Args)]
 pub(crate) struct File {
-    /// The file, e.g. cfme_data.yaml.
+    /// The file, e.g. `cfme_data.yaml`.
     pub(crate) file: PathBuf,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Decrypt {
 #[derive(Debug, Args)]
 pub(crate) struct Key {
     /// File with the key, all of it, a line end included [default: `SPROUT_YAML_KEY`, `SPROUT_YAML_KEY_FILE`, then
-    /// those of yaycl-crypt, then .yaml_key next to the file or in the directory above].
+    /// those of yaycl-crypt, then `.yaml_key` next to the file or in the directory above].
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }

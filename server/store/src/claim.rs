@@ -139,9 +139,9 @@ impl SeaTx {
             self.rows(&sql, values).await?
         } else {
             let claimed: Vec<Model> = self.rows(&update, values).await?;
-            let begun = claimed.iter().filter(|task| task.position == 0 && task.epoch == 1);
+            let first = claimed.iter().filter(|task| task.position == 0 && task.epoch == 1);
             let begin = format!("{BEGIN} and id {}", self.among(1));
-            self.run(&begin, [self.numbers(begun.map(|task| task.workflow_id))]).await?;
+            self.run(&begin, [self.numbers(first.map(|task| task.workflow_id))]).await?;
             claimed
         };
         claimed.sort_by_key(|row| (row.lane, row.priority, row.turn, row.id));

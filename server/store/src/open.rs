@@ -159,7 +159,7 @@ impl SeaStore {
         let simulation = self.simulation.as_deref();
         pass(simulation, Moment::Begin).await?;
         let on = if writes { &self.writer } else { &self.reader };
-        let begin = async {
+        let beginning = async {
             if on.get_database_backend() == DbBackend::Postgres {
                 let how = if writes { postgres::WRITE } else { postgres::READ };
                 let pool = on.get_postgres_connection_pool();
@@ -170,7 +170,7 @@ impl SeaStore {
             // One that only reads is deferred: its snapshot is taken by its first query.
             let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
             let begin = async move { on.begin_with_options(options).await };
-            let begun = if simulation.is_some() {
+            let opened = if simulation.is_some() {
                 begin.await?
             } else {
                 // In a task of its own, which nobody can give up: sqlx does not know that a transaction has begun until it was told so, and would
@@ -178,11 +178,11 @@ impl SeaStore {
                 tokio::spawn(begin).await.map_err(|error| DbErr::Custom(error.to_string()))??
             };
             let now = chrono::Utc::now();
-            Ok((Begun::Sqlite(begun), Timestamp::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)))
+            Ok((Begun::Sqlite(opened), Timestamp::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)))
         };
-        let begin = bounded(simulation, self.deadline, Box::pin(begin));
-        let (begun, now) = while_it_answers(self.pulse.as_ref(), begin).await?;
-        Ok(SeaTx::begun(begun, now, self.deadline, self.simulation.clone(), self.pulse.clone()))
+        let bounded = bounded(simulation, self.deadline, Box::pin(beginning));
+        let (transaction, now) = while_it_answers(self.pulse.as_ref(), bounded).await?;
+        Ok(SeaTx::begun(transaction, now, self.deadline, self.simulation.clone(), self.pulse.clone()))
     }
 }
 

@@ -97,7 +97,7 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
             proto::WorkflowKind::Refresh => Some(WorkflowKind::Refresh),
             proto::WorkflowKind::Refreshes => Some(WorkflowKind::Refreshes),
             proto::WorkflowKind::CleanUp => Some(WorkflowKind::CleanUp),
-            _ => None,
+            proto::WorkflowKind::Unspecified => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use sprout_app::{
 use sprout_domain::{
     ApplianceId, PoolId, Reason, Secret,
     appliance::{Appliance, ApplianceState, PowerState},
-    machine::{Listed, Machine, MachineKind, Marks},
+    machine::{Listed, Machine, MachineKind, Marks, leftover::Planned},
     operation::{Capability, Operation},
     pool::PoolState,
     user::{Role, User},
@@ -145,7 +145,7 @@ async fn a_leak_goes_after_two_sightings(db: TestDatabase) -> anyhow::Result<()>
     assert!(lab.deletions().await?.is_empty(), "one listing may be wrong");
     lab.list(&there).await?;
     let (step, names) = lab.deletions().await?.remove(0);
-    assert_eq!(names, [dead.name.clone()]);
+    assert_eq!(names, std::slice::from_ref(&dead.name));
     assert!(lab.note(&dead.name).await?.starts_with("deleted now: carries our tag"), "{}", lab.note(&dead.name).await?);
     let done = StepOutput::Deleted(vec![(dead.name.clone(), None)]);
     assert!(lab.worker.finish(key(&step), Ok(done)).await?);
@@ -392,7 +392,7 @@ async fn a_rule_and_the_plan_agree(db: TestDatabase) -> anyhow::Result<()> {
     let wanted = |pattern: &str| WantedRule { pattern: pattern.to_owned(), min_age: HOUR / 2, provider: None };
     let plan = async |rule: Option<&WantedRule>| -> anyhow::Result<Vec<String>> {
         let planned = app.plan_cleanup(&lab.boss, None, rule).await?;
-        Ok(planned.into_iter().filter(|planned| planned.is_due()).map(|planned| planned.machine.name).collect())
+        Ok(planned.into_iter().filter(Planned::is_due).map(|planned| planned.machine.name).collect())
     };
     assert!(plan(None).await?.is_empty());
     let rule = wanted("^jenkins-|^s_appl");
@@ -445,7 +445,7 @@ async fn a_leftover_that_stays_says_why(db: TestDatabase) -> anyhow::Result<()> 
     assert!(lab.note(&dead.name).await?.contains("the disk is busy"));
     lab.list(&[shown(&dead)]).await?;
     let (step, names) = lab.deletions().await?.remove(0);
-    assert_eq!(names, [dead.name.clone()], "the next listing shows it again");
+    assert_eq!(names, std::slice::from_ref(&dead.name), "the next listing shows it again");
     // Nothing is known of how that ended: the next one looks.
     assert!(lab.worker.finish(key(&step), badly(StepErrorReason::Deadline)).await?);
     lab.world.app.clean_up(false).await?;

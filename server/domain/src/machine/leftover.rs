@@ -127,19 +127,16 @@ pub fn plan(machines: &[Machine], rules: &[Rule], marked: usize, now: Timestamp,
 }
 
 fn planned(machine: &Machine, rules: &[Rule], now: Timestamp, grace: Duration) -> Option<Planned> {
-    let (reason, not_before) = match machine.kind {
-        MachineKind::Leaked => {
-            let whose = machine.appliance_id.map(|id| format!("appliance {id}")).unwrap_or_default();
-            (format!("carries our tag, and {whose} is gone"), ripe(machine, now, grace))
-        }
-        _ => {
-            let rule = rules.iter().filter(|rule| rule.matches(machine)).min_by_key(|rule| (rule.min_age, rule.id))?;
-            let at = lease::end(machine.first_seen_at, rule.min_age);
-            let which = if rule.id == 0 { "this rule".to_owned() } else { format!("rule {}", rule.id) };
-            let (pattern, age) = (rule.pattern.as_str(), rule.min_age.as_secs().div_ceil(60));
-            let reason = format!("{which}: `{pattern}`, first seen more than {age} min ago");
-            (reason, (at > now).then_some(at))
-        }
+    let (reason, not_before) = if machine.kind == MachineKind::Leaked {
+        let whose = machine.appliance_id.map(|id| format!("appliance {id}")).unwrap_or_default();
+        (format!("carries our tag, and {whose} is gone"), ripe(machine, now, grace))
+    } else {
+        let rule = rules.iter().filter(|rule| rule.matches(machine)).min_by_key(|rule| (rule.min_age, rule.id))?;
+        let at = lease::end(machine.first_seen_at, rule.min_age);
+        let which = if rule.id == 0 { "this rule".to_owned() } else { format!("rule {}", rule.id) };
+        let (pattern, age) = (rule.pattern.as_str(), rule.min_age.as_secs().div_ceil(60));
+        let reason = format!("{which}: `{pattern}`, first seen more than {age} min ago");
+        (reason, (at > now).then_some(at))
     };
     Some(Planned { machine: machine.clone(), reason, not_before, doubted: false })
 }
