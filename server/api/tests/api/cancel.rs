@@ -31,6 +31,11 @@ async fn leave_after<T: Send + 'static>(time: Duration, call: impl Future<Output
     task.abort();
 }
 
+/// How long a caller has patience: mostly for some part of the call, and now and then for all of it, however slow this machine is.
+fn patience(random: &mut fastrand::Rng) -> Duration {
+    if random.u8(..4) == 0 { Duration::from_secs(60) } else { Duration::from_micros(random.u64(0..12_000)) }
+}
+
 /// One caller: requests pools and kills them, and leaves most of these calls. Returns the ids of its requests.
 async fn call(served: &Served, seed: u64) -> anyhow::Result<Vec<String>> {
     let mut random = fastrand::Rng::with_seed(seed);
@@ -41,15 +46,15 @@ async fn call(served: &Served, seed: u64) -> anyhow::Result<Vec<String>> {
         requested.push(request.request_id.clone());
         let mut leaving = client.clone();
         let asked = request.clone();
-        let some_time = Duration::from_micros(random.u64(0..12_000));
-        leave_after(some_time, async move { leaving.request_pool(asked).await.is_ok() }).await;
+        leave_after(patience(&mut random), async move { leaving.request_pool(asked).await.is_ok() }).await;
         if random.bool() {
             // Asked again, it is that one.
             let pool = client.request_pool(request).await?.into_inner().pool.unwrap_or_default();
             let mut leaving = client.clone();
-            let some_time = Duration::from_micros(random.u64(0..12_000));
-            leave_after(some_time, async move { leaving.kill_pool(KillPoolRequest { id: pool.id }).await.is_ok() })
-                .await;
+            leave_after(patience(&mut random), async move {
+                leaving.kill_pool(KillPoolRequest { id: pool.id }).await.is_ok()
+            })
+            .await;
         }
     }
     Ok(requested)
