@@ -118,5 +118,6 @@ mod tests {
     #[test]
     fn a_missing_file_is_an_empty_configuration() {
         assert!(load(Path::new("/nowhere/config.yaml")).unwrap().server.is_none());
+        assert!(load(Path::new("/dev/null")).unwrap().server.is_none());
     }
 }

@@ -41,9 +41,13 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let node = document::read_file(path, Dialect::Strict, &KeySource::default())?;
     let mut mistakes = Mistakes::default();
     if node.is_null() {
-        mistakes.add(Some(Place::file(path)), "", "the file is empty, expected keys with values");
+        // Which is fine where nothing has to be said.
+        if let Some(nothing) = Node::empty(Place::file(path)).read("", &[], &mut mistakes) {
+            return Ok(nothing);
+        }
+        return Err(ConfigError::of_file(path, "the file is empty, expected keys with values"));
     }
-    let read = if mistakes.is_empty() { node.read("", &[], &mut mistakes) } else { None };
+    let read = node.read("", &[], &mut mistakes);
     Ok(mistakes.or_some(read)?)
 }
 

@@ -1,6 +1,12 @@
 //! One unit of work: a transaction, the events it causes, and the wake-ups that follow its commit.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use sprout_domain::{
     Catalogue, Error, Reason, Result,
@@ -8,12 +14,13 @@ use sprout_domain::{
     event::{EventKind, NewEvent},
     pool::Pool,
 };
+use tokio::runtime::Handle;
+use tracing::Instrument as _;
 
 use crate::{
     audit::{self, Call},
     ports::{Bus, Topic, Tx},
 };
-use tracing::Instrument as _;
 
 /// Tries before a use case that collides with others again and again is given up for now.
 const TRIES: u32 = 6;
@@ -120,8 +127,34 @@ impl Work {
             bus.publish(&topics.into_iter().collect::<Vec<_>>());
             committed
         };
-        // In a task of its own: a caller who leaves in the middle cannot take a commit back, and what was committed must wake others.
-        tokio::spawn(ending.in_current_span()).await.map_err(Error::internal)?
+        // A caller who leaves in the middle cannot take a commit back, and what was committed must wake others.
+        ToTheEnd(Some(Box::pin(ending.in_current_span()))).await
+    }
+}
+
+/// Work that is done to its end also if whoever waits for it leaves: what is left of it then goes on in a task of its own.
+struct ToTheEnd<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T: Send + 'static> Future for ToTheEnd<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        // Once it is done nobody asks again.
+        let Some(work) = &mut self.0 else { return Poll::Pending };
+        let polled = work.as_mut().poll(context);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for ToTheEnd<T> {
+    fn drop(&mut self) {
+        // Without a run time the process ends, and takes its connections along.
+        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(work);
+        }
     }
 }
 
