@@ -111,7 +111,7 @@ fn the_state_of_the_server_is_told() {
     let json: serde_json::Value = serde_json::from_str(&bed.staff(&["config", "status", "-o", "json"]).stdout).unwrap();
     assert_eq!(
         (json["refused_at"].as_str(), json["files"][1].as_str()),
-        (Some("2023-11-14T22:14:20Z"), Some("cfme_data.eyaml"))
+        (Some("2023-11-14T22:14:20.000Z"), Some("cfme_data.eyaml"))
     );
 }
 

@@ -55,7 +55,7 @@ impl<'de> Visitor<'de> for ServersVisitor {
             servers.push(server);
         }
         if servers.is_empty() {
-            return Err(de::Error::invalid_length(0, &self));
+            return Err(de::Error::custom("the list is empty; expected the URL of a server, or a list of such URLs"));
         }
         Ok(Servers(servers))
     }
