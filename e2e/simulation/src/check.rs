@@ -13,8 +13,10 @@ pub(crate) struct Watch {
 }
 
 /// Deployments that take a slot, as the servers count them, on providers that have more than they may.
+/// A warm appliance that proves once more that it is ready is preparing, too, and deploys nothing.
 const OVER_LIMIT: &str = "select p.key from providers p where p.provisioning_limit <
-     (select count(*) from appliances a where a.provider = p.key and a.state in ('cloning', 'starting', 'preparing'))";
+     (select count(*) from appliances a where a.provider = p.key and a.state in ('cloning', 'starting', 'preparing')
+      and not exists (select 1 from workflows w where w.appliance_id = a.id and w.kind = 'prove' and w.state in ('pending', 'running')))";
 
 /// What may not be there when all is quiet, with how it is called.
 const UNQUIET: &[(&str, &str)] = &[
