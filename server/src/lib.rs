@@ -5,6 +5,7 @@ mod catalogue;
 pub mod command;
 pub mod config_command;
 mod error;
+pub mod import;
 mod reload;
 pub mod report;
 mod service;

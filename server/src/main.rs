@@ -7,6 +7,7 @@ use sprout_server::{
     Error, Options, Server, Settings,
     command::{self, CreateSuperuser, CreateWorker},
     config_command::ConfigCommand,
+    import::ImportLegacy,
     report, start_log, stop_signal,
 };
 
@@ -38,6 +39,8 @@ enum Command {
     Config(ConfigCommand),
     /// Make a token with which a worker can join once, and print it
     CreateWorker(CreateWorker),
+    /// Take over users, their groups, quotas and warm appliances from the database of the service that Sprout replaces
+    ImportLegacy(ImportLegacy),
 }
 
 #[tokio::main]
@@ -63,6 +66,7 @@ async fn run(cli: Cli) -> Result<(), Error> {
         Command::Migrate => command::migrate(settings).await,
         Command::CreateSuperuser(superuser) => superuser.run(settings, false).await,
         Command::CreateWorker(worker) => worker.run(settings).await,
+        Command::ImportLegacy(import) => import.run(settings).await,
         // Done above: for it, the configuration need not be right.
         Command::Config(command) => command.run(&cli.config),
     }

@@ -20,6 +20,7 @@ mod kill;
 mod late;
 mod leader;
 mod lease;
+mod legacy;
 pub mod log;
 mod machine;
 mod name;
@@ -74,6 +75,7 @@ pub use self::{
     join::{Admission, Certified},
     leader::{LEADERSHIP_LEASE, LEADERSHIP_RENEWAL, Term},
     lease::Extension,
+    legacy::{ImportReport, Left},
     machine::MachineView,
     pool::{PoolStream, PoolView},
     pool_change::CloneRequest,

@@ -4,6 +4,7 @@
 //! SHA-256 is stored, which is enough for what nobody can guess, and a look-up by it tells nothing through its timing.
 
 pub(crate) mod account;
+mod django;
 mod token;
 
 use std::time::Duration;
@@ -27,8 +28,9 @@ use tokio::sync::watch;
 use crate::{
     App, audit,
     join::check_worker_id,
-    ports::{NewToken, TokenInfo, TokenOwner, TokensToDelete},
+    ports::{NewToken, TokenInfo, TokenOwner, TokensToDelete, UserChange},
     user::account::UserView,
+    work::Work,
 };
 
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
@@ -54,7 +56,7 @@ impl App {
         }
         let known = self.ports.store.read().await?.user_by_name(name).await?;
         let (user, hash) = known.map_or((None, None), |(user, hash)| (Some(user), Some(hash)));
-        let matches = self.hashing(move || Ok(verify_password(&password, hash.as_deref()))).await?;
+        let (matches, upgraded) = self.hashing(move || verified(&password, hash)).await?;
         let Some(user) = user.filter(|_| matches) else {
             return Err(Error::new(Reason::WrongPassword, "name and password do not match"));
         };
@@ -65,6 +67,9 @@ impl App {
         audit::signed_in(&user.name);
         let token = new_token("spr_")?;
         let mut work = self.work().await?;
+        if let Some(upgraded) = upgraded {
+            upgrade(&mut work, name, upgraded).await?;
+        }
         let expires_at = lease::end(work.tx.now(), lifetime);
         let new = NewToken {
             hash: hash_token(&token),
@@ -168,8 +173,39 @@ fn hash_password(password: &Secret) -> Result<String> {
     Ok(hash.to_string())
 }
 
+/// The hash of a password to be replaced, and what is to take its place.
+struct Upgraded {
+    from: String,
+    to: String,
+}
+
+/// Whether the password matches, and if so, a hash of our own kind for one that is not.
+fn verified(password: &Secret, hash: Option<String>) -> Result<(bool, Option<Upgraded>)> {
+    if !verify_password(password, hash.as_deref()) {
+        return Ok((false, None));
+    }
+    let upgraded = match hash.filter(|hash| django::is_hash(hash)) {
+        Some(from) => Some(Upgraded { from, to: hash_password(password)? }),
+        None => None,
+    };
+    Ok((true, upgraded))
+}
+
+/// Replaces the hash of a password, unless the password was changed meanwhile.
+async fn upgrade(work: &mut Work, name: &str, hash: Upgraded) -> Result<()> {
+    if let Some((user, now)) = work.tx.lock_user(name).await?
+        && now == hash.from
+    {
+        work.tx.change_user(user.id, &UserChange { password_hash: Some(hash.to), ..UserChange::default() }).await?;
+    }
+    Ok(())
+}
+
 /// Takes as long for a user that does not exist, so that the time does not tell which names do.
 fn verify_password(password: &Secret, hash: Option<&str>) -> bool {
+    if let Some(hash) = hash.filter(|hash| django::is_hash(hash)) {
+        return django::matches(password, hash);
+    }
     let Some(Ok(hash)) = hash.map(PasswordHash::new) else {
         let _ = hash_password(password);
         return false;

@@ -13,6 +13,7 @@ pub mod group;
 pub mod ids;
 pub mod job;
 pub mod lease;
+pub mod legacy;
 pub mod machine;
 pub mod obsolete;
 pub mod operation;

@@ -17,6 +17,7 @@ mod job;
 mod join;
 mod late;
 mod lease;
+mod legacy;
 mod machine;
 mod member;
 mod open;
@@ -44,5 +45,6 @@ mod user_group;
 mod worker;
 mod workflow;
 
+pub use legacy::read_legacy;
 pub use open::{MigrationReport, SeaStore, StoreOptions, migrate, pending};
 pub use simulation::{Moment, Simulation};

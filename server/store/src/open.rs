@@ -101,6 +101,20 @@ pub async fn pending(options: &StoreOptions) -> Result<Vec<String>> {
     missing
 }
 
+/// Opens a database of any schema, in which nothing can be changed.
+pub(crate) async fn read_only(options: &StoreOptions) -> Result<DatabaseConnection> {
+    match Place::read(options)? {
+        place @ Place::Server(_) => place.connect(options, 1, Use::Read, None).await,
+        Place::File(file) => {
+            // Without the journal mode of our own files, which would be written into this one.
+            let connect = SqliteConnectOptions::new().filename(&file).read_only(true).disable_statement_logging();
+            let pool = SqlitePoolOptions::new().max_connections(1).connect_with(connect).await;
+            let pool = pool.map_err(|error| files::explain(&file, from_sqlx(&error)))?;
+            Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool))
+        }
+    }
+}
+
 impl SeaStore {
     /// Opens a database whose schema is exactly the one this program knows.
     pub async fn open(options: &StoreOptions) -> Result<Self> {
@@ -409,7 +423,7 @@ async fn missing(schema: &SchemaManager<'_>) -> Result<Vec<String>> {
     Ok(known.into_iter().filter(|name| !applied.contains(name)).collect())
 }
 
-async fn close(database: &DatabaseConnection) {
+pub(crate) async fn close(database: &DatabaseConnection) {
     if let Err(error) = database.close_by_ref().await {
         tracing::warn!(%error, "a connection to the database did not close cleanly");
     }

@@ -11,6 +11,7 @@ mod hold;
 mod job;
 mod late;
 mod lease;
+mod legacy;
 mod operate;
 mod pool;
 mod pool_change;

@@ -10,6 +10,7 @@ mod events;
 mod grants;
 mod jobs;
 mod leases;
+mod legacy;
 mod opening;
 mod outage;
 mod parents;
