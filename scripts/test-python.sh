@@ -41,5 +41,5 @@ rm -rf --one-file-system "$home/dist"
 "$home/bin/pip" check --disable-pip-version-check >&2
 
 say "python: testing"
-# What runs in the background of a script ignores Ctrl-C, and tests of Ctrl-C are to see what people see.
-env --default-signal=INT "$python" -m pytest -p no:cacheprovider --tb=short "$@"
+# What runs in the background of a script, or under nohup, ignores signals that tests send as people would.
+env --default-signal=INT,HUP "$python" -m pytest -p no:cacheprovider --tb=short "$@"
