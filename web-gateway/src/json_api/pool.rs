@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sprout_client::{
-    Connection,
+    ClientError, Connection,
     proto::{
         pool::{
             ClonePoolRequest, DescribePoolRequest, ExtendPoolRequest, GetPoolRequest, KillPoolRequest,
@@ -45,23 +45,13 @@ pub(super) async fn request(call: &Call, args: &Args) -> Answer {
         template_type: if args.is_given("template_type") { template_type(&args.text("template_type")?)? } else { 0 },
         ..RequestPoolRequest::default()
     };
-    let what = asked(call.name(), &format!("request {request:?}"));
-    let request_id = call.api.unanswered.take(&what);
     let connection = call.connection()?;
-    let answer = retry(async || {
-        let request = RequestPoolRequest { request_id: request_id.clone(), ..request.clone() };
+    let what = format!("request {request:?}");
+    let answer = with_request_id(call, &what, async |request_id| {
+        let request = RequestPoolRequest { request_id, ..request.clone() };
         connection.pools().request_pool(request).await.map_err(|status| connection.explain(status))
-    })
-    .await;
-    match answer {
-        Ok(answer) => Ok(id_of(answer.into_inner().pool)),
-        Err(error) => {
-            if error.is_unavailable() {
-                call.api.unanswered.remember(what, request_id);
-            }
-            Err(error.into())
-        }
-    }
+    });
+    Ok(id_of(answer.await?.into_inner().pool))
 }
 
 pub(super) async fn clone(call: &Call, args: &Args) -> Answer {
@@ -72,23 +62,30 @@ pub(super) async fn clone(call: &Call, args: &Args) -> Answer {
         lease: Some(minutes(args.number("lease_time")?)),
         ..ClonePoolRequest::default()
     };
-    let what = asked(call.name(), &format!("clone {request:?}"));
-    let request_id = call.api.unanswered.take(&what);
     let connection = call.connection()?;
-    let answer = retry(async || {
-        let request = ClonePoolRequest { request_id: request_id.clone(), ..request.clone() };
+    let what = format!("clone {request:?}");
+    let answer = with_request_id(call, &what, async |request_id| {
+        let request = ClonePoolRequest { request_id, ..request.clone() };
         connection.pools().clone_pool(request).await.map_err(|status| connection.explain(status))
-    })
-    .await;
-    match answer {
+    });
+    match answer.await {
         Ok(answer) => Ok(id_of(answer.into_inner().pool)),
-        Err(error) => {
-            if error.is_unavailable() {
-                call.api.unanswered.remember(what, request_id);
-            }
-            Err(call.about_pool(id, error).await)
-        }
+        Err(error) => Err(call.about_pool(id, error).await),
     }
+}
+
+/// Sends a request for a pool, again if need be, with the id of an equal one whose answer was lost; if this one's is lost, it is remembered.
+async fn with_request_id<T, F>(call: &Call, what: &str, send: impl Fn(String) -> F) -> Result<T, ClientError>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
+    let what = asked(call.name(), what);
+    let request_id = call.api.unanswered.take(&what);
+    let answer = retry(|| send(request_id.clone())).await;
+    if answer.as_ref().is_err_and(ClientError::is_unavailable) {
+        call.api.unanswered.remember(what, request_id);
+    }
+    answer
 }
 
 pub(super) async fn check(call: &Call, args: &Args) -> Answer {
@@ -200,7 +197,7 @@ async fn get(call: &Call, id: u64) -> Result<Pool, Failure> {
 }
 
 /// One pool, as the owner of this connection sees it.
-pub(super) async fn get_as(connection: &Connection, id: u64) -> Result<Pool, sprout_client::ClientError> {
+pub(super) async fn get_as(connection: &Connection, id: u64) -> Result<Pool, ClientError> {
     let answer = retry(async || {
         connection.pools().get_pool(GetPoolRequest { id }).await.map_err(|status| connection.explain(status))
     })
