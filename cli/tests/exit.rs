@@ -105,6 +105,22 @@ fn several_servers_are_separated_by_commas_or_given_again() {
 }
 
 #[test]
+fn logout_everywhere_says_how_many_sessions_ended_or_that_none_did() {
+    let bed = Bed::new();
+    let server = format!("http://{}", bed.address);
+    let stranger = ran(bed.bare(&["logout", "--everywhere", "--server", &server]).output().unwrap());
+    assert_eq!((stranger.code, stranger.stderr.contains("not valid")), (4, true), "{}", stranger.stderr);
+    let mut child = bed.bare(&["login", "alice", "--server", &server]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"correct horse\n").unwrap();
+    assert_eq!(ran(child.wait_with_output().unwrap()).code, 0);
+    let away = bed.bare(&["logout", "--everywhere"]).env("SPROUT_SERVER", "http://127.0.0.1:1").output().unwrap();
+    assert_eq!((ran(away).code, fs::read_to_string(bed.config()).unwrap().contains("good")), (5, true));
+    let done = ran(bed.bare(&["logout", "--everywhere"]).output().unwrap());
+    assert!(done.code == 0 && done.stderr.contains("sessions ended: 3"), "{}", done.stderr);
+    assert!(!fs::read_to_string(bed.config()).unwrap().contains("good"));
+}
+
+#[test]
 fn login_keeps_the_token_for_its_server_and_logout_forgets_it() {
     let bed = Bed::new();
     let server = format!("http://{}", bed.address);

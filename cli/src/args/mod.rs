@@ -85,7 +85,7 @@ pub(crate) enum Command {
     /// Sign in, and keep the token in the configuration file.
     Login(session::Login),
     /// Make the token invalid, and forget it.
-    Logout,
+    Logout(session::Logout),
     /// Show who you are to the server.
     Whoami,
     /// Show the server, its providers, its workers and your pools in one screen.
@@ -167,7 +167,7 @@ impl Command {
     pub(crate) fn noun(&self) -> &'static str {
         match self {
             Self::Login(_) => "login",
-            Self::Logout => "logout",
+            Self::Logout(_) => "logout",
             Self::Whoami => "whoami",
             Self::Status => "status",
             Self::Pool(pool::Pool::Request(_)) | Self::Checkout(_) => "request",

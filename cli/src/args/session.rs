@@ -19,6 +19,14 @@ pub(crate) struct Login {
     pub(crate) lifetime: Option<Duration>,
 }
 
+/// Make the token invalid, and forget it.
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// Also end every other session of yours, wherever you signed in; tokens with names stay.
+    #[arg(long)]
+    pub(crate) everywhere: bool,
+}
+
 /// Print a completion script for a shell.
 #[derive(Debug, Args)]
 pub(crate) struct Completion {

@@ -44,7 +44,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
     let context = Context::new(cli.connection, out);
     match cli.command {
         Command::Login(args) => login::run(&context, args).await,
-        Command::Logout => logout::run(&context).await,
+        Command::Logout(args) => logout::run(&context, args).await,
         Command::Whoami => whoami::run(&context).await,
         Command::Status => status::run(&context).await,
         Command::Checkout(args) => checkout::run(&context, *args).await,

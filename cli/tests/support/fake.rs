@@ -476,6 +476,16 @@ impl UserService for Fake {
         Ok(Response::new(user::LogoutResponse {}))
     }
 
+    async fn logout_everywhere(
+        &self,
+        request: Request<user::LogoutEverywhereRequest>,
+    ) -> Answer<user::LogoutEverywhereResponse> {
+        match request.metadata().get("authorization").map(|value| value.to_str().unwrap()) {
+            Some("Bearer good") => Ok(Response::new(user::LogoutEverywhereResponse { count: 3 })),
+            _ => Err(Status::unauthenticated("the token is not valid")),
+        }
+    }
+
     async fn create_user(&self, request: Request<user::CreateUserRequest>) -> Answer<user::CreateUserResponse> {
         let request = request.into_inner();
         let user = User { id: 2, name: request.name, role: request.role, ..User::default() };

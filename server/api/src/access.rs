@@ -114,6 +114,7 @@ pub fn row(path: &str) -> Option<Row> {
         | "/sprout.appliance.v1.ApplianceService/GetConsole" => (Access::User, Effect::Works),
 
         "/sprout.user.v1.UserService/Logout"
+        | "/sprout.user.v1.UserService/LogoutEverywhere"
         | "/sprout.user.v1.UserService/ChangePassword"
         | "/sprout.user.v1.UserService/CreateToken"
         | "/sprout.user.v1.UserService/RevokeToken" => (Access::User, Effect::Manages),

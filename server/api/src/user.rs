@@ -57,6 +57,15 @@ impl UserService for UserApi {
         Ok(Response::new(proto::LogoutResponse {}))
     }
 
+    async fn logout_everywhere(
+        &self,
+        request: Request<proto::LogoutEverywhereRequest>,
+    ) -> Result<Response<proto::LogoutEverywhereResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let count = self.app.logout_everywhere(&caller).await.map_err(status)?;
+        Ok(Response::new(proto::LogoutEverywhereResponse { count: u32::try_from(count).unwrap_or(u32::MAX) }))
+    }
+
     async fn create_user(
         &self,
         request: Request<proto::CreateUserRequest>,

@@ -126,9 +126,9 @@ impl TokenRows for SeaTx {
         Ok(())
     }
 
-    async fn delete_tokens(&mut self, user: UserId, which: &TokensToDelete) -> Result<()> {
+    async fn delete_tokens(&mut self, user: UserId, which: &TokensToDelete) -> Result<u64> {
         let sql = "delete from tokens where user_id = $1";
-        match which {
+        let deleted = match which {
             TokensToDelete::All => self.run(sql, [user.0.into()]).await?,
             TokensToDelete::AllBut(hash) => {
                 self.run(&format!("{sql} and hash <> $2"), [user.0.into(), hash.as_str().into()]).await?
@@ -136,8 +136,11 @@ impl TokenRows for SeaTx {
             TokensToDelete::Expired => {
                 self.run(&format!("{sql} and expires_at <= $2"), [user.0.into(), self.time(self.now)]).await?
             }
+            TokensToDelete::Named(name) => {
+                self.run(&format!("{sql} and name = $2"), [user.0.into(), (*name).into()]).await?
+            }
         };
-        Ok(())
+        Ok(deleted)
     }
 
     async fn touch_token(&mut self, hash: &str) -> Result<()> {

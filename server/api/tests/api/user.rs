@@ -2,7 +2,8 @@
 
 use prost_types::Duration;
 use sprout_proto::user::{
-    CreateUserRequest, LoginRequest, LogoutRequest, Role, WhoAmIRequest, user_service_client::UserServiceClient,
+    CreateTokenRequest, CreateUserRequest, LoginRequest, LogoutEverywhereRequest, LogoutRequest, Role, TokenScope,
+    WhoAmIRequest, user_service_client::UserServiceClient,
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 use tonic::{Code, Request};
@@ -12,6 +13,7 @@ use crate::support::{PASSWORD, Served, VERSION, assert_refused, field, soon};
 
 on_each_database!(
     signing_in_and_out,
+    signing_out_everywhere_ends_sessions_and_no_named_tokens,
     wrong_passwords_tell_nothing,
     guessing_is_slowed_whether_the_name_exists_or_not,
     tokens_expire,
@@ -33,6 +35,34 @@ async fn signing_in_and_out(database: TestDatabase) -> anyhow::Result<()> {
     client.logout(LogoutRequest {}).await?;
     let refused = client.who_am_i(WhoAmIRequest {}).await;
     assert_refused(refused, Code::Unauthenticated, "NOT_SIGNED_IN", "sproutctl login");
+    Ok(())
+}
+
+async fn signing_out_everywhere_ends_sessions_and_no_named_tokens(database: TestDatabase) -> anyhow::Result<()> {
+    let served = Served::new(database).await?;
+    let mut tokens = Vec::new();
+    for name in ["ann", "ann", "ben"] {
+        tokens.push(served.users(None).login(login(name, PASSWORD)).await?.into_inner().token);
+    }
+    let mut here = served.users(Some(tokens[0].clone()));
+    let named = CreateTokenRequest { name: "ci".to_owned(), scope: TokenScope::Full.into(), lifetime: None };
+    let named = here.create_token(named).await?.into_inner().secret;
+    let other = served.users(Some(tokens[1].clone())).who_am_i(WhoAmIRequest {}).await?;
+    assert_eq!(other.into_inner().user.unwrap_or_default().name, "ann");
+    // Also those that Served signed in with.
+    assert!(here.logout_everywhere(LogoutEverywhereRequest {}).await?.into_inner().count >= 2);
+    for token in &tokens[..2] {
+        let refused = served.users(Some(token.clone())).who_am_i(WhoAmIRequest {}).await;
+        assert_refused(refused, Code::Unauthenticated, "NOT_SIGNED_IN", "sproutctl login");
+    }
+    for token in [&tokens[2], &named] {
+        served.users(Some(token.clone())).who_am_i(WhoAmIRequest {}).await?;
+    }
+    assert_eq!(
+        served.users(Some(named)).logout_everywhere(LogoutEverywhereRequest {}).await?.into_inner().count,
+        0,
+        "there was nothing left to end"
+    );
     Ok(())
 }
 

@@ -64,6 +64,8 @@ pub enum TokensToDelete {
     All,
     /// All but the one with this hash.
     AllBut(String),
+    /// Those of this name.
+    Named(&'static str),
 }
 
 /// Tokens of users, to be looked at and ended.
@@ -78,8 +80,8 @@ pub trait TokenRows: Send {
     /// Deletes a token.
     async fn delete_token_by_id(&mut self, id: TokenId) -> Result<()>;
 
-    /// Deletes tokens of a user.
-    async fn delete_tokens(&mut self, user: UserId, which: &TokensToDelete) -> Result<()>;
+    /// Deletes tokens of a user; returns how many.
+    async fn delete_tokens(&mut self, user: UserId, which: &TokensToDelete) -> Result<u64>;
 
     /// Writes down that the token with this hash is used now.
     async fn touch_token(&mut self, hash: &str) -> Result<()>;

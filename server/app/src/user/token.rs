@@ -6,7 +6,7 @@ use sprout_domain::{
     Error, Reason, Result, Secret, TokenId, UserId,
     event::{EventKind, NewEvent},
     lease,
-    token::{self, Token, TokenScope},
+    token::{self, LOGIN, Token, TokenScope},
     user::{Role, User},
 };
 
@@ -79,6 +79,18 @@ impl App {
             work.tx.delete_token_by_id(id).await?;
             tell_revoked(&mut work, caller, format!("{} revoked token {name} of {}", caller.name, owner.name));
             self.commit_users(work).await
+        })
+        .await
+    }
+
+    /// Makes all tokens of the caller invalid that were made by signing in; returns how many.
+    pub async fn logout_everywhere(&self, caller: &User) -> Result<u64> {
+        repeated(|| async {
+            let mut work = self.work().await?;
+            let count = work.tx.delete_tokens(caller.id, &TokensToDelete::Named(LOGIN)).await?;
+            tell_revoked(&mut work, caller, format!("{} signed out everywhere", caller.name));
+            self.commit_users(work).await?;
+            Ok(count)
         })
         .await
     }
