@@ -3,7 +3,9 @@
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU16,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::Deserialize;
@@ -36,6 +38,16 @@ pub struct GatewayConfig {
     pub trusted_proxies: Vec<IpAddr>,
     /// Take passwords that travelled without TLS from other machines; default false.
     pub allow_plain_passwords: bool,
+    /// Key that sessions of browsers are sealed with, the same for all gateways of an installation: 32 characters or more, better given as
+    /// `SPROUT_WEB_GATEWAY__SESSION_KEY`; default: in `session_key_file`.
+    pub session_key: Option<Secret>,
+    /// File with that key, made if it is not there; default: `session.key` in `/var/lib/sprout-web-gateway`, for other users than root in
+    /// `~/.local/state/sprout-web-gateway`.
+    pub session_key_file: Option<PathBuf>,
+    /// A session ends when it is not used for so many hours; default 12.
+    pub session_idle_hours: NonZeroU16,
+    /// A session ends after so many hours in any case; default 168, at most 720.
+    pub session_hours: NonZeroU16,
 }
 
 /// A certificate and its key.
@@ -64,7 +76,39 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The session key cannot be read, or not be made.
+    #[error(
+        "the key of sessions in {path} can be neither read nor made ({source}); name another file with web_gateway.session_key_file, or give the key \
+         as SPROUT_WEB_GATEWAY__SESSION_KEY"
+    )]
+    SessionKey {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The session key could be guessed.
+    #[error("the key of sessions in {place} has less than 32 characters; make one with `openssl rand -base64 32`")]
+    WeakSessionKey {
+        /// Where it is.
+        place: String,
+    },
+    /// There is no place for the session key.
+    #[error(
+        "HOME is not set, so there is no place for the key of sessions; name a file with web_gateway.session_key_file"
+    )]
+    NoHome,
+    /// Sessions would outlive their tokens.
+    #[error("web_gateway.session_hours is {0}, and the server makes no token that works longer than 720 hours")]
+    SessionHours(u16),
 }
+
+/// Hours until a session ends that is not used.
+const IDLE_HOURS: NonZeroU16 = NonZeroU16::new(12).unwrap();
+/// Hours until a session ends.
+const HOURS: NonZeroU16 = NonZeroU16::new(7 * 24).unwrap();
+/// The server's limit for tokens.
+const MOST_HOURS: u16 = 30 * 24;
 
 impl Default for GatewayConfig {
     fn default() -> Self {
@@ -77,6 +121,10 @@ impl Default for GatewayConfig {
             token: None,
             trusted_proxies: Vec::new(),
             allow_plain_passwords: false,
+            session_key: None,
+            session_key_file: None,
+            session_idle_hours: IDLE_HOURS,
+            session_hours: HOURS,
         }
     }
 }
@@ -87,10 +135,25 @@ impl GatewayConfig {
         let mut config: Self = sprout_conf::section(path, SECTION, SECTIONS)?;
         let base = path.parent().unwrap_or(Path::new(""));
         let tls = config.tls.iter_mut().flat_map(|tls| [&mut tls.cert, &mut tls.key]);
-        for file in [&mut config.ca, &mut config.token_file].into_iter().flatten().chain(tls) {
+        for file in
+            [&mut config.ca, &mut config.token_file, &mut config.session_key_file].into_iter().flatten().chain(tls)
+        {
             *file = base.join(&*file);
         }
+        if config.session_hours.get() > MOST_HOURS {
+            return Err(Error::SessionHours(config.session_hours.get()));
+        }
         Ok(config)
+    }
+
+    /// A session ends when it is not used for this time.
+    pub fn session_idle(&self) -> Duration {
+        Duration::from_secs(u64::from(self.session_idle_hours.get()) * 3600)
+    }
+
+    /// A session ends after this time.
+    pub fn session_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.session_hours.get()) * 3600)
     }
 
     /// The servers, as the client library takes them.
@@ -155,12 +218,18 @@ mod tests {
                 && config.token_file.is_some()
                 && config.trusted_proxies.len() == 1
                 && config.ca.is_some()
+                && config.session_key_file.is_some()
         );
     }
 
     #[test]
     fn unknown_keys_and_addresses_are_mistakes() {
-        for (text, word) in [("{lisen: x}", "lisen"), ("{trusted_proxies: [nginx]}", "IP address")] {
+        for (text, word) in [
+            ("{lisen: x}", "lisen"),
+            ("{trusted_proxies: [nginx]}", "IP address"),
+            ("{session_hours: 721}", "720 hours"),
+            ("{session_idle_hours: 0}", "nonzero"),
+        ] {
             let message = read(&format!("web_gateway: {text}\n")).unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }

@@ -1,8 +1,13 @@
 //! The web gateway: what browsers and clients without gRPC talk to. It keeps nothing that matters: any number of it can stand before the servers.
 
+mod assets;
+mod client;
 pub mod config;
 mod health;
 mod json_api;
+mod page;
+mod proxy;
+mod session;
 mod trust;
 
 use std::{
@@ -12,16 +17,24 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request, middleware, response::Response};
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+    middleware,
+    response::Response,
+};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use sprout_client::{
     ClientError, Connection, Settings,
     proto::user::{Role, WhoAmIRequest},
 };
+use tokio_util::sync::CancellationToken;
 
 use self::{
     config::{GatewayConfig, TlsConfig},
     json_api::JsonApi,
+    proxy::Proxy,
+    session::{Sessions, session_key},
     trust::Trust,
 };
 
@@ -68,6 +81,7 @@ pub struct Gateway {
     tls: Option<RustlsConfig>,
     routes: Router,
     own: Option<Connection>,
+    stopping: CancellationToken,
 }
 
 impl Gateway {
@@ -95,11 +109,19 @@ impl Gateway {
             proxies: config.trusted_proxies.iter().map(std::net::IpAddr::to_canonical).collect(),
             plain: config.allow_plain_passwords,
         };
+        let key = session_key(&config)?;
+        let (idle, lifetime) = (config.session_idle(), config.session_lifetime());
+        let sessions = Sessions::new(server.clone(), trust.clone(), &key, idle, lifetime);
+        let stopping = CancellationToken::new();
+        let proxy = Proxy::new(sessions.clone(), stopping.clone());
         let routes = JsonApi::new(server.clone(), own.clone(), trust)
             .routes()
             .merge(health::routes(server))
+            .merge(session::routes(sessions))
+            .fallback(move |peer, request| elsewhere(proxy.clone(), peer, request))
+            .layer(middleware::map_response(page::guarded))
             .layer(middleware::from_fn(told));
-        Ok(Self { listener, tls, routes, own })
+        Ok(Self { listener, tls, routes, own, stopping })
     }
 
     /// Where it listens.
@@ -111,9 +133,10 @@ impl Gateway {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         let handle = Handle::new();
         let stop = tokio::spawn({
-            let handle = handle.clone();
+            let (handle, stopping) = (handle.clone(), self.stopping);
             async move {
                 shutdown.await;
+                stopping.cancel();
                 handle.graceful_shutdown(Some(GRACE));
             }
         });
@@ -160,6 +183,14 @@ async fn who_am_i(own: Option<Connection>) {
         }
         Err(error) => tracing::warn!(%error, "the gateway's own token was not checked"),
     }
+}
+
+/// What has no path of its own: calls of browsers, and the pages that make them.
+async fn elsewhere(proxy: Proxy, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {
+    if request.uri().path().starts_with(proxy::PREFIX) {
+        return proxy.call(peer, request).await;
+    }
+    assets::answer(request.method(), request.uri().path(), request.headers())
 }
 
 async fn told(request: Request, next: middleware::Next) -> Response {

@@ -106,6 +106,11 @@ impl Connection {
         self.channel.server()
     }
 
+    /// The channel itself, without a token: for whoever passes on calls of others.
+    pub fn channel(&self) -> Failover {
+        self.channel.clone()
+    }
+
     /// How many servers there are to call.
     pub(crate) fn server_count(&self) -> usize {
         self.channel.count()
