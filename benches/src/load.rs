@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::samples::Samples;
@@ -64,8 +64,8 @@ where
     Ok(samples)
 }
 
-/// So many calls at one moment; the time of each counts from that moment. Returns how many were refused, too.
-pub(crate) async fn burst<F>(count: u64, call: impl Fn(u64) -> F) -> Result<(Arc<Samples>, u32)>
+/// So many calls at one moment; the time of each counts from that moment. Returns those that were refused, too.
+pub(crate) async fn burst<F>(count: u64, call: impl Fn(u64) -> F) -> Result<(Arc<Samples>, Vec<Error>)>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
@@ -80,9 +80,9 @@ where
             answer
         });
     }
-    let mut refused = 0;
+    let mut refused = Vec::new();
     while let Some(ended) = calls.join_next().await {
-        refused += u32::from(ended?.is_err());
+        refused.extend(ended?.err());
     }
     Ok((samples, refused))
 }

@@ -12,7 +12,7 @@ use crate::{
     sim::{Sim, Times},
     usage::Meter,
 };
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use sprout_client::{
     Connection,
     proto::pool::{KillPoolRequest, ListPoolsRequest, PoolState, WatchPoolRequest},
@@ -66,7 +66,7 @@ pub(crate) async fn run(services: &Services, report: &mut Report) -> Result<()> 
 async fn deployments(clients: &[Connection], count: u32) -> Result<Samples> {
     let took = load::burst(count.into(), |n| deploy(one_of(clients, n)));
     let (samples, refused) = tokio::time::timeout(LONG, took).await.context("some were never ready")??;
-    ensure!(refused == 0, "{refused} of {count} deployments failed");
+    none(&refused, "deployments")?;
     samples.less(TIMES.of_deployment())
 }
 
@@ -104,7 +104,7 @@ async fn kill_all(clients: &[Connection]) -> Result<Duration> {
         }
     })
     .await?;
-    ensure!(refused == 0, "{refused} kills were refused");
+    none(&refused, "kills")?;
     loop {
         let ask = ListPoolsRequest { page_size: 1, ..ListPoolsRequest::default() };
         if clients[0].pools().list_pools(ask).await?.into_inner().pools.is_empty() {
@@ -113,6 +113,11 @@ async fn kill_all(clients: &[Connection]) -> Result<Duration> {
         ensure!(began.elapsed() < LONG, "some are not gone after {LONG:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+fn none(refused: &[Error], what: &str) -> Result<()> {
+    let Some(first) = refused.first() else { return Ok(()) };
+    bail!("{} {what} failed, the first because: {first}", refused.len())
 }
 
 fn one_of(clients: &[Connection], n: u64) -> Connection {

@@ -107,6 +107,7 @@ pub struct App {
     served: served::Served,
     listening: Mutex<worker::Listening>,
     requests: Arc<batch::Batch<request::Asked, RequestedPool>>,
+    kills: Arc<batch::Batch<pool_kill::Asked, PoolView>>,
     looks: Arc<batch::Batch<PoolId, Option<PoolView>>>,
     /// Made, or read, when it is first needed.
     authority: tokio::sync::OnceCell<authority::Authority>,
@@ -134,6 +135,7 @@ impl App {
             served: served::Served::default(),
             listening: Mutex::default(),
             requests: batch::Batch::new(request::TOGETHER),
+            kills: batch::Batch::new(pool_kill::ASKED_TOGETHER),
             looks: batch::Batch::new(pool::LOOKED_AT),
             authority: tokio::sync::OnceCell::new(),
             hashing: tokio::sync::Semaphore::new(cores),

@@ -187,11 +187,13 @@ impl App {
 /// Pools that watchers look at in one transaction at most.
 pub(crate) const LOOKED_AT: usize = 128;
 
-fn may_see(caller: &User, pool: &Pool) -> bool {
+/// Whether a pool exists for this caller.
+pub(crate) fn may_see(caller: &User, pool: &Pool) -> bool {
     pool.owner_id == caller.id || caller.role >= Role::Staff
 }
 
-fn not_found(id: PoolId) -> Error {
+/// The caller has no such pool.
+pub(crate) fn not_found(id: PoolId) -> Error {
     Error::new(Reason::PoolNotFound, format!("you have no pool {id}"))
 }
 

@@ -1,6 +1,11 @@
-//! Ending pools. What of an unfinished one nobody could use yet is rescued: it goes on as a warm appliance, if one is wanted.
+//! Ending pools. What of an unfinished one nobody could use yet is rescued: it goes on as a warm appliance, if one is wanted. Calls
+//! that arrive together share one transaction.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice,
+    sync::Arc,
+};
 
 use sprout_domain::{
     ApplianceId, Error, PoolId, Reason, Result, UserGroupId, UserId,
@@ -11,35 +16,80 @@ use sprout_domain::{
 };
 
 use crate::{
-    App, PoolView,
+    App, Call, PoolView, audit,
     hold::emit_changed,
     kill::{kill_appliances, settle_pools},
-    pool::{owned, view},
+    pool::{may_see, not_found},
     ports::{Page, PoolFilter, Topic},
     queue::stop_waiting,
     warm::wanted_warm,
-    work::{Work, repeated},
+    work::{Work, repeated, tried},
 };
 
-/// Pools that end in one transaction.
+/// Pools of one owner that end in one transaction.
 const TOGETHER: usize = 20;
+/// Calls to kill a pool that share a transaction at most. More would only make the first of them wait longer.
+pub(crate) const ASKED_TOGETHER: usize = 32;
+
+/// Who kills which pool, by which call.
+pub(crate) type Asked = (User, PoolId, Option<Arc<Call>>);
 
 impl App {
     /// Ends a pool and kills its appliances; nothing happens if that has been done.
-    pub async fn kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
-        repeated(|| self.try_kill_pool(caller, id)).await
+    pub async fn kill_pool(self: &Arc<Self>, caller: &User, id: PoolId) -> Result<PoolView> {
+        let app = self.clone();
+        let answer = move |asked| {
+            let app = app.clone();
+            async move { app.kill_asked(asked).await }
+        };
+        self.kills.ask((caller.clone(), id, audit::current()), answer).await
     }
 
-    async fn try_kill_pool(&self, caller: &User, id: PoolId) -> Result<PoolView> {
-        let mut work = self.work().await?;
-        let pool = owned(work.tx.as_mut(), caller, id).await?;
-        if !pool.state.is_final() {
-            end_pools(&mut work, &[id], pool.owner_id, &format!("killed by {}", caller.name)).await?;
+    async fn kill_asked(&self, asked: Vec<Asked>) -> Vec<Result<PoolView>> {
+        match tried(|| self.kill_together(&asked)).await {
+            Ok(answers) => return answers,
+            // Nobody could be served, alone or together.
+            Err(error) if error.reason == Reason::DatabaseUnavailable => return vec![Err(error); asked.len()],
+            Err(error) => tracing::debug!(%error, count = asked.len(), "pools are killed one by one"),
         }
-        let pool = owned(work.tx.as_mut(), caller, id).await?;
-        let view = view(work.tx.as_mut(), pool).await?;
+        let mut answers = Vec::with_capacity(asked.len());
+        for one in &asked {
+            let alone = repeated(|| self.kill_together(slice::from_ref(one))).await;
+            answers.push(alone.and_then(|mut answers| answers.pop().unwrap_or_else(unanswered)));
+        }
+        answers
+    }
+
+    async fn kill_together(&self, asked: &[Asked]) -> Result<Vec<Result<PoolView>>> {
+        let mut work = self.work().await?;
+        let ids: Vec<_> = BTreeSet::from_iter(asked.iter().map(|(_, id, _)| *id)).into_iter().collect();
+        let before = by_id(&mut work, &ids).await?;
+        let mut ends = Ends::new();
+        for (caller, id, _) in asked {
+            if let Some(pool) = before.get(id).filter(|pool| may_see(caller, pool) && !pool.state.is_final()) {
+                ends.entry(*id).or_insert_with(|| (pool.owner_id, format!("killed by {}", caller.name)));
+            }
+        }
+        end_pools(&mut work, &ends).await?;
+        let after = by_id(&mut work, &ids).await?;
+        let mut appliances: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for appliance in work.tx.appliances_of_pools(&ids, false).await? {
+            appliances.entry(appliance.pool_id).or_default().push(appliance);
+        }
+        let mut answers = Vec::with_capacity(asked.len());
+        for (caller, id, call) in asked {
+            let Some(pool) = after.get(id).filter(|pool| may_see(caller, pool)) else {
+                answers.push(Err(not_found(*id)));
+                continue;
+            };
+            if let Some(call) = call {
+                work.done_for(call);
+            }
+            let appliances = appliances.get(&Some(*id)).cloned().unwrap_or_default();
+            answers.push(Ok(PoolView { pool: pool.clone(), appliances, place: None }));
+        }
         work.commit().await?;
-        Ok(view)
+        Ok(answers)
     }
 
     /// Ends all pools of a user: the caller's own, or, for staff, of the one named. Returns them without their appliances. If it fails half-way
@@ -76,7 +126,8 @@ impl App {
 
     async fn try_kill_pools(&self, caller: &User, owner: UserId, ids: &[PoolId]) -> Result<Vec<Pool>> {
         let mut work = self.work().await?;
-        end_pools(&mut work, ids, owner, &format!("killed by {}", caller.name)).await?;
+        let why = format!("killed by {}", caller.name);
+        end_pools(&mut work, &ids.iter().map(|id| (*id, (owner, why.clone()))).collect()).await?;
         let mut pools = work.tx.lock_pools(ids).await?;
         pools.retain(|pool| pool.owner_id == owner);
         work.commit().await?;
@@ -89,25 +140,47 @@ pub(crate) fn no_user(name: &str) -> Error {
     Error::new(Reason::UserNotFound, format!("there is no user {name}; check the spelling")).with("name", name)
 }
 
-/// Kills all of this owner's pools among these, which thereby end, but what is worth rescuing. Whoever else got one of them since it was looked at
-/// has not asked for its end.
-pub(crate) async fn end_pools(work: &mut Work, ids: &[PoolId], owner: UserId, why: &str) -> Result<()> {
-    let seen = work.tx.appliances_of_pools(ids, false).await?;
+/// Pools that are to end, whose each is said to be, and why it ends.
+pub(crate) type Ends = BTreeMap<PoolId, (UserId, String)>;
+
+/// Kills pools, which thereby end, but what is worth rescuing. Whoever else got one of them since it was looked at has not asked for its end.
+pub(crate) async fn end_pools(work: &mut Work, ends: &Ends) -> Result<()> {
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = ends.keys().copied().collect();
+    let seen = work.tx.appliances_of_pools(&ids, false).await?;
     let subjects: Vec<_> = seen.iter().map(|appliance| Subject::Appliance(appliance.id)).collect();
     work.tx.live_workflows(&subjects).await?;
-    let mut pools: Vec<Pool> = work.tx.lock_pools(ids).await?;
-    pools.retain(|pool| pool.owner_id == owner && !pool.state.is_final());
+    let mut pools: Vec<Pool> = work.tx.lock_pools(&ids).await?;
+    pools.retain(|pool| ends.get(&pool.id).is_some_and(|(owner, _)| pool.owner_id == *owner) && !pool.state.is_final());
     let live: Vec<_> = pools.iter().map(|pool| pool.id).collect();
     // Nothing can be added any more; what was added between the look and the lock is there now.
     let all: Vec<_> = work.tx.appliances_of_pools(&live, false).await?.iter().map(|appliance| appliance.id).collect();
     let appliances = work.tx.lock_appliances(&all).await?;
     stop_waiting(work, &mut pools).await?;
     let rescued = rescue(work, &pools, &appliances).await?;
-    let rest: Vec<_> = all.into_iter().filter(|id| !rescued.contains(id)).collect();
-    kill_appliances(work, &rest, why).await?;
+    let mut rest: BTreeMap<&str, Vec<ApplianceId>> = BTreeMap::new();
+    for appliance in appliances.iter().filter(|appliance| !rescued.contains(&appliance.id)) {
+        if let Some((_, why)) = appliance.pool_id.and_then(|id| ends.get(&id)) {
+            rest.entry(why).or_default().push(appliance.id);
+        }
+    }
+    // All that they lock is locked.
+    for (why, ids) in rest {
+        kill_appliances(work, &ids, why).await?;
+    }
     // Of those that had nothing, or nothing that is not rescued.
     let locked = work.tx.lock_pools(&live).await?;
     settle_pools(work, &mut locked.into_iter().map(|pool| (pool.id, pool)).collect()).await
+}
+
+async fn by_id(work: &mut Work, ids: &[PoolId]) -> Result<BTreeMap<PoolId, Pool>> {
+    Ok(work.tx.pools_by_id(ids).await?.into_iter().map(|pool| (pool.id, pool)).collect())
+}
+
+fn unanswered() -> Result<PoolView> {
+    Err(Error::internal("no answer to a kill"))
 }
 
 /// Makes warm ones of what nobody could use yet, as far as such are wanted. Returns which (locked, as are their pools).

@@ -78,7 +78,7 @@ async fn a_kill_that_is_given_up_is_done_or_not(db: TestDatabase) -> anyhow::Res
     for waits in 0..MANY {
         let id = world.request(2, HOUR).await?;
         worker.work().await?;
-        let ended = world.leave(waits, world.app.kill_pool(&world.user, id)).await?;
+        let ended = world.leave(waits, world.app.kill_pools(&world.user, None)).await?;
         states.push(world.state(id).await?);
         // Whatever became of it, it can be asked for again.
         world.app.kill_pool(&world.user, id).await?;
