@@ -19,6 +19,12 @@ const LOOK = 700;
 /** A timer that is late by this much: the machine slept, and the connection is likely to be dead without knowing it. */
 const SLEPT = 20_000;
 
+/** Whom the server told that they may not have a stream: asking again would be refused, and written down, each time. */
+const refused = {
+  has: (name: string): boolean => sessionStorage.getItem("no-stream") === name,
+  add: (name: string): void => sessionStorage.setItem("no-stream", name),
+};
+
 class Live {
   /** `paused`: nobody looks. */
   state: "connecting" | "live" | "reconnecting" | "paused" = $state("connecting");
@@ -31,6 +37,8 @@ class Live {
   #abort: AbortController | undefined;
   #wake: (() => void) | undefined;
   #running = false;
+  /** Rises with each start: what an earlier one began ends by itself. */
+  #round = 0;
   #hide: ReturnType<typeof setTimeout> | undefined;
 
   listen(listener: Listener): () => void {
@@ -81,7 +89,8 @@ class Live {
 
   async #run(): Promise<void> {
     let wait = FIRST_WAIT;
-    while (this.#running) {
+    const round = ++this.#round;
+    while (this.#running && round === this.#round) {
       if (this.state === "paused") {
         await this.#sleep();
         continue;
@@ -90,6 +99,10 @@ class Live {
       try {
         let first = true;
         const request = this.#sequence === undefined ? {} : { afterSequence: this.#sequence };
+        if (refused.has(session.name)) {
+          await this.#look(this.#abort.signal);
+          throw new Error("it begins anew");
+        }
         for await (const message of this.#events.watch(request, { ...STREAM, signal: this.#abort.signal })) {
           this.#sequence = message.sequence;
           wait = FIRST_WAIT;
@@ -103,11 +116,14 @@ class Live {
           if (message.event) this.#tell(message.event);
         }
       } catch (error) {
-        if (error instanceof ConnectError && error.code === Code.PermissionDenied) await this.#look(this.#abort.signal);
-        else if (reason(error) === "WATCH_TOO_OLD") this.#sequence = undefined;
+        if (error instanceof ConnectError && error.code === Code.PermissionDenied) {
+          refused.add(session.name);
+          continue;
+        }
+        if (reason(error) === "WATCH_TOO_OLD") this.#sequence = undefined;
         else if (reason(error) === "UNAUTHENTICATED" || reason(error) === "NOT_SIGNED_IN") await session.refresh();
       }
-      if (!this.#running || (this.state as string) === "paused") continue;
+      if (!this.#running || round !== this.#round || (this.state as string) === "paused") continue;
       if (this.#abort.signal.aborted) continue;
       this.lostAt ??= new Date();
       this.state = "reconnecting";

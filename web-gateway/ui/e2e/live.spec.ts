@@ -1,0 +1,62 @@
+import { expect, test } from "./test.ts";
+
+test("two browsers see each other's changes within a second", async ({ open }) => {
+  const [left, right] = [await open("alice"), await open("alice")];
+  await expect(left.getByText("You have no pools")).toBeVisible();
+  await expect(right.getByText("You have no pools")).toBeVisible();
+
+  await left.goto("/request?group=upstream");
+  await left.getByLabel("Description").fill("both see it");
+  const asked = left.waitForResponse(/RequestPool$/);
+  await left.getByRole("button", { name: "Request 1 appliance" }).click();
+  await asked;
+  await expect(right.getByRole("link", { name: "both see it" })).toBeVisible({ timeout: 1000 });
+  await expect(right.getByRole("article").getByText("ready", { exact: true })).toHaveCount(2);
+
+  await right.getByRole("button", { name: /^Change description/ }).click();
+  await right.getByRole("textbox", { name: /^description/ }).fill("renamed on the right");
+  const described = right.waitForResponse(/DescribePool$/);
+  await right.keyboard.press("Enter");
+  await described;
+  await expect(left.getByText("renamed on the right").first()).toBeVisible({ timeout: 1000 });
+
+  await left.getByRole("button", { name: "Kill", exact: true }).click();
+  const killed = left.waitForResponse(/KillPool$/);
+  await left.getByRole("dialog").getByRole("button", { name: /^Kill pool/ }).click();
+  await killed;
+  await expect(right.getByRole("article").getByText("ending").or(right.getByText("You have no pools"))).toBeVisible({ timeout: 1000 });
+  await expect(right.getByText("You have no pools")).toBeVisible();
+});
+
+for (const user of ["alice", "admin"]) {
+  test(`a server that is killed and comes back under an open page of ${user} is lost and found`, async ({ open, sprout }) => {
+    const page = await open(user);
+    await expect(page.getByText("You have no pools")).toBeVisible();
+    await sprout.killServer();
+    await expect(page.getByText("Reconnecting…")).toBeVisible();
+    // What was there stays, and no spinner takes its place.
+    await expect(page.getByRole("heading", { level: 1, name: "My pools" })).toBeVisible();
+    sprout.startServer();
+    await expect(page.getByText("Reconnecting…")).toHaveCount(0);
+    const made = sprout.control<{ id: number }>(["pool", "request", "upstream", "-n", "1", "--description", "after the restart", "--provider", "lab-one"], "", user);
+    await expect(page.getByRole("link", { name: "after the restart" })).toBeVisible();
+    await expect(page.getByRole("article").getByText("ready", { exact: true })).toHaveCount(2);
+    sprout.control(["pool", "kill", String(made.id), "--yes", "--wait"], "", user);
+    await expect(page.getByText("You have no pools")).toBeVisible();
+  });
+}
+
+test("the log of an appliance is followed", async ({ open, sprout }) => {
+  const pool = sprout.control<{ id: number }>(["pool", "request", "upstream", "-n", "1", "--provider", "lab-one"], "", "alice");
+  const page = await open("alice", `/pools/${pool.id}`);
+  await page.getByRole("link", { name: /^s_appl/ }).first().click();
+  const log = page.getByRole("log");
+  await expect(log.getByText(/wait_ready .*done/)).toBeVisible();
+  await page.getByRole("button", { name: /^Actions for s_appl/ }).click();
+  await page.getByRole("menuitem", { name: "Reboot" }).click();
+  await expect(log.getByText(/reboot .*done/)).toBeVisible();
+  await page.getByLabel("Only lines with").fill("reboot");
+  await expect(log.getByText(/clone/)).toHaveCount(0);
+  sprout.control(["pool", "kill", String(pool.id), "--yes", "--wait"], "", "alice");
+  await expect(page.getByText("gone", { exact: true })).toBeVisible();
+});

@@ -1,0 +1,139 @@
+// Every page: nothing serious for axe in light and dark, nothing wider than a phone, and a picture of each, kept as test output. With SPROUT_UI_DOCS=1
+// those of docs/ui.md are written, too.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import { seed, type Seeded } from "./seed.ts";
+import { expect, type Page, test } from "./test.ts";
+
+const SHOTS = join(import.meta.dirname, "../test-results/pages");
+const DOCS = join(import.meta.dirname, "../../../docs/ui");
+
+const pages: { name: string; path: (at: Seeded) => string; title: string | RegExp }[] = [
+  { name: "pools", path: () => "/", title: "My pools" },
+  { name: "pools-everyone", path: () => "/?owner=*", title: "Everyone's pools" },
+  { name: "pool", path: (at) => `/pools/${at.pool}`, title: /^Pool / },
+  { name: "pool-waiting", path: (at) => `/pools/${at.waiting}`, title: /^Pool / },
+  { name: "request", path: () => "/request?group=downstream-511z", title: "Request" },
+  { name: "appliances", path: () => "/appliances", title: "Appliances" },
+  { name: "appliance", path: (at) => `/appliances/${at.appliance}`, title: /^s_appl/ },
+  { name: "providers", path: () => "/providers", title: "Providers" },
+  { name: "provider", path: () => "/providers/lab-one", title: "Lab one" },
+  { name: "provider-appliances", path: () => "/providers/lab-one?tab=appliances", title: "Lab one" },
+  { name: "groups", path: () => "/groups", title: "Groups" },
+  { name: "group", path: () => "/groups/downstream-511z", title: "downstream-511z" },
+  { name: "templates", path: () => "/templates", title: "Templates" },
+  { name: "template-plan", path: () => "/templates?tab=plan", title: "Templates" },
+  { name: "preparations", path: () => "/preparations", title: "Template preparations" },
+  { name: "shepherd", path: () => "/shepherd", title: "Shepherd" },
+  { name: "vms", path: () => "/vms", title: "VMs" },
+  { name: "usage", path: () => "/usage", title: "Usage" },
+  { name: "operations", path: () => "/operations?span=15 min", title: "Overview" },
+  { name: "queue", path: () => "/queue", title: "Queue" },
+  { name: "workers", path: () => "/workers", title: "Workers" },
+  { name: "worker", path: () => "/workers/local?state=all", title: "local" },
+  { name: "workflows", path: () => "/workflows?state=all", title: "Workflows" },
+  { name: "workflow", path: (at) => `/workflows/${at.workflow}`, title: /^Workflow / },
+  { name: "tasks", path: () => "/tasks?state=all", title: "Tasks" },
+  { name: "task", path: (at) => `/tasks/${at.task}`, title: /^Task / },
+  { name: "jobs", path: () => "/jobs", title: "Jobs" },
+  { name: "job", path: () => "/jobs/refresh", title: "refresh" },
+  { name: "events", path: () => "/events", title: "Events" },
+  { name: "audit", path: () => "/audit", title: "Audit" },
+  { name: "logs", path: (at) => `/logs?appliance=${at.appliance}`, title: "Logs" },
+  { name: "users", path: () => "/users", title: "Users" },
+  { name: "user", path: () => "/users/alice", title: "alice" },
+  { name: "user-groups", path: () => "/user-groups", title: "User groups" },
+  { name: "cleanup", path: () => "/cleanup", title: "Clean-up" },
+  { name: "settings", path: () => "/settings", title: "Settings" },
+  { name: "account", path: () => "/account", title: "Account" },
+  { name: "reference", path: () => "/reference", title: "API reference" },
+  { name: "reference-service", path: () => "/reference/PoolService", title: "PoolService" },
+  { name: "not-found", path: () => "/nowhere", title: "" },
+];
+
+async function go(page: Page, at: Seeded, one: (typeof pages)[number]): Promise<void> {
+  await page.goto(one.path(at));
+  if (one.title) await expect(page.getByRole("heading", { level: 1, name: one.title })).toBeVisible();
+  await expect(page.locator("[aria-busy=true]")).toHaveCount(0);
+  if (one.name === "operations") await expect(page.locator("canvas")).toHaveCount(6);
+  await page.evaluate(() => window.document.fonts.ready.then(() => undefined));
+}
+
+/** In dark only what depends on colours: the rest is the same page. */
+async function serious(page: Page, colours = false): Promise<string[]> {
+  const axe = new AxeBuilder({ page });
+  const { violations } = await (colours ? axe.withRules(["color-contrast", "link-in-text-block"]) : axe.withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])).analyze();
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} (${node.any[0]?.message ?? node.all[0]?.message ?? ""})`).join(" | ")}`);
+}
+
+/** Small enough for the repository: the browser itself makes a WebP of the picture. */
+async function document(page: Page, name: string, png: Buffer): Promise<void> {
+  const blank = await page.context().newPage();
+  const webp = await blank.evaluate(async (source) => {
+    const image = new Image();
+    image.src = source;
+    await image.decode();
+    const canvas = Object.assign(window.document.createElement("canvas"), { width: image.width, height: image.height });
+    canvas.getContext("2d")?.drawImage(image, 0, 0);
+    return canvas.toDataURL("image/webp", 0.72);
+  }, `data:image/png;base64,${png.toString("base64")}`);
+  await blank.close();
+  mkdirSync(DOCS, { recursive: true });
+  writeFileSync(join(DOCS, `${name}.webp`), Buffer.from(webp.split(",")[1] ?? "", "base64"));
+}
+
+test.describe.configure({ mode: "parallel" });
+// A trace of so many pages would take longer than all else.
+test.use({ trace: "off" });
+mkdirSync(SHOTS, { recursive: true });
+
+for (const theme of ["light", "dark"] as const) {
+  test(`every page, ${theme}`, async ({ open, sprout }) => {
+    test.setTimeout(170_000);
+    const at = seed(sprout);
+    const page = await open("admin", "/", { dark: theme === "dark" });
+    for (const one of pages) {
+      await test.step(one.name, async () => {
+        await go(page, at, one);
+        expect.soft(await serious(page, theme === "dark"), `${one.name} in ${theme}`).toEqual([]);
+        const png = await page.screenshot({ path: join(SHOTS, `${one.name}-${theme}.png`) });
+        if (process.env.SPROUT_UI_DOCS && theme === "light" && one.title) await document(page, one.name, png);
+      });
+    }
+  });
+}
+
+test("every page on a phone, and on a large screen", async ({ open, sprout }) => {
+  test.setTimeout(170_000);
+  const at = seed(sprout);
+  const page = await open("admin", "/", { width: 360, height: 740 });
+  for (const one of pages) {
+    await test.step(one.name, async () => {
+      await go(page, at, one);
+      const wide = await page.evaluate(() => window.document.documentElement.scrollWidth - window.document.documentElement.clientWidth);
+      expect.soft(wide, `${one.name} is wider than a phone`).toBeLessThanOrEqual(0);
+      await page.screenshot({ path: join(SHOTS, `${one.name}-phone.png`), fullPage: true });
+    });
+  }
+  await page.setViewportSize({ width: 3840, height: 2160 });
+  for (const one of pages.filter(({ name }) => ["pools", "operations"].includes(name))) {
+    await go(page, at, one);
+    await page.screenshot({ path: join(SHOTS, `${one.name}-4k.png`) });
+  }
+});
+
+test("the sign-in page", async ({ browser, sprout }) => {
+  for (const theme of ["light", "dark"] as const) {
+    const context = await browser.newContext({ baseURL: sprout.url, colorScheme: theme });
+    const page = await context.newPage();
+    await page.goto("/");
+    await expect(page.getByRole("button", { name: "Sign in" })).toBeVisible();
+    expect.soft(await serious(page)).toEqual([]);
+    const png = await page.screenshot({ path: join(SHOTS, `sign-in-${theme}.png`) });
+    if (process.env.SPROUT_UI_DOCS && theme === "light") await document(page, "sign-in", png);
+    await context.close();
+  }
+});

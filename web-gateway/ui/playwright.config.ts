@@ -1,0 +1,22 @@
+import { defineConfig } from "@playwright/test";
+
+// Each worker has an installation of its own, with real processes: see e2e/installation.ts.
+export default defineConfig({
+  testDir: "e2e",
+  outputDir: "test-results/failed",
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: Boolean(process.env.CI),
+  reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
+  use: {
+    browserName: "chromium",
+    // The distribution's: Playwright downloads nothing.
+    launchOptions: { executablePath: process.env.SPROUT_TEST_CHROMIUM ?? "/usr/bin/chromium", args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] },
+    viewport: { width: 1280, height: 800 },
+    locale: "en-GB",
+    timezoneId: "UTC",
+    screenshot: "only-on-failure",
+    trace: "retain-on-failure",
+  },
+});
