@@ -11,7 +11,8 @@ const PATIENCE = 30_000;
 
 export const binary = (name: string): string => join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug", name);
 
-const settings = (port: number, gateway: number, data: string) => `
+// The all-in-one has a gateway of its own; the one that is tested is a process of its own, which stays when the server is killed.
+const settings = (port: number, spare: number, data: string) => `
 server:
   listen: 127.0.0.1:${port}
   data_dir: ${data}
@@ -25,6 +26,10 @@ server:
       template_pattern: 'sim-(?<version>[0-9.]+)'
       endpoints: {web: {port: 80, scheme: http}}
       probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
+web_gateway:
+  listen: 127.0.0.1:${spare}
+`;
+const gatewaySettings = (port: number, gateway: number) => `
 web_gateway:
   listen: 127.0.0.1:${gateway}
   server: http://127.0.0.1:${port}
@@ -95,11 +100,12 @@ export class Installation {
     for (const name of ["sprout", "sprout-sim", "sproutctl", "sprout-web-gateway"]) {
       if (!existsSync(binary(name))) throw new Error(`${binary(name)} is not built: cargo build -p sprout -p sprout-sim -p sproutctl -p sprout-web-gateway`);
     }
-    const [port = 0, gateway = 0, one = 0, two = 0, first = 0, second = 0] = await ports(6);
+    const [port = 0, gateway = 0, one = 0, two = 0, first = 0, second = 0, spare = 0] = await ports(7);
     this.#port = port;
     this.url = `http://127.0.0.1:${gateway}`;
     const write = (name: string, text: string) => writeFileSync(join(this.dir, name), text);
-    write("sprout.yaml", settings(port, gateway, join(this.dir, "data")));
+    write("sprout.yaml", settings(port, spare, join(this.dir, "data")));
+    write("gateway.yaml", gatewaySettings(port, gateway));
     write("cfme_data.yaml", providers(one, two));
     write("one.yaml", simulation("sim-1.0: '1.0', sim-1.1: '1.1', cfme-5.11.7.3-20200910: 5.11.7.3, cfme-5.11.8.0-20201012: 5.11.8.0, cfme-5.11.8.0-20201020: 5.11.8.0"));
     write("two.yaml", simulation("sim-1.1: '1.1', cfme-5.11.8.0-20201012: 5.11.8.0"));
@@ -107,7 +113,7 @@ export class Installation {
     this.#run("sprout-sim", "two", "--listen", `127.0.0.1:${two}`, "--appliance-port", String(second), "--state", join(this.dir, "sim-two"), "--config", join(this.dir, "two.yaml"));
     execFileSync(binary("sprout"), ["--config", this.#config, "create-superuser", "--name", "admin", "--password-stdin"], { input: PASSWORD, stdio: ["pipe", "ignore", "pipe"] });
     this.startServer();
-    this.#run("sprout-web-gateway", "gateway", "--config", this.#config);
+    this.#run("sprout-web-gateway", "gateway", "--config", join(this.dir, "gateway.yaml"));
     await until("the server is up", () => this.signIn("admin"));
     for (const name of ["alice", "bob"]) this.control(["user", "create", name, "--password-stdin"], PASSWORD);
     this.control(["user-group", "create", "testers", "--user", "alice", "--user", "bob", "--provider", "lab-one"]);

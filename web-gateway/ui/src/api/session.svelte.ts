@@ -5,7 +5,8 @@ import { SessionError } from "$/api/errors";
 interface Answer {
   user: { id: string; name: string; role: keyof typeof roles };
   expires_at: string;
-  server_version: string;
+  /** Not in the answer of signing in. */
+  server_version: string | null;
   gateway_version: string;
 }
 const roles = {
@@ -58,6 +59,7 @@ class Session {
   async signIn(username: string, password: string): Promise<void> {
     this.#take(await call("POST", { username, password }));
     this.ended = false;
+    void this.refresh();
   }
 
   async signOut(everywhere = false): Promise<void> {
@@ -75,7 +77,7 @@ class Session {
     this.trouble = "";
     this.name = answer.user.name;
     this.role = roles[answer.user.role] ?? Role.USER;
-    this.serverVersion = answer.server_version;
+    if (answer.server_version) this.serverVersion = answer.server_version;
     this.gatewayVersion = answer.gateway_version;
     this.status = "in";
   }

@@ -113,6 +113,7 @@ export const commands: Record<string, string> = {
   "UserService/ListUsers": "sproutctl user list",
   "UserService/Login": "sproutctl login alice",
   "UserService/Logout": "sproutctl logout",
+  "UserService/LogoutEverywhere": "sproutctl logout --everywhere",
   "UserService/RevokeToken": "sproutctl token revoke 4",
   "UserService/SetQuota": "sproutctl quota set alice --appliances 20",
   "UserService/UpdateUser": "sproutctl user update alice --role staff",
