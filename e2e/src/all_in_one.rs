@@ -36,6 +36,8 @@ pub struct AllInOne {
     pub client: Connection,
     /// For clients of all kinds.
     pub environment: Vec<(String, String)>,
+    /// URL for browsers.
+    pub web: String,
     _sim: Arc<Program>,
     directory: tempfile::TempDir,
 }
@@ -46,8 +48,8 @@ impl AllInOne {
     pub async fn start(clone_latency: Duration) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("sprout-all-in-one.").tempdir()?;
         let dir = directory.path();
-        let ports = free_ports(3)?;
-        let (port, sim_port, appliance_port) = (ports[0], ports[1], ports[2]);
+        let ports = free_ports(4)?;
+        let (port, sim_port, appliance_port, web) = (ports[0], ports[1], ports[2], ports[3]);
         let (program, state) = (binary("sprout-sim")?, dir.join("sim"));
         let latency = clone_latency.as_millis();
         let sim = Program::start("sim", dir, move || {
@@ -64,7 +66,7 @@ impl AllInOne {
             command
         })
         .await?;
-        let config = write_config(dir, port, sim_port)?;
+        let config = write_config(dir, port, sim_port, web)?;
         let program = binary("sprout")?;
         let mut superuser = Command::new(&program);
         superuser.arg("--config").arg(&config).args(["create-superuser", "--name", "admin", "--password-stdin"]);
@@ -84,7 +86,8 @@ impl AllInOne {
             ("SPROUT_TOKEN".to_owned(), token),
             ("XDG_CONFIG_HOME".to_owned(), dir.display().to_string()),
         ];
-        let world = Self { sprout, client, environment, _sim: sim, directory };
+        let web = format!("http://127.0.0.1:{web}");
+        let world = Self { sprout, client, environment, web, _sim: sim, directory };
         world.check_provider().await?;
         Ok(world)
     }
@@ -170,7 +173,7 @@ pub async fn signal(child: &Child, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn write_config(dir: &Path, port: u16, sim: u16) -> Result<std::path::PathBuf> {
+fn write_config(dir: &Path, port: u16, sim: u16, web: u16) -> Result<std::path::PathBuf> {
     let data = dir.join("data");
     let text = format!(
         "server:
@@ -183,6 +186,7 @@ fn write_config(dir: &Path, port: u16, sim: u16) -> Result<std::path::PathBuf> {
         web: {{port: 80, scheme: http}}
       probes:
         - {{endpoint: web, http: {{path: /version, body_contains: '1.0'}}, deadline: 20s, timeout: 2s}}
+web_gateway: {{listen: 127.0.0.1:{web}}}
 ",
         data = data.display(),
         group = crate::GROUP,

@@ -23,7 +23,7 @@ pub use installation::{GROUP, Installation, Plan};
 pub use installed::{Installed, Private, installed};
 pub use lab::{Lab, LabOptions, crash_points};
 pub use operated::Operated;
-pub use process::{Supervised, binary, run};
+pub use process::{Supervised, binary, free_ports, run};
 pub use program::Program;
 pub use provider::{Kind as ProviderKind, Provider};
 pub use service::Service;

@@ -56,7 +56,7 @@ pub async fn run(command: &mut Command, input: &str) -> Result<Output> {
 
 /// Ports that stay free while those who listen there are down: not of those that outgoing connections are given (32768 and up, ip(7)), among
 /// them those that look for that very server. Tests that run at the same time begin to look at different places.
-pub(crate) fn free_ports(count: usize) -> Result<Vec<u16>> {
+pub fn free_ports(count: usize) -> Result<Vec<u16>> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let calls = CALLS.fetch_add(1, Ordering::Relaxed);
     let start = u16::try_from(std::process::id().wrapping_add(calls).wrapping_mul(16) % 10_000)?;

@@ -60,7 +60,7 @@ async fn run(cli: Cli) -> Result<(), Error> {
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => {
             let shutdown = stop_signal()?;
-            let options = Options { settings, migrate: false, version: env!("CARGO_PKG_VERSION") };
+            let options = Options { settings, migrate: false, version: env!("CARGO_PKG_VERSION"), gateway_proof: None };
             Server::open(options).await?.run(shutdown).await
         }
         Command::Migrate => command::migrate(settings).await,

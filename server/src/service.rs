@@ -2,9 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use sprout_api::{Api, api};
+use sprout_api::{Api, Forwarders, api};
 use sprout_app::App;
 use sprout_config::TlsConfig;
+use sprout_domain::Secret;
 use sprout_fleet::Fleet;
 use sprout_reconcile::{self as reconcile, Options as Periods};
 use tokio::{net::TcpListener, time::timeout};
@@ -34,6 +35,8 @@ pub struct Options {
     pub migrate: bool,
     /// Version of the program, told to workers and clients.
     pub version: &'static str,
+    /// Proof by which a web gateway in this process is known.
+    pub gateway_proof: Option<Secret>,
 }
 
 /// A server that has its port and its database, and does not serve yet.
@@ -46,6 +49,7 @@ pub struct Server {
     periods: Periods,
     reload: Reload,
     version: &'static str,
+    forwarders: Forwarders,
 }
 
 impl Server {
@@ -94,6 +98,7 @@ impl Server {
             ticks: true,
         };
         let encrypted = server.tls.is_some();
+        let forwarders = Forwarders { addresses: server.trusted_proxies.clone(), proof: options.gateway_proof };
         let reload = match Reload::new(wired.app.clone(), server, loaded) {
             Ok(reload) => reload,
             Err(error) => {
@@ -101,7 +106,17 @@ impl Server {
                 return Err(error);
             }
         };
-        Ok(Self { listener, transport, wired, address, encrypted, periods, reload, version: options.version })
+        Ok(Self {
+            listener,
+            transport,
+            wired,
+            address,
+            encrypted,
+            periods,
+            reload,
+            version: options.version,
+            forwarders,
+        })
     }
 
     /// The address it listens on, with the port it really has.
@@ -122,7 +137,7 @@ impl Server {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         let app = self.wired.app.clone();
         let fleet = Fleet::new(app.clone(), self.version);
-        let Api { routes, drain } = api(app.clone(), FleetSessions(fleet.clone()), self.version)
+        let Api { routes, drain } = api(app.clone(), FleetSessions(fleet.clone()), self.version, self.forwarders)
             .await
             .map_err(|e| Error::Api(e.to_string()))?;
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));

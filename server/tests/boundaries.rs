@@ -41,7 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // It checks configuration with the structs that read it, which know no server.
     ("sproutctl", &["sprout-client", "sprout-conf", "sprout-config", "sprout-proto"]),
     ("sprout-web-gateway", &["sprout-client", "sprout-conf"]),
-    ("sprout", &["sprout-conf", "sprout-domain", "sprout-server", "sprout-worker"]),
+    ("sprout", &["sprout-conf", "sprout-domain", "sprout-server", "sprout-web-gateway", "sprout-worker"]),
 ];
 
 /// Crates that only tests and measurements use; they may import anything, and nothing may import them.

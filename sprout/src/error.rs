@@ -14,6 +14,12 @@ pub(crate) enum Error {
     /// The worker.
     #[error("the worker ended: {0}")]
     Worker(#[from] sprout_worker::Error),
+    /// The web gateway's configuration.
+    #[error(transparent)]
+    GatewayConfig(#[from] sprout_web_gateway::config::Error),
+    /// The web gateway.
+    #[error("the web gateway: {0}")]
+    Gateway(#[from] sprout_web_gateway::Error),
     /// TLS is configured.
     #[error("server.tls is set, and the all-in-one serves this machine only")]
     Tls,
@@ -31,7 +37,7 @@ impl Error {
                 "remove server.tls and listen on 127.0.0.1, or run sprout-server and sprout-worker as processes of their own",
             ),
             Self::NoHome => Some("name a directory with --data-dir"),
-            Self::WorkerConfig(_) | Self::Worker(_) => None,
+            Self::WorkerConfig(_) | Self::Worker(_) | Self::GatewayConfig(_) | Self::Gateway(_) => None,
         }
     }
 }

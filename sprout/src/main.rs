@@ -1,4 +1,4 @@
-//! All in one: a server and one worker in one process, on a laptop or for a first try. The same code as in processes of their
+//! All in one: a server, one worker and the web gateway in one process, on a laptop or for a first try. The same code as in processes of their
 //! own, wired differently: the database is one SQLite file that only this process uses, so it migrates it by itself.
 
 mod all_in_one;
@@ -12,18 +12,19 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use sprout_server::{Settings, command::CreateSuperuser, report, start_log};
+use sprout_web_gateway::config::GatewayConfig;
 use sprout_worker::config::WorkerConfig;
 
-use self::error::Error;
+use self::{all_in_one::Parts, error::Error};
 
-/// Sprout, all in one: a server and a worker in one process.
+/// Sprout, all in one: a server, a worker and the web gateway in one process.
 ///
 /// Without --config everything is kept in one directory, and the providers are those of its `cfme_data.yaml`. SIGTERM or SIGINT:
 /// takes nothing new, finishes short steps and calls, and exits with 0.
 #[derive(Debug, Parser)]
 #[command(name = "sprout", version)]
 struct Cli {
-    /// Configuration; its sections `server` and `worker` are read
+    /// Configuration; its sections `server`, `worker` and `web_gateway` are read
     #[arg(long, global = true, value_name = "FILE", env = "SPROUT_CONFIG")]
     config: Option<PathBuf>,
     /// Directory for everything, where there is no configuration [default: ~/.local/share/sprout]
@@ -50,11 +51,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Error> {
-    let (settings, worker, providers_file) = if let Some(file) = &cli.config {
-        (Settings::read(file)?, WorkerConfig::read(file)?, file.with_file_name("cfme_data.yaml"))
+    let (settings, worker, gateway, providers_file) = if let Some(file) = &cli.config {
+        let (worker, gateway) = (WorkerConfig::read(file)?, GatewayConfig::read(file)?);
+        (Settings::read(file)?, worker, gateway, file.with_file_name("cfme_data.yaml"))
     } else {
         let data_dir = cli.data_dir.map_or_else(default_data_dir, Ok)?;
-        (Settings::in_directory(&data_dir)?, WorkerConfig::default(), data_dir.join("cfme_data.yaml"))
+        let (worker, gateway) = (WorkerConfig::default(), GatewayConfig::default());
+        (Settings::in_directory(&data_dir)?, worker, gateway, data_dir.join("cfme_data.yaml"))
     };
     start_log(&settings.server.log);
     // Nobody else can be using an embedded database; one on a server may have other replicas on it.
@@ -62,7 +65,7 @@ async fn run(cli: Cli) -> Result<(), Error> {
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => {
             tell_what_is_missing(&settings, &providers_file);
-            all_in_one::run(settings, migrate, worker).await
+            all_in_one::run(Parts { settings, migrate, worker, gateway }).await
         }
         Command::CreateSuperuser(superuser) => Ok(superuser.run(settings, migrate).await?),
     }

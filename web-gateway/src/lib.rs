@@ -20,6 +20,7 @@ use std::{
 use axum::{
     Router,
     extract::{ConnectInfo, Request},
+    http::HeaderValue,
     middleware,
     response::Response,
 };
@@ -28,6 +29,7 @@ use sprout_client::{
     ClientError, Connection, Settings,
     proto::user::{Role, WhoAmIRequest},
 };
+use sprout_conf::Secret;
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -78,6 +80,7 @@ pub enum Error {
 /// A gateway that listens.
 pub struct Gateway {
     listener: TcpListener,
+    address: SocketAddr,
     tls: Option<RustlsConfig>,
     routes: Router,
     own: Option<Connection>,
@@ -85,18 +88,19 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Binds the address. Calls that come from now on are answered once [`Gateway::run`] runs.
-    pub async fn open(config: GatewayConfig) -> Result<Self, Error> {
+    /// Binds the address. Calls that come from now on are answered once [`Gateway::run`] runs. By `proof` a server in the same process knows the
+    /// gateway; others know it by its address.
+    pub async fn open(config: GatewayConfig, proof: Option<Secret>) -> Result<Self, Error> {
         let server = Connection::open(Settings { ca: config.ca.clone(), ..Settings::new(config.servers()) })?;
         let own = config.own_token()?.map(|token| server.with_token(&token)).transpose()?;
         let tls = match &config.tls {
             Some(files) => Some(rustls(files).await?),
             None => None,
         };
-        let address = config.listen;
-        let listener = TcpListener::bind(address)
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|source| Error::Listen { address, source })?;
+        let listen = |source| Error::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
         if tls.is_none() && !address.ip().is_loopback() {
             tracing::warn!(
                 %address,
@@ -108,6 +112,7 @@ impl Gateway {
             tls: tls.is_some(),
             proxies: config.trusted_proxies.iter().map(std::net::IpAddr::to_canonical).collect(),
             plain: config.allow_plain_passwords,
+            proof: proof.and_then(|proof| HeaderValue::try_from(proof.expose()).ok()),
         };
         let key = session_key(&config)?;
         let (idle, lifetime) = (config.session_idle(), config.session_lifetime());
@@ -121,12 +126,13 @@ impl Gateway {
             .fallback(move |peer, request| elsewhere(proxy.clone(), peer, request))
             .layer(middleware::map_response(page::guarded))
             .layer(middleware::from_fn(told));
-        Ok(Self { listener, tls, routes, own, stopping })
+        Ok(Self { listener, address, tls, routes, own, stopping })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Where browsers find it, with the port it really has.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Serves until `shutdown` ends, and then what is under way.

@@ -60,8 +60,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened to")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be listened to")?;
-    let gateway = Gateway::open(config).await?;
-    tracing::info!(address = %gateway.address()?, "web gateway listens");
+    let gateway = Gateway::open(config, None).await?;
+    tracing::info!("the web interface is at {}", gateway.url());
     gateway
         .run(async move {
             tokio::select! {

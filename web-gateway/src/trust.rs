@@ -6,10 +6,12 @@ use std::{
 };
 
 use axum::http::{
-    HeaderMap, Uri,
+    HeaderMap, HeaderValue, Uri,
     header::{HOST, ORIGIN},
     uri::Authority,
 };
+
+use crate::client::Client;
 
 /// What is believed of connections.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub(crate) struct Trust {
     pub(crate) proxies: Arc<[IpAddr]>,
     /// Secrets may travel in the clear.
     pub(crate) plain: bool,
+    /// What the server knows this gateway by, if by more than its address.
+    pub(crate) proof: Option<HeaderValue>,
 }
 
 impl Trust {
@@ -37,14 +41,19 @@ impl Trust {
         self.tls || self.said_scheme(peer, headers).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
     }
 
+    /// Who is calling, to be told to the server.
+    pub(crate) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Client {
+        Client { address: self.address(peer, headers), proof: self.proof.clone() }
+    }
+
     /// The address of who is calling: of the last one on the way that is not a proxy to be believed.
-    pub(crate) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    fn address(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.ip().to_canonical();
         let said: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
         let hops = said.join(",");
         for hop in hops.rsplit(',').map(str::trim).filter(|hop| !hop.is_empty()) {
             // Beyond someone who is not believed, or what is no address, anything may be claimed.
-            let (true, Some(next)) = (self.believes(client), address(hop)) else { break };
+            let (true, Some(next)) = (self.believes(client), read(hop)) else { break };
             client = next;
         }
         client
@@ -61,7 +70,7 @@ impl Trust {
 }
 
 /// An address as proxies write it: some add the port.
-fn address(text: &str) -> Option<IpAddr> {
+fn read(text: &str) -> Option<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let ip = bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
     ip.map(|ip| ip.to_canonical())
@@ -109,7 +118,7 @@ mod tests {
     const PROXY: [u8; 4] = [192, 0, 2, 1];
 
     fn trust() -> Trust {
-        Trust { tls: false, proxies: [IpAddr::from(PROXY)].into(), plain: false }
+        Trust { tls: false, proxies: [IpAddr::from(PROXY)].into(), plain: false, proof: None }
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -159,7 +168,7 @@ mod tests {
     fn the_client_is_the_last_one_who_is_not_believed() {
         let client = |peer: [u8; 4], said: &[&str]| {
             let said: Vec<_> = said.iter().map(|said| ("x-forwarded-for", *said)).collect();
-            trust().client((peer, 1).into(), &headers(&said)).to_string()
+            trust().client((peer, 1).into(), &headers(&said)).address.to_string()
         };
         let local = [127, 0, 0, 1];
         assert_eq!(client([198, 51, 100, 9], &["203.0.113.1"]), "198.51.100.9", "a stranger claims something");

@@ -30,6 +30,7 @@ server:
       probes: [{{endpoint: web, http: {{path: /version}}, deadline: 20s, timeout: 2s}}]
     none:
       template_pattern: 'none-(?<version>[0-9.]+)'
+web_gateway: {{listen: '127.0.0.1:0'}}
 """
 PROVIDERS = """\
 management_systems:

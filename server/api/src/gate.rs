@@ -2,27 +2,24 @@
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
+    net::IpAddr,
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use futures::future::BoxFuture;
-use http::{Extensions, Request, Response};
+use http::{Request, Response};
 use sprout_app::{App, Call};
 use sprout_domain::audit::DONE;
-use tonic::{
-    Code, Status,
-    service::AxumBody,
-    transport::server::{TcpConnectInfo, TlsConnectInfo},
-};
+use tonic::{Code, Status, service::AxumBody};
 use tower::Service;
 use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     access::{Row, row},
     auth, deadline,
+    peer::{Forwarders, Peer},
     sent::{Sent, kept},
     status::{CallRefused, name, status},
     stay::{Stay, staying},
@@ -32,12 +29,13 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Gate<S> {
     app: Arc<App>,
+    forwarders: Arc<Forwarders>,
     inner: S,
 }
 
 impl<S> Gate<S> {
-    pub(crate) fn new(app: Arc<App>, inner: S) -> Self {
-        Self { app, inner }
+    pub(crate) fn new(app: Arc<App>, forwarders: Arc<Forwarders>, inner: S) -> Self {
+        Self { app, forwarders, inner }
     }
 }
 
@@ -55,12 +53,15 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<AxumBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<AxumBody>) -> Self::Future {
         // The one that was made ready is used; its clone waits for the next call.
         let next = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, next);
         let limit = deadline::of(request.headers());
-        let peer = peer(request.extensions());
+        let peer = self.forwarders.peer(request.extensions(), request.headers());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(Peer(peer));
+        }
         let span = tracing::info_span!(
             "rpc",
             method = request.uri().path(),
@@ -81,9 +82,9 @@ where
 }
 
 /// The call as it is recorded, and the request, of which a copy is kept if it is to be recorded.
-fn told(request: Request<AxumBody>, row: Option<Row>, peer: Option<SocketAddr>) -> (Arc<Call>, Request<AxumBody>) {
+fn told(request: Request<AxumBody>, row: Option<Row>, peer: Option<IpAddr>) -> (Arc<Call>, Request<AxumBody>) {
     let method = request.uri().path().trim_start_matches('/').to_owned();
-    let peer = peer.map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default();
+    let peer = peer.map(|peer| peer.to_string()).unwrap_or_default();
     if !row.is_some_and(|row| row.effect.is_recorded()) {
         return (Call::new(&method, peer, String::new), request);
     }
@@ -155,11 +156,6 @@ fn explained<R: Default>(response: Response<R>) -> Response<R> {
         }
         _ => response,
     }
-}
-
-fn peer(extensions: &Extensions) -> Option<SocketAddr> {
-    let tls = || extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
-    extensions.get::<TcpConnectInfo>().or_else(tls)?.remote_addr()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod guess;
 mod job;
 mod operate;
 mod page;
+mod peer;
 mod pool;
 mod provider;
 mod routes;
@@ -37,6 +38,7 @@ mod workflow;
 pub use self::{
     access::{Access, Effect, Row, row},
     drain::Drain,
+    peer::Forwarders,
     routes::{Api, api},
     worker::{SessionHandler, SessionRequests, SessionResponses},
 };

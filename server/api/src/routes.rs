@@ -27,6 +27,7 @@ use crate::{
     group::GroupApi,
     guess::Guesses,
     job::JobApi,
+    peer::Forwarders,
     pool::PoolApi,
     provider::ProviderApi,
     shepherd::ShepherdApi,
@@ -74,11 +75,12 @@ pub struct Api {
     pub drain: Drain,
 }
 
-/// Puts the API together. `version` is that of the program that serves.
+/// Puts the API together. `version` is that of the program that serves; `forwarders` are believed for whom they call.
 pub async fn api(
     app: Arc<App>,
     sessions: impl SessionHandler,
     version: &str,
+    forwarders: Forwarders,
 ) -> Result<Api, tonic_reflection::server::Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
     let drain = Drain::new(reporter, SERVICES.to_vec()).await;
@@ -86,6 +88,7 @@ pub async fn api(
         .register_encoded_file_descriptor_set(sprout_proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
+    let forwarders = Arc::new(forwarders);
     let (gate, app, draining) = (app.clone(), || app.clone(), || drain.watch());
     let routes = Routes::new(health)
         .add_service(reflection)
@@ -140,6 +143,7 @@ pub async fn api(
         .add_service(
             worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_SAID),
         );
-    let gated = routes.into_axum_router().layer(layer_fn(move |inner| Gate::new(gate.clone(), inner)));
+    let gated =
+        routes.into_axum_router().layer(layer_fn(move |inner| Gate::new(gate.clone(), forwarders.clone(), inner)));
     Ok(Api { routes: gated.into(), drain })
 }

@@ -15,6 +15,7 @@ use crate::{
     },
     guess::Guesses,
     page::PageRequest,
+    peer::Peer,
     status::status,
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct UserApi {
 #[async_trait]
 impl UserService for UserApi {
     async fn login(&self, request: Request<proto::LoginRequest>) -> Result<Response<proto::LoginResponse>, Status> {
-        let peer = request.remote_addr().map(|peer| peer.ip());
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
         let Credentials { name, password, lifetime } = Wire(request.into_inner()).try_into().map_err(status)?;
         let attempt = self.guesses.begin(&name, peer).map_err(status)?;
         let signed_in = self.app.login(&name, password, lifetime).await.map_err(status)?;

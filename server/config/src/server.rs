@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -47,6 +47,8 @@ pub struct ServerConfig {
     pub keep_audit: Time,
     /// Appliances that one user may hold although their lease ended, at a time; default 5.
     pub holds_per_user: u32,
+    /// Addresses of web gateways, and of other proxies, that are believed for whom they call (`X-Forwarded-For`); default: none.
+    pub trusted_proxies: Vec<IpAddr>,
     /// What the server logs: a level, or `tracing` directives; default `info`. `RUST_LOG` comes first.
     pub log: String,
     /// What release names stand for in versions: numbers, or `newest`; default: those of the product this was made for, euwe to master.
@@ -72,6 +74,7 @@ impl Default for ServerConfig {
             keep_results: Time::seconds(7 * 24 * 3600),
             keep_audit: Time::seconds(400 * 24 * 3600),
             holds_per_user: 5,
+            trusted_proxies: Vec::new(),
             log: "info".to_owned(),
             release_names: None,
             groups: BTreeMap::new(),
@@ -112,6 +115,7 @@ impl ServerConfig {
             ("check_interval", self.check_interval != other.check_interval),
             ("keep_results", self.keep_results != other.keep_results),
             ("keep_audit", self.keep_audit != other.keep_audit),
+            ("trusted_proxies", self.trusted_proxies != other.trusted_proxies),
             ("log", self.log != other.log),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -91,7 +91,7 @@ fn what_cannot_be_read_has_its_place_too() {
         "server:\n  listn: x\n",
         NOTHING,
         &[
-            "sprout.yaml:2:3: unknown key `listn` (did you mean `listen`?); known keys are: listen, tls, database, redis, data_dir, logs, providers_file, check_interval, refresh_interval, leak_grace, orphan_grace, keep_results, keep_audit, holds_per_user, log, release_names, groups",
+            "sprout.yaml:2:3: unknown key `listn` (did you mean `listen`?); known keys are: listen, tls, database, redis, data_dir, logs, providers_file, check_interval, refresh_interval, leak_grace, orphan_grace, keep_results, keep_audit, holds_per_user, trusted_proxies, log, release_names, groups",
         ],
     );
     expect(

@@ -12,6 +12,7 @@ use sprout_client::{
 use sprout_conf::Secret;
 
 use super::failure::Failure;
+use crate::client::Client;
 
 /// How long a token works that is made for a caller.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -49,9 +50,10 @@ impl Callers {
         &self,
         name: &str,
         password: &Secret,
+        client: &Client,
         own: Option<&Connection>,
     ) -> Result<Arc<Caller>, Failure> {
-        let found = self.known.try_get_with(self.key(name, password), self.sign_in(name, password)).await;
+        let found = self.known.try_get_with(self.key(name, password), self.sign_in(name, password, client)).await;
         match found {
             Ok(caller) => Ok(caller),
             Err(error) if error.reason() == Some("WRONG_PASSWORD") => {
@@ -72,14 +74,18 @@ impl Callers {
         self.known.invalidate(&self.key(name, password)).await;
     }
 
-    async fn sign_in(&self, name: &str, password: &Secret) -> Result<Arc<Caller>, ClientError> {
+    async fn sign_in(&self, name: &str, password: &Secret, client: &Client) -> Result<Arc<Caller>, ClientError> {
         let request = LoginRequest {
             name: name.to_owned(),
             password: password.expose().to_owned(),
             lifetime: Some(prost_types::Duration { seconds: LIFETIME.as_secs().cast_signed(), nanos: 0 }),
         };
         let answer = retry(async || {
-            self.server.users().login(request.clone()).await.map_err(|status| self.server.explain(status))
+            self.server
+                .users()
+                .login(client.request(request.clone()))
+                .await
+                .map_err(|status| self.server.explain(status))
         })
         .await?
         .into_inner();

@@ -38,7 +38,7 @@ use self::{
     method::{METHODS, Rights, described},
     unanswered::Unanswered,
 };
-use crate::trust::Trust;
+use crate::{client::Client, trust::Trust};
 
 /// Where clients find it.
 const PATHS: [&str; 2] = ["/appliances/api", "/appliances/api/"];
@@ -174,17 +174,18 @@ async fn answer(
     request: Request,
 ) -> Response {
     let may_sign_in = api.trust.may_carry_secrets(peer, request.headers());
+    let client = api.trust.client(peer, request.headers());
     let sent = match read(request.into_body()).await {
         Ok(sent) => sent,
         Err(response) => return *response,
     };
-    match run(api, sent, may_sign_in).await {
+    match run(api, sent, may_sign_in, client).await {
         Ok(result) => success(result),
         Err(failure) => refusal(failure),
     }
 }
 
-async fn run(api: Arc<JsonApi>, sent: Sent, may_sign_in: bool) -> method::Answer {
+async fn run(api: Arc<JsonApi>, sent: Sent, may_sign_in: bool, client: Client) -> method::Answer {
     let Some(method) = METHODS.iter().find(|method| method.name == sent.method) else {
         return Err(Failure::exception("NameError", format!("Method {} not found!", sent.method)));
     };
@@ -197,10 +198,10 @@ async fn run(api: Arc<JsonApi>, sent: Sent, may_sign_in: bool) -> method::Answer
     }
     let args = Args::bind(method.name, method.parameters, sent.args, sent.kwargs);
     let caller = |auth: Option<(String, Secret)>| {
-        let api = api.clone();
+        let (api, client) = (api.clone(), client.clone());
         async move {
             let Some((name, password)) = auth else { return Ok(None) };
-            api.callers.find(&name, &password, api.own.as_ref()).await.map(Some)
+            api.callers.find(&name, &password, &client, api.own.as_ref()).await.map(Some)
         }
     };
     let mut call = Call { api: api.clone(), method: method.name, caller: caller(sent.auth.clone()).await? };

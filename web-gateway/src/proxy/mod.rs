@@ -5,6 +5,8 @@ mod ending;
 mod message;
 mod public;
 mod refused;
+#[cfg(test)]
+mod tests;
 
 use std::{convert::Infallible, error::Error, future::poll_fn, net::SocketAddr};
 
@@ -22,7 +24,6 @@ use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
 use self::{ending::Ending, refused::Refused};
 use crate::{
-    client::{FORWARDED_FOR, value},
     session::{Known, Sessions},
     trust::same_origin,
 };
@@ -91,7 +92,7 @@ impl Proxy {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.extend(parts.headers.get(DEADLINE).map(|value| (DEADLINE, value.clone())));
-        headers.extend(value(known.client()).map(|value| (HeaderName::from_static(FORWARDED_FOR), value)));
+        known.client().tell(headers);
         let mut token =
             HeaderValue::try_from(format!("Bearer {}", known.token().expose())).map_err(|_| Refused::NotSignedIn)?;
         token.set_sensitive(true);

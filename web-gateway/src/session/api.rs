@@ -29,7 +29,7 @@ use sprout_client::{
 use sprout_conf::Secret;
 use tokio::time::timeout;
 
-use super::{Known, Sessions, client, cookie, refusal::Refusal};
+use super::{Known, Sessions, cookie, refusal::Refusal};
 use crate::{page::json_response, trust::same_origin};
 
 /// A name and a password are not longer.
@@ -72,10 +72,10 @@ async fn sign_in(
     let Credentials { username, password } = credentials(headers, body).await?;
     let lifetime = prost_types::Duration::try_from(sessions.lifetime).ok();
     let request = LoginRequest { name: username, password: password.expose().to_owned(), lifetime };
-    let address = sessions.trust.client(peer, headers);
+    let client = sessions.trust.client(peer, headers);
     let server = &sessions.server;
     let signed_in = retry(async || {
-        server.users().login(client::from(request.clone(), address)).await.map_err(|status| server.explain(status))
+        server.users().login(client.request(request.clone())).await.map_err(|status| server.explain(status))
     });
     let answer = signed_in.await?.into_inner();
     let expires_at = answer.expires_at.ok_or(ClientError::Incomplete { what: "end of the token" })?.seconds;
@@ -99,7 +99,7 @@ async fn who(
     let known = sessions.find(peer, &headers).ok_or_else(Refusal::not_signed_in)?;
     let server = sessions.connection(&known)?;
     let answer = retry(async || {
-        let request = client::from(WhoAmIRequest {}, known.client());
+        let request = known.client().request(WhoAmIRequest {});
         server.users().who_am_i(request).await.map_err(|status| server.explain(status))
     });
     let answer = answer.await?.into_inner();
@@ -139,7 +139,7 @@ async fn sign_out(
 async fn end(sessions: &Sessions, known: &Known) -> Result<(), ClientError> {
     let server = sessions.connection(known)?;
     let ended = retry(async || {
-        let request = client::from(LogoutRequest {}, known.client());
+        let request = known.client().request(LogoutRequest {});
         server.users().logout(request).await.map_err(|status| server.explain(status))
     });
     match ended.await {
@@ -154,7 +154,7 @@ async fn end_all(sessions: &Sessions, known: &Known) -> Result<(), ClientError> 
     let tries = AtomicU32::new(0);
     let ended = retry(async || {
         tries.fetch_add(1, Ordering::Relaxed);
-        let request = client::from(LogoutEverywhereRequest {}, known.client());
+        let request = known.client().request(LogoutEverywhereRequest {});
         server.users().logout_everywhere(request).await.map_err(|status| server.explain(status))
     });
     match ended.await {

@@ -7,7 +7,7 @@ mod key;
 mod refusal;
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -18,7 +18,7 @@ use sprout_conf::Secret;
 
 use self::cookie::{Sealer, Session};
 pub(crate) use self::{api::routes, key::session_key};
-use crate::{client, trust::Trust};
+use crate::{client::Client, trust::Trust};
 
 /// Sessions of this installation.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub(crate) struct Sessions {
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     session: Session,
-    client: IpAddr,
+    client: Client,
 }
 
 impl Known {
@@ -46,8 +46,8 @@ impl Known {
     }
 
     /// From where it calls.
-    pub(crate) fn client(&self) -> IpAddr {
-        self.client
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 }
 
@@ -72,7 +72,7 @@ impl Sessions {
     }
 
     /// The header that begins a session.
-    fn begin(&self, token: Secret, expires_at: u64, encrypted: bool) -> Option<HeaderValue> {
+    pub(crate) fn begin(&self, token: Secret, expires_at: u64, encrypted: bool) -> Option<HeaderValue> {
         self.cookie(Session { token, expires_at, idle_until: 0 }, encrypted)
     }
 
@@ -110,7 +110,7 @@ mod tests {
 
     fn sessions(idle: u64) -> Sessions {
         let server = Connection::open(Settings::new("http://127.0.0.1:1")).unwrap();
-        let trust = Trust { tls: false, proxies: Vec::new().into(), plain: false };
+        let trust = Trust { tls: false, proxies: Vec::new().into(), plain: false, proof: None };
         let seconds = Duration::from_secs;
         Sessions::new(server, trust, &Secret::from("k".repeat(32)), seconds(idle), seconds(7 * 24 * 3600))
     }
@@ -128,7 +128,7 @@ mod tests {
         assert!(cookie.to_str().unwrap().contains("Max-Age=36"), "{cookie:?}");
         let headers = sent(&cookie);
         let known = other.find(HERE.into(), &headers).unwrap();
-        assert_eq!((known.token(), known.client().to_string()), (&token, "127.0.0.1".to_owned()));
+        assert_eq!((known.token(), known.client().address.to_string()), (&token, "127.0.0.1".to_owned()));
         let mut answer = HeaderMap::new();
         other.prolong(&known, false, &mut answer);
         assert!(answer.is_empty(), "it has just begun");

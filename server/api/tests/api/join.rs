@@ -2,6 +2,7 @@
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use sha2::{Digest as _, Sha256};
+use sprout_api::Forwarders;
 use sprout_app::{
     App, LocalBus,
     ports::{Ports, Store as _},
@@ -254,7 +255,7 @@ async fn over_tls(served: &Served) -> anyhow::Result<impl AsyncFn(Option<Identit
         .client_auth_optional(true);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
-    let api = sprout_api::api(served.app.clone(), Greeter, VERSION).await?;
+    let api = sprout_api::api(served.app.clone(), Greeter, VERSION, Forwarders::default()).await?;
     let mut transport = Server::builder().tls_config(tls)?;
     tokio::spawn(transport.add_routes(api.routes).serve_with_incoming(TcpListenerStream::new(listener)));
     Ok(async move |identity: Option<Identity>| {

@@ -5,7 +5,7 @@ mod logs;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
-use sprout_api::{Drain, SessionHandler, SessionRequests, SessionResponses};
+use sprout_api::{Drain, Forwarders, SessionHandler, SessionRequests, SessionResponses};
 use sprout_app::{
     App, LocalBus,
     ports::{FoundTemplate, NewToken, Ports, Store as _, TokenOwner},
@@ -100,7 +100,7 @@ impl Served {
             }
         }
         find_templates(&database, &["1.0", "1.1", "1.9", "1.10"]).await?;
-        let api = sprout_api::api(app.clone(), Greeter, VERSION).await?;
+        let api = sprout_api::api(app.clone(), Greeter, VERSION, Forwarders::default()).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let serving = Server::builder().add_routes(api.routes).serve_with_incoming(TcpListenerStream::new(listener));
