@@ -19,5 +19,5 @@ lint: ## formatting, clippy, protos, scripts
 bench: ## measures everything next to its goal and to peers; SCENARIO=checkout,dispatch only those; DOCUMENT=docs/performance.md writes the table there
 	@scripts/bench.sh "$(SCENARIO)" "$(DOCUMENT)"
 
-build: ## all binaries, unoptimised
-	@scripts/install.sh build && PATH="$$PATH:$$HOME/.cargo/bin" cargo build --locked --workspace --bins
+build: ## the browser UI, and all binaries, unoptimised
+	@scripts/install.sh build ui && scripts/ui.sh && PATH="$$PATH:$$HOME/.cargo/bin" cargo build --locked --workspace --bins

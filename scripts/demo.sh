@@ -26,21 +26,24 @@ trap 'stop 143' TERM HUP
 trap finish EXIT
 owner='' shown='' started=$EPOCHREALTIME
 
-"$here/install.sh" build container
+"$here/install.sh" build container ui
 work=$(mkdir -p "$(target_dir)/demo" && cd "$(target_dir)/demo" && pwd -P)
 export CARGO_TARGET_DIR=${work%/demo}
 PATH=$CARGO_TARGET_DIR/debug:$PATH
 take_over
 
 section "Building"
+# Everything else of the demo works without it.
+"$here/ui.sh" || warn "the browser UI could not be built; its pages will say so"
 (cd "$ROOT" && cargo build --locked -p sprout -p sproutctl) || die "Sprout could not be built" "see what cargo says above"
 
 section "Starting"
 find_engine
 export DOCKER_HOST=unix://$socket
 for version in $old $new; do "$here/demo-image.sh" "$version" >>"$work/images" || exit 1; done
-port=7600
+port=7600 web_port=7680
 ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { port=$(free_port) && say "port 7600 is taken; using $port"; }
+! (exec 3<>"/dev/tcp/127.0.0.1/$web_port") 2>/dev/null || { web_port=$(free_port) && say "port 7680 is taken; using $web_port"; }
 write_configuration
 admin_password=$(secret | cut -c1-12) user_password=$(secret | cut -c1-12)
 sprout --config "$work/sprout.yaml" create-superuser --name admin --password-stdin <<<"$admin_password" >>"$work/sprout.log" 2>&1 ||
@@ -52,6 +55,7 @@ as admin user create alice --password-stdin <<<"$user_password" >/dev/null || fa
 as admin user-group create testers --user alice --provider local >/dev/null ||
   fail "the user group of alice could not be created"
 fact server "$SPROUT_SERVER, with SQLite, one worker and the container driver"
+fact browser "http://127.0.0.1:$web_port, the same in a browser"
 fact log "$work/sprout.log"
 fact superuser "admin, password $admin_password"
 fact user "alice, password $user_password"
@@ -115,6 +119,9 @@ Sprout stays up. In another terminal, try:
   sproutctl --help
 
 You are alice there; XDG_CONFIG_HOME=$work/admin makes you the administrator. Ctrl-C here stops and removes everything.
+
+In a browser: http://127.0.0.1:$web_port
+  sign in as alice, password $user_password, or as admin, password $admin_password
 END
 wait "$(cat "$work/sprout.pid")" || true
 fail "sprout ended by itself"

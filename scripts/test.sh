@@ -28,6 +28,7 @@ trap finish EXIT
 
 scripts/lint.sh
 
+scripts/ui.sh
 say "test: building"
 cargo build --locked --workspace --bins --quiet
 cargo nextest run --locked --workspace --no-run --cargo-quiet
