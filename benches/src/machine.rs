@@ -26,7 +26,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Looks. `postgres` and `redis` are versions as those say them.
+    /// Looks.
     pub(crate) fn look() -> Result<Self> {
         let line = |file: &str, key: &str| {
             let text = fs::read_to_string(file).unwrap_or_default();
@@ -38,10 +38,10 @@ impl Machine {
             processor: line("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_gib: (kib / 1024.0 / 1024.0).round(),
-            kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
+            kernel: version(&fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default()),
             fdatasync_ms: fdatasync_ms()?,
-            postgres: says("psql", &["--version"]),
-            redis: says("redis-server", &["--version"]),
+            postgres: version(&says("psql", &["--version"])),
+            redis: version(&says("redis-server", &["--version"])),
             revision: says("git", &["describe", "--always", "--dirty"]),
         })
     }
@@ -50,9 +50,16 @@ impl Machine {
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { processor, cores, memory_gib, kernel, fdatasync_ms, postgres, redis, revision } = self;
-        writeln!(f, "{cores} cores ({processor}), {memory_gib} GiB, Linux {kernel}, fdatasync {fdatasync_ms:.2} ms;")?;
-        write!(f, "{postgres}; {redis}; Sprout {revision}; load generator, server, workers and databases all on it.")
+        writeln!(f, "{cores} cores ({processor}), {memory_gib} GiB, Linux {kernel}, fdatasync {fdatasync_ms:.2} ms,")?;
+        writeln!(f, "PostgreSQL {postgres}, Redis {redis}, Sprout {revision};")?;
+        write!(f, "load generator, server, workers, provider and databases all on it.")
     }
+}
+
+/// The first number with a point in it.
+fn version(text: &str) -> String {
+    let numbers = text.split(|c: char| !(c.is_ascii_digit() || c == '.'));
+    numbers.map(|word| word.trim_matches('.')).find(|word| word.contains('.')).unwrap_or_default().to_owned()
 }
 
 /// First line of what a program says; empty if it is not there.

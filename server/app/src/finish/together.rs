@@ -173,7 +173,7 @@ async fn succeeded(
         work.wake(Topic::Warm);
         work.wake(Topic::Templates);
     }
-    if !ended.is_empty() {
+    if ended.iter().any(|task| task.step != StepKind::Ping) {
         work.wake(Topic::Queue);
     }
     let assign = |task: Task| {
