@@ -61,23 +61,32 @@ run() { # NAME FILTER PREFIX...
 jobs+=($!)
 (scripts/test-python.sh --color=no >"$dir/python.log" 2>&1 || exit 1) &
 jobs+=($!)
+(scripts/test-ui.sh >"$dir/ui.log" 2>&1 || exit 1) &
+jobs+=($!)
 failed=0
 run main "not $libvirt" || failed=1
 wait "${jobs[0]}" || failed=1
 python=0
 wait "${jobs[1]}" || failed=1 python=1
+ui=0
+wait "${jobs[2]}" || failed=1 ui=1
 jobs=()
 
 for name in main libvirt; do
   grep -vE '^ *(PASS|START|Starting|Finished|Compiling)|^ *$' "$dir/$name.log" || true
 done
 [ "$python" = 0 ] || cat "$dir/python.log"
+[ "$ui" = 0 ] || cat "$dir/ui.log"
 # What pytest's last line counts; if it did not come that far, that is one failure.
 pytest_count() {
   { grep -E '^=+ .* in [0-9.]+' "$dir/python.log" | tail -1 | grep -oE "[0-9]+ ($1)" || true; } | awk '{n += $1} END {print n + 0}'
 }
 python_passed=$(pytest_count passed) python_failed=$(pytest_count 'failed|errors?')
 [ "$python_failed" -ge "$python" ] || python_failed=$python
+# The same of the browser UI, as its last line says.
+ui_count() { { tail -1 "$dir/ui.log" | grep -oE "[0-9]+ $1" || echo 0; } | cut -d' ' -f1; }
+ui_passed=$(ui_count passed) ui_failed=$(ui_count failed)
+[ "$ui_failed" -ge "$ui" ] || ui_failed=$ui
 count() { cat "$dir/main.log" "$dir/libvirt.log" | grep -E "^ *$1 \[" | grep -cE "$2" || true; }
 bad='(FAIL|TIMEOUT|SIG[A-Z]+|ABORT|LEAK-FAIL)'
 summary() { printf '%-28s %5s passed %5s failed\n' "$1" "$(count PASS "$2")" "$(count "$bad" "$2")"; }
@@ -88,7 +97,8 @@ summary "on PostgreSQL" postgres
 summary "container driver on $engine" 'container|docker|podman'
 summary "libvirt driver on QEMU" libvirt
 printf '%-28s %5s passed %5s failed\n' "Python client and plugin" "$python_passed" "$python_failed"
-printf '%-28s %5s passed %5s failed\n' "all" "$(($(count PASS .) + python_passed))" "$(($(count "$bad" .) + python_failed))"
+printf '%-28s %5s passed %5s failed\n' "Browser UI" "$ui_passed" "$ui_failed"
+printf '%-28s %5s passed %5s failed\n' "all" "$(($(count PASS .) + python_passed + ui_passed))" "$(($(count "$bad" .) + python_failed + ui_failed))"
 echo "took $(((SECONDS - started) / 60)) min $(((SECONDS - started) % 60)) s"
-echo "$(($(count PASS .) + python_passed)) passed, $(($(count "$bad" .) + python_failed)) failed"
+echo "$(($(count PASS .) + python_passed + ui_passed)) passed, $(($(count "$bad" .) + python_failed + ui_failed)) failed"
 exit $failed

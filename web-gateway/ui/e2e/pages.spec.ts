@@ -9,21 +9,22 @@ import { expect, type Page, test } from "./test.ts";
 const SHOTS = join(import.meta.dirname, "../test-results/pages");
 const DOCS = join(import.meta.dirname, "../../../docs/ui");
 
-const pages: { name: string; path: (at: Seeded) => string; title: string | RegExp }[] = [
+/** `undocumented`: much like another one. */
+const pages: { name: string; path: (at: Seeded) => string; title: string | RegExp; undocumented?: true }[] = [
   { name: "pools", path: () => "/", title: "My pools" },
-  { name: "pools-everyone", path: () => "/?owner=*", title: "Everyone's pools" },
-  { name: "pool", path: (at) => `/pools/${at.pool}`, title: /^Pool / },
+  { name: "pools-everyone", path: () => "/?owner=*", title: "Everyone's pools", undocumented: true },
+  { name: "pool", path: (at) => `/pools/${at.pool}`, title: /^Pool /, undocumented: true },
   { name: "pool-waiting", path: (at) => `/pools/${at.waiting}`, title: /^Pool / },
   { name: "request", path: () => "/request?group=downstream-511z", title: "Request" },
   { name: "appliances", path: () => "/appliances", title: "Appliances" },
   { name: "appliance", path: (at) => `/appliances/${at.appliance}`, title: /^s_appl/ },
   { name: "providers", path: () => "/providers", title: "Providers" },
   { name: "provider", path: () => "/providers/lab-one", title: "Lab one" },
-  { name: "provider-appliances", path: () => "/providers/lab-one?tab=appliances", title: "Lab one" },
+  { name: "provider-appliances", path: () => "/providers/lab-one?tab=appliances", title: "Lab one", undocumented: true },
   { name: "groups", path: () => "/groups", title: "Groups" },
   { name: "group", path: () => "/groups/downstream-511z", title: "downstream-511z" },
   { name: "templates", path: () => "/templates", title: "Templates" },
-  { name: "template-plan", path: () => "/templates?tab=plan", title: "Templates" },
+  { name: "template-plan", path: () => "/templates?tab=plan", title: "Templates", undocumented: true },
   { name: "preparations", path: () => "/preparations", title: "Template preparations" },
   { name: "shepherd", path: () => "/shepherd", title: "Shepherd" },
   { name: "vms", path: () => "/vms", title: "VMs" },
@@ -49,7 +50,7 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "account", path: () => "/account", title: "Account" },
   { name: "reference", path: () => "/reference", title: "API reference" },
   { name: "reference-service", path: () => "/reference/PoolService", title: "PoolService" },
-  { name: "not-found", path: () => "/nowhere", title: "" },
+  { name: "not-found", path: () => "/nowhere", title: "", undocumented: true },
 ];
 
 async function go(page: Page, at: Seeded, one: (typeof pages)[number]): Promise<void> {
@@ -76,9 +77,9 @@ async function document(page: Page, name: string, png: Buffer): Promise<void> {
     const image = new Image();
     image.src = source;
     await image.decode();
-    const canvas = Object.assign(window.document.createElement("canvas"), { width: image.width, height: image.height });
-    canvas.getContext("2d")?.drawImage(image, 0, 0);
-    return canvas.toDataURL("image/webp", 0.72);
+    const canvas = Object.assign(window.document.createElement("canvas"), { width: 1024, height: 640 });
+    canvas.getContext("2d")?.drawImage(image, 0, 0, 1024, 640);
+    return canvas.toDataURL("image/webp", 0.6);
   }, `data:image/png;base64,${png.toString("base64")}`);
   await blank.close();
   mkdirSync(DOCS, { recursive: true });
@@ -100,7 +101,7 @@ for (const theme of ["light", "dark"] as const) {
         await go(page, at, one);
         expect.soft(await serious(page, theme === "dark"), `${one.name} in ${theme}`).toEqual([]);
         const png = await page.screenshot({ path: join(SHOTS, `${one.name}-${theme}.png`) });
-        if (process.env.SPROUT_UI_DOCS && theme === "light" && one.title) await document(page, one.name, png);
+        if (process.env.SPROUT_UI_DOCS && theme === "light" && !one.undocumented) await document(page, one.name, png);
       });
     }
   });

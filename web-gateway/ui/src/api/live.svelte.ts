@@ -15,7 +15,7 @@ const LAST_WAIT = 5_000;
 /** A page that is not seen for this long lets go of its stream. */
 const HIDDEN = 15_000;
 /** How often it is looked for changes, where there is no stream. */
-const LOOK = 700;
+const LOOK = 400;
 /** A timer that is late by this much: the machine slept, and the connection is likely to be dead without knowing it. */
 const SLEPT = 20_000;
 

@@ -19,7 +19,7 @@ export interface Question {
 const ALL = 30;
 /** A pool that failed is shown for this long, that its owner learns why. */
 const FAILED_SHOWN = 3_600_000;
-const GAP = 150;
+const GAP = 60;
 
 interface Found {
   pools: Pool[];
