@@ -156,3 +156,29 @@ test("administration: a user, a user group, a quota, and a provider that is disa
   sprout.control(["provider", "enable", "lab-two"]);
   await expect(page.getByRole("article").filter({ hasText: "Lab two" }).getByText("working")).toBeVisible();
 });
+
+test("a log of 50,000 lines stays smooth: only what is seen is drawn", async ({ open }) => {
+  const page = await open("admin");
+  const frame = (flag: number, payload: Buffer) => {
+    const head = Buffer.alloc(5);
+    head.writeUInt8(flag, 0);
+    head.writeUInt32BE(payload.length, 1);
+    return Buffer.concat([head, payload]);
+  };
+  const line = (text: string) => frame(0, Buffer.concat([Buffer.from([0x0a, text.length]), Buffer.from(text)]));
+  const lines = Array.from({ length: 50_000 }, (_, n) => line(`line ${n} of a log that somebody wants to read`));
+  const body = Buffer.concat([...lines, frame(128, Buffer.from("grpc-status: 0\r\n"))]);
+  await page.route(/WatchApplianceLogs$/, (route) => route.fulfill({ contentType: "application/grpc-web+proto", body }));
+  await page.goto("/logs?appliance=1");
+  await expect(page.getByText("50000 lines, ended")).toBeVisible();
+  const log = page.getByRole("log");
+  // It follows: the end is seen.
+  await expect(log.getByText("line 49999 of")).toBeVisible();
+  const began = Date.now();
+  await log.evaluate((box) => (box.scrollTop = box.scrollHeight / 2));
+  await expect(log.getByText("line 25000 of")).toBeVisible();
+  expect(Date.now() - began).toBeLessThan(2000);
+  expect(await log.locator(".line").count()).toBeLessThan(100);
+  await page.getByLabel("Only lines with").fill("line 777 of");
+  await expect(page.getByText("1 line, ended")).toBeVisible();
+});
