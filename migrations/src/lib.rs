@@ -30,6 +30,7 @@ mod m20261122_000024_room_changes;
 mod m20261128_000100_tasks_due_of_provider;
 mod m20261128_000110_template_deletion;
 mod m20261128_000111_late_work;
+mod m20261128_000120_template_preparation;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000100_tasks_due_of_provider::Migration),
             Box::new(m20261128_000110_template_deletion::Migration),
             Box::new(m20261128_000111_late_work::Migration),
+            Box::new(m20261128_000120_template_preparation::Migration),
         ]
     }
 }

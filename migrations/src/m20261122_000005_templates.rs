@@ -9,7 +9,7 @@ crate::change::change! {
              group_name text not null,
              version text not null,
              build_date date not null,
-             state text not null check (state in ('ready', 'quarantined', 'retiring', 'gone')),
+             state text not null check (state in ('preparing', 'ready', 'quarantined', 'retiring', 'gone')),
              type text not null default 'virtual_machine' check (type in ('virtual_machine', 'container', 'docker_vm')),
              unconfigured boolean not null default false,
              failure_count bigint not null default 0,

@@ -1,9 +1,12 @@
 //! From configuration to the domain's catalogue.
 
-use sprout_config::{CheckConfig, Config, DriverConfig, ExternalConfig, GroupConfig, Mistakes, ProviderConfig};
+use sprout_config::{
+    ActionConfig, CheckConfig, Config, Credentials, DriverConfig, ExternalConfig, GroupConfig, Mistakes, ProviderConfig,
+};
 use sprout_domain::{
     Catalogue, GroupName, ProviderKey, Secret,
     group::{EndpointSpec, Group, Probe, ProbeCheck, TemplatePattern},
+    preparation::{Action, Deed, HttpCall, Preparation, SshAccess},
     provider::{ProviderSettings, ProviderSpec},
     version::ReleaseNames,
 };
@@ -70,7 +73,65 @@ fn group(name: &str, group: &GroupConfig, pattern: TemplatePattern) -> Group {
         template_obsolete_days_delete: group.template_obsolete_days_delete.as_ref().map(|days| days.value),
         endpoints: group.endpoints.iter().map(endpoint).collect(),
         probes: probes.collect(),
+        preparation: preparation(group),
     }
+}
+
+fn preparation(group: &GroupConfig) -> Preparation {
+    let secret = |secret: &sprout_config::Secret| Secret::new(secret.expose());
+    let ssh = group.ssh.as_ref().and_then(|ssh| {
+        let Credentials { username, password, others } = ssh.resolved.as_ref()?;
+        Some(SshAccess {
+            endpoint: ssh.endpoint.value.clone(),
+            username: username.clone()?,
+            password: password.as_ref().map(secret),
+            private_key: others.get("private_key").map(secret),
+        })
+    });
+    let actions = |actions: &[ActionConfig]| actions.iter().filter_map(action).collect();
+    match &group.prepare {
+        None => Preparation { ssh, ..Preparation::default() },
+        Some(prepare) => Preparation {
+            wanted: true,
+            automatic: prepare.automatic,
+            ssh,
+            version: prepare.version.as_ref().and_then(action),
+            configure: actions(&prepare.configure),
+            seal: actions(&prepare.seal),
+        },
+    }
+}
+
+/// None: it is none, which was told already.
+fn action(action: &ActionConfig) -> Option<Action> {
+    let name = |path: &std::path::Path| path.display().to_string();
+    let deed = if let Some(text) = &action.script {
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+        let name: String = first.unwrap_or("script").chars().take(40).collect();
+        Deed::Script { name, text: text.as_str().into() }
+    } else if let (Some(file), Some(content)) = (&action.script_file, &action.content) {
+        let text = String::from_utf8_lossy(content);
+        Deed::Script { name: name(&file.value), text: text.as_ref().into() }
+    } else if let (Some(upload), Some(content)) = (&action.upload, &action.content) {
+        let path = upload.to.value.clone();
+        Deed::Upload { name: name(&upload.file.value), content: content.clone(), path, mode: upload.mode()? }
+    } else {
+        let http = action.http.as_ref()?;
+        let credentials = http.resolved.as_ref().and_then(|found| {
+            Some((found.username.clone()?, Secret::new(found.password.as_ref().map_or("", |p| p.expose()))))
+        });
+        Deed::Http(Box::new(HttpCall {
+            endpoint: http.endpoint.value.clone(),
+            tls: http.tls,
+            method: http.method.clone(),
+            path: http.path.clone(),
+            body: http.body.clone(),
+            content_type: http.content_type.clone(),
+            statuses: http.statuses.clone(),
+            credentials,
+        }))
+    };
+    Some(Action { deed, limit: action.limit.0, silence: Some(action.silence.0) })
 }
 
 fn provider(provider: &ProviderConfig) -> ProviderSpec {
@@ -100,6 +161,9 @@ fn provider(provider: &ProviderConfig) -> ProviderSpec {
         memory_limit_mib: provider.memory_limit.map(|limit| limit.mib),
         cpu_limit: provider.cpu_limit.map(u64::from),
         circuit_failures: provider.circuit_failures,
+        configuring_limit: provider.configuring_limit,
+        template_name_limit: provider.template_name_limit,
+        container_base_template: provider.container_base_template.clone(),
         disabled: provider.disabled,
         settings,
     }

@@ -17,6 +17,7 @@ mod outbox;
 mod probe;
 mod registry;
 mod session;
+mod ssh;
 mod steps;
 #[cfg(test)]
 mod testing;

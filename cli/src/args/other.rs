@@ -58,6 +58,10 @@ pub(crate) enum Template {
     Release(TemplateId),
     /// Use a template no more, and delete it on its provider when its last appliance is gone (staff).
     Delete(DeleteTemplate),
+    /// Make a preconfigured template of one that is not, as its group says (staff).
+    Prepare(PrepareTemplate),
+    /// Show what was said while a template was prepared (staff).
+    Logs(TemplateLogs),
     /// Show which templates are suggested for deletion, used no more or to be deleted, and why; changes nothing (staff).
     Plan(Planned),
 }
@@ -76,6 +80,31 @@ pub(crate) struct DeleteTemplate {
     /// Stop waiting after this time; what was begun goes on.
     #[arg(long, value_parser = duration::parse, requires = "wait", default_value = "15m")]
     pub(crate) timeout: Duration,
+}
+
+/// A template to prepare.
+#[derive(Debug, Args)]
+pub(crate) struct PrepareTemplate {
+    /// Id of the template.
+    #[arg(value_parser = id::parse)]
+    pub(crate) id: u64,
+    /// Wait until the new one is ready.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Stop waiting after this time; what was begun goes on.
+    #[arg(long, value_parser = duration::parse, requires = "wait", default_value = "2h")]
+    pub(crate) timeout: Duration,
+}
+
+/// Whose log to show.
+#[derive(Debug, Args)]
+pub(crate) struct TemplateLogs {
+    /// Id of the template that is being made, or was.
+    #[arg(value_parser = id::parse)]
+    pub(crate) id: u64,
+    /// Go on until the preparation has ended.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 /// Which templates to judge.

@@ -81,6 +81,7 @@ pub(crate) enum Kind {
     Refresh,
     Refreshes,
     CleanUp,
+    Prepare,
 }
 
 /// Names a workflow.

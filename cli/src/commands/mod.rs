@@ -95,6 +95,8 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Template(other::Template::Release(args)) => template::get::release(&context, args).await,
         Command::Template(other::Template::List(args)) => template::list::run(&context, args).await,
         Command::Template(other::Template::Delete(args)) => template::delete::run(&context, args).await,
+        Command::Template(other::Template::Prepare(args)) => template::prepare::run(&context, args).await,
+        Command::Template(other::Template::Logs(args)) => template::logs::run(&context, args).await,
         Command::Template(other::Template::Plan(args)) => template::plan::run(&context, args).await,
         Command::Group(other::Group::List) => group::list::run(&context).await,
         Command::Group(other::Group::Get(args)) => group::get::run(&context, args).await,

@@ -23,6 +23,12 @@ pub(crate) struct TemplateView {
     next_try_at: Option<String>,
     suggested_for_deletion: bool,
     obsolete: bool,
+    parent_id: Option<u64>,
+    unconfigured: bool,
+    workflow_id: Option<u64>,
+    step: String,
+    verified_version: String,
+    preparation_error: String,
 }
 
 impl From<Template> for TemplateView {
@@ -42,6 +48,12 @@ impl From<Template> for TemplateView {
             next_try_at: time::rfc3339(t.next_try_at),
             suggested_for_deletion: t.suggested_for_deletion,
             obsolete: t.obsolete,
+            parent_id: t.parent_id,
+            unconfigured: t.unconfigured,
+            workflow_id: t.workflow_id,
+            step: t.step,
+            verified_version: t.verified_version,
+            preparation_error: t.preparation_error,
         }
     }
 }
@@ -56,10 +68,17 @@ impl Row for TemplateView {
             self.group.clone(),
             self.version.clone(),
             some(self.date.clone()).unwrap_or_else(|| "-".to_owned()),
-            self.state.clone(),
+            self.state_and_step(),
             self.provider.clone(),
             self.name.clone(),
         ]
+    }
+}
+
+impl TemplateView {
+    /// Where it is in its life, and in its preparation.
+    fn state_and_step(&self) -> String {
+        if self.step.is_empty() { self.state.clone() } else { format!("{} ({})", self.state, self.step) }
     }
 }
 
@@ -73,7 +92,12 @@ impl Card for TemplateView {
             ("group", Some(self.group.clone())),
             ("version", Some(self.version.clone())),
             ("date", some(self.date.clone())),
-            ("state", Some(self.state.clone())),
+            ("state", Some(self.state_and_step())),
+            ("workflow", self.workflow_id.map(|id| id.to_string())),
+            ("prepared from", self.parent_id.map(|id| format!("template {id}"))),
+            ("unconfigured", self.unconfigured.then(|| "to be prepared before it is used".to_owned())),
+            ("version inside", some(self.verified_version.clone())),
+            ("not prepared", some(self.preparation_error.clone())),
             ("found", time::relative_and_exact(self.found_at.as_ref())),
             ("failures", failures),
             ("quarantine", some(self.quarantine_reason.clone())),

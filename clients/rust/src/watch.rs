@@ -14,6 +14,7 @@ use sprout_proto::{
     event::{WatchRequest, WatchResponse},
     pool::{Pool, PoolState, WatchPoolRequest, WatchPoolResponse},
     task::{WatchTaskLogsRequest, WatchTaskLogsResponse},
+    template::{WatchTemplateLogsRequest, WatchTemplateLogsResponse},
     workflow::{WatchWorkflowRequest, WatchWorkflowResponse},
 };
 use tonic::{Response, Status, Streaming};
@@ -142,6 +143,21 @@ impl Watch<WatchTaskLogsResponse> {
             Box::new(move |connection, _| {
                 let mut tasks = connection.tasks();
                 Box::pin(async move { tasks.watch_task_logs(WatchTaskLogsRequest { id, follow }).await })
+            }),
+            |_| true,
+        )
+    }
+}
+
+impl Watch<WatchTemplateLogsResponse> {
+    /// Reads what was said while a template was prepared. The server cannot resume it: after a break it comes from its first line again.
+    pub fn template_logs(connection: &Connection, id: u64, follow: bool) -> Self {
+        Self::new(
+            connection,
+            Box::new(move |connection, _| {
+                let mut templates = connection.templates();
+                let request = WatchTemplateLogsRequest { id, follow };
+                Box::pin(async move { templates.watch_template_logs(request).await })
             }),
             |_| true,
         )

@@ -254,6 +254,7 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
             },
             endpoints: Vec::new(),
             probes: Vec::new(),
+            preparation: sprout_domain::preparation::Preparation::default(),
         };
         Ok((group.name.clone(), group))
     };
@@ -267,6 +268,9 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
             memory_limit_mib: None,
             cpu_limit: None,
             circuit_failures: 5,
+            configuring_limit: 1,
+            template_name_limit: None,
+            container_base_template: None,
             disabled: false,
             settings: ProviderSettings::Container {
                 socket: (*key).to_owned(),

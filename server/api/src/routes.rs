@@ -104,7 +104,8 @@ pub async fn api(
             provider::ProviderServiceServer::new(ProviderApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(
-            template::TemplateServiceServer::new(TemplateApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+            template::TemplateServiceServer::new(TemplateApi { app: app(), draining: draining() })
+                .max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(group::GroupServiceServer::new(GroupApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::TryStreamExt as _;
 use sprout_app::{App, ports::TemplateFilter};
 use sprout_domain::{
     Error, TemplateId,
@@ -11,15 +12,18 @@ use sprout_proto::template::{self as proto, template_service_server::TemplateSer
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::{
-    auth,
+    appliance_log, auth,
     convert::{Wire, id, optional_text},
+    drain::Draining,
     page::PageRequest,
     status::status,
+    stream::{BoxStream, streaming},
 };
 
 /// Serves templates.
 pub(crate) struct TemplateApi {
     pub(crate) app: Arc<App>,
+    pub(crate) draining: Draining,
 }
 
 #[async_trait]
@@ -39,7 +43,7 @@ impl TemplateService for TemplateApi {
         let mut templates = after(found, page).map_err(status)?;
         templates.retain(|template| wanted.has(template));
         let next_page_token = page.cut(&mut templates, |template| template.id.0);
-        let templates = templates.into_iter().map(|template| Wire(template).into()).collect();
+        let templates = self.told(templates).await.map_err(status)?;
         Ok(Response::new(proto::ListTemplatesResponse { templates, next_page_token }))
     }
 
@@ -50,7 +54,8 @@ impl TemplateService for TemplateApi {
         let caller = auth::user(request.extensions())?;
         let id = TemplateId(id("id", request.into_inner().id).map_err(status)?);
         let template = self.app.template(&caller, id).await.map_err(status)?;
-        Ok(Response::new(proto::GetTemplateResponse { template: Some(Wire(template).into()) }))
+        let template = self.told(vec![template]).await.map_err(status)?.pop();
+        Ok(Response::new(proto::GetTemplateResponse { template }))
     }
 
     async fn release_template(
@@ -76,6 +81,32 @@ impl TemplateService for TemplateApi {
         }))
     }
 
+    async fn prepare_template(
+        &self,
+        request: Request<proto::PrepareTemplateRequest>,
+    ) -> Result<Response<proto::PrepareTemplateResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let id = TemplateId(id("id", request.into_inner().id).map_err(status)?);
+        let (template, workflow) = self.app.prepare_template(&caller, id).await.map_err(status)?;
+        let template = self.told(vec![template]).await.map_err(status)?.pop();
+        Ok(Response::new(proto::PrepareTemplateResponse { template, workflow_id: workflow.into() }))
+    }
+
+    type WatchTemplateLogsStream = BoxStream<proto::WatchTemplateLogsResponse>;
+
+    async fn watch_template_logs(
+        &self,
+        request: Request<proto::WatchTemplateLogsRequest>,
+    ) -> Result<Response<Self::WatchTemplateLogsStream>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let request = request.into_inner();
+        let id = TemplateId(id("id", request.id).map_err(status)?);
+        let appliance = self.app.workshop(&caller, id).await.map_err(status)?;
+        let lines = appliance_log::watch(self.app.clone(), caller, appliance, request.follow).await.map_err(status)?;
+        let lines = lines.map_ok(|said| proto::WatchTemplateLogsResponse { line: said.line });
+        Ok(streaming(lines, self.draining.clone()))
+    }
+
     async fn plan(&self, request: Request<proto::PlanRequest>) -> Result<Response<proto::PlanResponse>, Status> {
         let caller = auth::user(request.extensions())?;
         let proto::PlanRequest { group, provider } = request.into_inner();
@@ -84,6 +115,23 @@ impl TemplateService for TemplateApi {
         let planned = self.app.plan_templates(&caller, group.as_ref(), provider.as_ref()).await.map_err(status)?;
         let templates = planned.into_iter().map(|planned| Wire(planned).into()).collect();
         Ok(Response::new(proto::PlanResponse { templates }))
+    }
+}
+
+impl TemplateApi {
+    /// Templates with how they are being prepared.
+    async fn told(&self, templates: Vec<Template>) -> Result<Vec<proto::Template>, Error> {
+        let preparing = templates.iter().filter(|template| template.state == TemplateState::Preparing);
+        let under_way = self.app.preparations(&preparing.map(|template| template.id).collect::<Vec<_>>()).await?;
+        let tell = |template: Template| {
+            let goes = under_way.iter().find(|goes| goes.template_id == template.id);
+            proto::Template {
+                workflow_id: goes.map(|goes| goes.workflow_id.into()),
+                step: goes.and_then(|goes| goes.step).map(|step| step.as_str().to_owned()).unwrap_or_default(),
+                ..Wire(template).into()
+            }
+        };
+        Ok(templates.into_iter().map(tell).collect())
     }
 }
 
@@ -99,7 +147,8 @@ impl Wanted {
     fn read(request: &proto::ListTemplatesRequest) -> Result<Self, Error> {
         let state = |number: &i32| {
             proto::TemplateState::try_from(*number).ok().and_then(template_state).ok_or_else(|| {
-                let message = format!("no template is in state {number}; use ready, quarantined, retiring or gone");
+                let message =
+                    format!("no template is in state {number}; use preparing, ready, quarantined, retiring or gone");
                 Error::invalid("states", message)
             })
         };
@@ -122,11 +171,12 @@ impl Wanted {
 /// The state of this name; none of those in which no template can be.
 fn template_state(state: proto::TemplateState) -> Option<TemplateState> {
     match state {
+        proto::TemplateState::Preparing => Some(TemplateState::Preparing),
         proto::TemplateState::Ready => Some(TemplateState::Ready),
         proto::TemplateState::Quarantined => Some(TemplateState::Quarantined),
         proto::TemplateState::Retiring => Some(TemplateState::Retiring),
         proto::TemplateState::Gone => Some(TemplateState::Gone),
-        proto::TemplateState::Unspecified | proto::TemplateState::Found | proto::TemplateState::Preparing => None,
+        proto::TemplateState::Unspecified | proto::TemplateState::Found => None,
     }
 }
 

@@ -132,6 +132,7 @@ pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Res
             memory_mib: to.memory_mib,
             cpus: to.cpus,
             user_group_id: to.user_group,
+            prepares: None,
         })
         .collect();
     let appliances = work.tx.insert_appliances(new).await?;

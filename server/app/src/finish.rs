@@ -7,6 +7,7 @@
 mod late;
 mod next;
 pub(crate) mod operation;
+mod preparation;
 mod together;
 
 use std::time::Duration;
@@ -155,7 +156,7 @@ impl App {
         if task.cancel_requested {
             return stopped(work, task, &appliance, &outcome).await;
         }
-        match outcome {
+        match preparation::judged(work, task, &appliance, outcome).await? {
             Ok(output) => succeeded(work, task, appliance, pool.as_mut(), output).await,
             Err(error) => failed(work, &self.catalogue(), task, appliance, pool, error).await,
         }
@@ -279,6 +280,9 @@ async fn succeeded(
         }
     }
     succeed(work, task).await?;
+    if task.step == StepKind::MakeTemplate {
+        return crate::preparation::made(work, &appliance, task.workflow_id).await;
+    }
     match (appliance.state, pool) {
         (ApplianceState::Ready | ApplianceState::Gone, Some(pool)) => {
             settle_pools(work, &mut [(pool.id, pool.clone())].into()).await
@@ -299,6 +303,11 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         StepKind::Stop => (None, "stopped"),
         StepKind::Delete => (None, "deleted, proving that nothing is left"),
         StepKind::WaitGone => (Some(ApplianceEvent::Absent), "gone"),
+        StepKind::WaitSsh => (None, "answers, looking at its version"),
+        StepKind::VerifyVersion => (None, "of the right version, being configured"),
+        StepKind::Configure => (None, "configured, being sealed"),
+        StepKind::Seal => (None, "sealed"),
+        StepKind::MakeTemplate => (None, "a template"),
         // Operations are written down otherwise.
         StepKind::CheckProvider
         | StepKind::Ping
@@ -332,9 +341,12 @@ fn observed(output: StepOutput) -> ApplianceChange {
             console_url,
             ..ApplianceChange::default()
         },
-        StepOutput::Empty | StepOutput::Provider { .. } | StepOutput::Machines(_) | StepOutput::Deleted(_) => {
-            ApplianceChange::default()
-        }
+        StepOutput::Empty
+        | StepOutput::Provider { .. }
+        | StepOutput::HostKey(_)
+        | StepOutput::Version(_)
+        | StepOutput::Machines(_)
+        | StepOutput::Deleted(_) => ApplianceChange::default(),
     }
 }
 
@@ -371,7 +383,9 @@ async fn failed(
             work.tx.change_tasks(&[task.id], &change).await?;
         }
         // What cannot be stopped can still be deleted: drivers delete in any power state.
-        AfterFailure::GiveUp if task.step == StepKind::Stop && task.workflow != WorkflowKind::Stop => {
+        AfterFailure::GiveUp
+            if task.step == StepKind::Stop && !matches!(task.workflow, WorkflowKind::Stop | WorkflowKind::Prepare) =>
+        {
             emit_step(work, EventKind::StepFailed, task, Some(&appliance), format!("{why}; it is deleted as it is"));
             succeed(work, task).await?;
         }
@@ -382,6 +396,8 @@ async fn failed(
             end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await?;
             if task.workflow == WorkflowKind::Deploy {
                 deployment_failed(work, catalogue, task, appliance, pool, &error).await?;
+            } else if task.workflow == WorkflowKind::Prepare {
+                preparation::failed(work, task, &appliance, &error).await?;
             } else if task.workflow == WorkflowKind::Prove {
                 prove::failed(work, &appliance, pool.as_ref(), &error.message).await?;
             } else if task.workflow.is_operation() {

@@ -17,7 +17,7 @@ use crate::{
     late::KILL_LIMIT,
     pool::fulfil,
     ports::{ApplianceChange, Ended, LiveWorkflow, NewWorkflow, PoolChange, Topic},
-    usage,
+    preparation, usage,
     work::Work,
     workflow::end_workflows,
 };
@@ -115,6 +115,7 @@ async fn mark_killed(
             });
         }
     }
+    preparation::abandoned(work, appliances, why).await?;
     for (state, ids) in by_state {
         let change = ApplianceChange { state: Some(state), status: Some(why.to_owned()), ..ApplianceChange::default() };
         work.tx.change_appliances(&ids, &change).await?;

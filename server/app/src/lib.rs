@@ -29,6 +29,7 @@ mod pool;
 mod pool_change;
 mod pool_kill;
 pub mod ports;
+mod preparation;
 mod prove;
 mod provider;
 mod queue;

@@ -4,11 +4,16 @@ use sprout_domain::{GroupName, Timestamp};
 
 /// `s_appl_GROUP_YYMMDD_RAND8`: the form clean-up rules of existing installations know. Short enough for every provider.
 pub(crate) fn appliance(group: &GroupName, now: Timestamp) -> String {
-    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let random: String = (0..8).map(|_| char::from(ALPHABET[fastrand::usize(0..ALPHABET.len())])).collect();
+    let random = random();
     let fine = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' };
     let group: String = group.0.chars().take(30).map(fine).collect();
     format!("s_appl_{group}_{}_{random}", now.format("%y%m%d"))
+}
+
+/// What tells names apart that are otherwise the same: 8 letters and digits.
+pub(crate) fn random() -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    (0..8).map(|_| char::from(ALPHABET[fastrand::usize(0..ALPHABET.len())])).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod lease;
 mod machine;
 mod member;
 mod operate;
+mod preparation;
 mod queue;
 mod quota;
 mod shepherd;
@@ -53,6 +54,7 @@ pub use self::{
     machine::{Kept, MachineFilter, MachinePage, MachineRows, NewRule},
     member::MemberRows,
     operate::OperateRows,
+    preparation::{NewPrepared, PreparationRows, UnderWay},
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
@@ -111,6 +113,7 @@ pub trait Tx:
     + AuditRows
     + ShepherdRows
     + OperateRows
+    + PreparationRows
     + UsageRows
     + LateRows
     + MachineRows
@@ -259,6 +262,8 @@ pub struct NewAppliance {
     pub cpus: Option<u32>,
     /// As in [`Appliance`].
     pub user_group_id: Option<UserGroupId>,
+    /// As in [`Appliance`].
+    pub prepares: Option<TemplateId>,
 }
 
 /// What of an appliance changes together. Fields that are `None` stay.

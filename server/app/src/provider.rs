@@ -5,6 +5,7 @@ use sprout_domain::{
     circuit::CircuitEvent,
     event::{EventKind, NewEvent},
     provider::Provider,
+    template::Template,
     user::User,
     workflow::{Subject, Task, Workflow, WorkflowKind},
 };
@@ -93,17 +94,25 @@ impl App {
             Some(began) => work.tx.deleted_since(&task.provider, began).await?,
             None => Vec::new(),
         };
+        let prepared = work.tx.prepared_templates(&task.provider).await?;
         let found: Vec<_> = names
             .iter()
             .filter(|name| !deleted.contains(name))
             .filter_map(|name| {
+                // Nobody else gives such names.
+                if let Some(Template { name, group, version, date, .. }) = prepared.get(plain(name)).cloned() {
+                    return Some(FoundTemplate { name, group, version, date });
+                }
                 // Where two rules match, the first group by name wins; that is stable, and configuration can mend it.
                 let read = |group: &sprout_domain::group::Group| Some((group.name.clone(), group.pattern.read(name)?));
                 let (group, (version, date)) = catalogue.groups.values().find_map(read)?;
                 Some(FoundTemplate { name: name.clone(), group, version, date })
             })
             .collect();
-        let changed = work.tx.sync_templates(&task.provider, &found).await?;
+        let mut changed = work.tx.sync_templates(&task.provider, &found).await?;
+        let to_prepare: Vec<_> =
+            catalogue.groups.values().filter(|g| g.preparation.wanted).map(|group| group.name.clone()).collect();
+        changed += work.tx.mark_unconfigured(&task.provider, &to_prepare).await?;
         let status = format!("{version}, {} of {} templates belong to a group", found.len(), names.len());
         work.tx.set_checked(&task.provider, true, &status).await?;
         self.check_counts(work, &task.provider, CircuitEvent::CheckPassed).await?;
@@ -168,6 +177,12 @@ fn tell_switched(work: &mut Work, caller: &User, key: &ProviderKey, off: Option<
     for topic in [Topic::Tasks, Topic::Warm, Topic::Queue] {
         work.wake(topic);
     }
+}
+
+/// Name of a template without what container engines add to names that have none of that.
+fn plain(name: &str) -> &str {
+    let name = name.strip_prefix("localhost/").unwrap_or(name);
+    name.strip_suffix(":latest").unwrap_or(name)
 }
 
 fn emit_checked(work: &mut Work, task: &Task, working: bool, status: String) {

@@ -13,6 +13,7 @@ use sprout_domain::{
     group::{EndpointSpec, Probe},
     machine::Machine,
     pool::PoolEvent,
+    preparation::Preparation,
     provider::ProviderSpec,
     template::Template,
     workflow::{StepError, StepKind, StepOutput, Subject, Task, TaskState, WorkflowKind},
@@ -59,6 +60,10 @@ pub struct Assignment {
     pub installation_id: String,
     /// What is to be deleted of what was left over.
     pub leftovers: Vec<Machine>,
+    /// What is done inside of the appliance, where it is made a template.
+    pub preparation: Option<Box<Preparation>>,
+    /// The template that it is made.
+    pub made: Option<Template>,
 }
 
 impl Assignment {
@@ -70,14 +75,19 @@ impl Assignment {
         appliance: Option<Appliance>,
     ) -> Option<Self> {
         let group = appliance.as_ref().and_then(|a| catalogue.groups.get(&a.group));
-        let mut probes = group.map(|g| g.probes.clone()).unwrap_or_default();
+        let unconfigured = appliance.as_ref().is_some_and(|a| a.unconfigured);
+        // One that is still to be configured is ready when it is on.
+        let mut probes = group.filter(|_| !unconfigured).map(|g| g.probes.clone()).unwrap_or_default();
+        let preparation = group.filter(|_| task.workflow == WorkflowKind::Prepare).map(|g| &g.preparation);
         if task.workflow == WorkflowKind::Prove {
             probes = prove::hurried(probes);
         }
         Some(Self {
             template: None,
             provider: catalogue.providers.get(&task.provider)?.clone(),
-            deadline: deadline(task.step, &probes),
+            deadline: deadline(task.step, &probes, preparation),
+            preparation: preparation.cloned().map(Box::new),
+            made: None,
             endpoints: group.map(|g| g.endpoints.clone()).unwrap_or_default(),
             probes,
             appliance,
@@ -139,14 +149,15 @@ impl App {
         let mut appliances: BTreeMap<_, _> = appliances.into_iter().map(|a| (a.id, a)).collect();
         let assign = |task: Task| {
             let appliance = appliance_of(&task).and_then(|id| appliances.remove(&id));
-            let template = template_of(&task).and_then(|id| templates.iter().find(|t| t.id == id));
-            let template = template.map(|template| template.name.clone());
+            let named = |id| templates.iter().find(|template| template.id == id).cloned();
+            let template = template_of(&task).and_then(named).map(|template| template.name);
+            let made = appliance.as_ref().and_then(|appliance| appliance.prepares).and_then(named);
             let leftovers = match task.step {
                 StepKind::DeleteMachines => leftovers.remove(&task.provider).unwrap_or_default(),
                 _ => Vec::new(),
             };
             let assignment = Assignment::of(&catalogue, self.installation_id(), task, appliance)?;
-            Some(Assignment { template, leftovers, ..assignment })
+            Some(Assignment { template, leftovers, made, ..assignment })
         };
         Ok(tasks.into_iter().filter_map(assign).collect())
     }
@@ -166,7 +177,9 @@ impl App {
         let ids: Vec<_> = tasks.iter().filter_map(appliance_of).collect();
         let mut appliances = work.tx.appliances_by_id(&ids).await?;
         begin_clones(&mut work, &tasks, &mut appliances).await?;
-        let templates: Vec<_> = tasks.iter().filter_map(template_of).collect();
+        let made = tasks.iter().any(|task| task.workflow == WorkflowKind::Prepare);
+        let made = appliances.iter().filter(|_| made).filter_map(|appliance| appliance.prepares);
+        let templates: Vec<_> = tasks.iter().filter_map(template_of).chain(made).collect();
         let templates = if templates.is_empty() { Vec::new() } else { work.tx.templates_by_id(&templates).await? };
         let leftovers = cleanup::leftovers_of(&mut work, &tasks).await?;
         let of: BTreeMap<_, _> = appliances.iter().map(|appliance| (appliance.id, appliance)).collect();
@@ -299,8 +312,17 @@ pub(crate) fn emit_begun(work: &mut Work, task: &Task, appliance: Option<&Applia
 }
 
 /// The time for one try: the policy's, but for readiness the probes', with room for the last try to end.
-fn deadline(step: StepKind, probes: &[Probe]) -> Duration {
+fn deadline(step: StepKind, probes: &[Probe], preparation: Option<&Preparation>) -> Duration {
     let policy = step.policy().deadline;
+    if let Some(Preparation { version, configure, seal, .. }) = preparation {
+        let actions = match step {
+            StepKind::VerifyVersion => version.as_slice(),
+            StepKind::Configure => configure,
+            StepKind::Seal => seal,
+            _ => return policy,
+        };
+        return Preparation::time_of(actions) + Duration::from_secs(60);
+    }
     match (step, probes.iter().map(|probe| probe.deadline).max()) {
         (StepKind::WaitReady, Some(longest)) => longest + Duration::from_secs(30),
         _ => policy,

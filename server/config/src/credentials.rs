@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use sprout_conf::{Document, Mistakes, Node, Secret, did_you_mean};
+use sprout_conf::{Document, Located, Mistakes, Node, Secret, did_you_mean};
 
 /// A name, its password, and whatever else a provider asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +61,20 @@ impl<'a> Book<'a> {
             return wrong(node, message, mistakes);
         }
         Some(Credentials::of(node, path, mistakes))
+    }
+
+    /// The credentials of this key.
+    pub(crate) fn named(&self, key: &Located<String>, path: &str, mistakes: &mut Mistakes) -> Option<Credentials> {
+        let found = self.document.and_then(|document| document.root().get(&key.value));
+        let Some(node) = found else {
+            let known: Vec<_> = self.document.iter().flat_map(|document| document.root().entries()).collect();
+            let known: Vec<_> = known.into_iter().map(|(key, _)| key.text.as_str()).collect();
+            let hint = did_you_mean(&key.value, &known);
+            let message = format!("there are no credentials `{}`{hint} in {}", key.value, self.file.display());
+            mistakes.add(key.place.clone(), path, message);
+            return None;
+        };
+        self.resolve(node, path, mistakes)
     }
 
     /// Looks at all of them.

@@ -6,7 +6,7 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 use sprout_conf::Located;
 
-use crate::{Config, Mistakes, Time};
+use crate::{Config, Mistakes, PrepareConfig, SshConfig, Time};
 
 /// One product line.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,6 +42,10 @@ pub struct GroupConfig {
     /// Services its appliances offer, by name.
     #[serde(default)]
     pub endpoints: BTreeMap<String, EndpointConfig>,
+    /// How to sign in to its appliances; default: nothing is done over SSH.
+    pub ssh: Option<SshConfig>,
+    /// How its templates are prepared; default: they are used as they are.
+    pub prepare: Option<PrepareConfig>,
     /// What an appliance must pass to be ready; none: it is ready as soon as it runs and has an address.
     #[serde(default)]
     pub probes: Vec<ProbeConfig>,
@@ -251,6 +255,7 @@ impl GroupConfig {
                 );
             }
         }
+        self.check_preparation(&path, config, mistakes);
         for (index, probe) in self.probes.iter().enumerate() {
             self.check_probe(&format!("{path}.probes[{index}]"), probe, config, mistakes);
         }

@@ -7,8 +7,9 @@ use serde::{
 };
 
 use crate::{
-    ContainerConfig, DatabaseConfig, EndpointConfig, ExternalConfig, GroupConfig, HttpConfig, LibvirtConfig,
-    ProbeConfig, ServerConfig, TlsConfig, provider::Common,
+    ActionConfig, ContainerConfig, DatabaseConfig, EndpointConfig, ExternalConfig, GroupConfig, HttpCallConfig,
+    HttpConfig, LibvirtConfig, PrepareConfig, ProbeConfig, ServerConfig, SshConfig, TlsConfig, UploadConfig,
+    provider::Common,
 };
 
 /// Every key of the section `server` and of a provider's `sprout:`, at any depth.
@@ -21,6 +22,11 @@ pub fn known_keys() -> Vec<&'static str> {
         keys_of::<EndpointConfig>(),
         keys_of::<ProbeConfig>(),
         keys_of::<HttpConfig>(),
+        keys_of::<SshConfig>(),
+        keys_of::<PrepareConfig>(),
+        keys_of::<ActionConfig>(),
+        keys_of::<UploadConfig>(),
+        keys_of::<HttpCallConfig>(),
         keys_of::<Common>(),
         keys_of::<ContainerConfig>(),
         keys_of::<LibvirtConfig>(),

@@ -10,6 +10,7 @@ mod database;
 mod group;
 mod keys;
 mod memory;
+mod preparation;
 mod provider;
 mod server;
 mod time;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use sprout_conf::{ConfigError, Dialect, Document, KeySource, Located, Node};
 
-pub use sprout_conf::{InvalidConfig, Mistakes};
+pub use sprout_conf::{InvalidConfig, Mistakes, Secret};
 
 pub use self::{
     check::{Checked, check, show},
@@ -28,6 +29,7 @@ pub use self::{
     group::{CheckConfig, EndpointConfig, GroupConfig, HttpConfig, NothingToSet, ProbeConfig},
     keys::known_keys,
     memory::Memory,
+    preparation::{ActionConfig, HttpCallConfig, PrepareConfig, SshConfig, UploadConfig},
     provider::{ContainerConfig, DriverConfig, ExternalConfig, LibvirtConfig, ProviderConfig},
     server::ServerConfig,
     time::Time,
@@ -113,6 +115,33 @@ impl Config {
         self.providers = provider::read(&providers, &file, &book, &mut self.watched, mistakes);
     }
 
+    /// Reads what groups name: files, and credentials.
+    fn read_groups(&mut self, base: &Path, mistakes: &mut Mistakes) {
+        let mut groups = std::mem::take(&mut self.server.groups);
+        for (name, group) in &mut groups {
+            for (file, wrong) in group.read_files(base) {
+                if let Some(message) = wrong {
+                    self.mistake(mistakes, &format!("groups.{name}.prepare"), message);
+                }
+                self.watched.push(file);
+            }
+        }
+        if groups.values().any(GroupConfig::has_credentials) {
+            let providers = self.server.providers_file.clone().unwrap_or_else(|| base.join(PROVIDERS_FILE));
+            let file = providers.with_file_name(CREDENTIALS_FILE);
+            match Document::open_if_there(&file, Dialect::Legacy, &KeySource::default()) {
+                Ok(document) => {
+                    let book = credentials::Book::new(document.as_ref(), &file);
+                    for (name, group) in &mut groups {
+                        group.resolve(name, &book, mistakes);
+                    }
+                }
+                Err(error) => mistakes.add_error(error),
+            }
+        }
+        self.server.groups = groups;
+    }
+
     /// Remembers what a document was made of.
     fn note(&mut self, document: &Document) {
         self.files.extend_from_slice(document.files());
@@ -139,6 +168,7 @@ pub fn read(file: &Path, mistakes: &mut Mistakes) -> Option<Config> {
     config.watched.extend(sprout_conf::key_files_of(base));
     config.note(&document);
     config.read_providers(base, mistakes);
+    config.read_groups(base, mistakes);
     config.server.check(&config, mistakes);
     Some(config)
 }

@@ -17,8 +17,17 @@ pub use external::ExternalConfig;
 /// Provider types that have a driver.
 const SUPPORTED: &str = "container, libvirt, external, sim";
 /// Keys of `sprout:` that every type has.
-const COMMON: &[&str] =
-    &["provisioning_limit", "appliance_limit", "memory_limit", "cpu_limit", "circuit_failures", "disabled"];
+const COMMON: &[&str] = &[
+    "provisioning_limit",
+    "appliance_limit",
+    "memory_limit",
+    "cpu_limit",
+    "circuit_failures",
+    "configuring_limit",
+    "template_name_limit",
+    "container_base_template",
+    "disabled",
+];
 
 /// What to write in place of a limit of 0.
 const INSTEAD: &str = "use 1 or more, or `disabled: true`";
@@ -40,6 +49,12 @@ pub struct ProviderConfig {
     pub cpu_limit: Option<u32>,
     /// Deployments that may fail one after the other before the provider is not used for a while.
     pub circuit_failures: u32,
+    /// Preparations of templates allowed at once; 0: none.
+    pub configuring_limit: u32,
+    /// The longest name of a template there; none: as long as ours are.
+    pub template_name_limit: Option<u32>,
+    /// The template that those are prepared from whose product is pulled as a container.
+    pub container_base_template: Option<String>,
     /// Not used for new appliances.
     pub disabled: bool,
     /// Who signs in there, where the file says so.
@@ -75,6 +90,12 @@ pub(crate) struct Common {
     cpu_limit: Option<u32>,
     /// Deployments that may fail one after the other before the provider is not used for a while; default 5.
     circuit_failures: u32,
+    /// Preparations of templates allowed at once; default 1, 0: none.
+    configuring_limit: u32,
+    /// The longest name of a template there; default: 63 characters.
+    template_name_limit: Option<u32>,
+    /// The template that those are prepared from whose product is pulled as a container; default: none are.
+    container_base_template: Option<String>,
     /// Not used for new appliances; default false.
     disabled: bool,
 }
@@ -119,6 +140,9 @@ impl Default for Common {
             memory_limit: None,
             cpu_limit: None,
             circuit_failures: 5,
+            configuring_limit: 1,
+            template_name_limit: None,
+            container_base_template: None,
             disabled: false,
         }
     }
@@ -239,8 +263,17 @@ impl<'a> Reader<'a, '_> {
             self.wrong(Some(&format!("sprout.{key}")), message);
         }
         let name = self.system.get("name").and_then(Node::text).unwrap_or(key).to_owned();
-        let Common { provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled } =
-            common;
+        let Common {
+            provisioning_limit,
+            appliance_limit,
+            memory_limit,
+            cpu_limit,
+            circuit_failures,
+            configuring_limit,
+            template_name_limit,
+            container_base_template,
+            disabled,
+        } = common;
         Some(ProviderConfig {
             key: key.to_owned(),
             name,
@@ -249,6 +282,9 @@ impl<'a> Reader<'a, '_> {
             memory_limit,
             cpu_limit,
             circuit_failures,
+            configuring_limit,
+            template_name_limit,
+            container_base_template,
             disabled,
             credentials,
             driver,
@@ -284,6 +320,12 @@ impl Common {
         }
         if self.cpu_limit == Some(0) {
             mistakes.push(nothing("cpu_limit"));
+        }
+        if let Some(limit) = self.template_name_limit.filter(|limit| *limit < 20) {
+            mistakes.push((
+                "template_name_limit",
+                format!("names of {limit} characters cannot be told apart; use 20 or more"),
+            ));
         }
         if self.circuit_failures == 0 {
             mistakes.push(("circuit_failures", "the first failure is number 1; use 1 or more".to_owned()));

@@ -293,6 +293,10 @@ pub struct Appliance {
     pub console_url: Option<String>,
     /// Since when killing it is known not to get on.
     pub stuck_since: Option<Timestamp>,
+    /// The template that it is made into: it is nobody's then, and never ready.
+    pub prepares: Option<TemplateId>,
+    /// The key that its SSH server showed first, as in an `authorized_keys` file.
+    pub host_key: Option<String>,
 }
 
 #[cfg(test)]

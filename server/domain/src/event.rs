@@ -51,11 +51,13 @@ pub enum EventKind {
     UserChanged,
     /// A job ran.
     JobRun,
+    /// The version inside a template is not the one that its name says.
+    TemplateVersion,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::PoolRequested,
         Self::PoolState,
         Self::PoolExtended,
@@ -79,6 +81,7 @@ impl EventKind {
         Self::ShepherdChanged,
         Self::UserChanged,
         Self::JobRun,
+        Self::TemplateVersion,
     ];
 
     /// It is about how the service is run; users have no part in it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use regex::Regex;
 
-use crate::{GroupName, template::BuildDate, version::Version};
+use crate::{GroupName, preparation::Preparation, template::BuildDate, version::Version};
 
 /// One product line, as configured.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Group {
     pub endpoints: Vec<EndpointSpec>,
     /// What an appliance must pass to be ready.
     pub probes: Vec<Probe>,
+    /// What is done inside of appliances.
+    pub preparation: Preparation,
 }
 
 /// A service that appliances of a group offer.

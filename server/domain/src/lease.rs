@@ -82,6 +82,7 @@ mod tests {
             proof_limit: Duration::from_secs(3600),
             endpoints: vec![],
             probes: vec![],
+            preparation: crate::preparation::Preparation::default(),
         }
     }
 

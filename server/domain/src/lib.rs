@@ -19,6 +19,7 @@ pub mod obsolete;
 pub mod operation;
 pub mod placement;
 pub mod pool;
+pub mod preparation;
 pub mod provider;
 pub mod quarantine;
 pub mod queue;

@@ -93,6 +93,10 @@ mod tests {
             next_try_at: None,
             suggested_for_deletion: false,
             obsolete: false,
+            parent_id: None,
+            build: String::new(),
+            verified_version: String::new(),
+            preparation: crate::template::Preparations::default(),
         }
     }
 

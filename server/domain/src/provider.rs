@@ -21,6 +21,12 @@ pub struct ProviderSpec {
     pub cpu_limit: Option<u64>,
     /// Deployments that may fail there one after the other before it is no longer used for a while; never 0.
     pub circuit_failures: u32,
+    /// Preparations of templates allowed at once; 0: none.
+    pub configuring_limit: u32,
+    /// The longest name that a template can have there; none: as long as ours are.
+    pub template_name_limit: Option<u32>,
+    /// The template that those are prepared from whose product is pulled as a container.
+    pub container_base_template: Option<String>,
     /// Not used for new appliances.
     pub disabled: bool,
     /// How to reach it.

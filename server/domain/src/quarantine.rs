@@ -93,7 +93,7 @@ impl Trial {
                 let tried = Self { tries: self.tries.saturating_add(1), ..self.clone() };
                 Self { next_try_at: Some(tried.next_try(rules)), ..tried }
             }
-            (_, E::Due) | (S::Retiring | S::Gone, _) => return None,
+            (_, E::Due) | (S::Preparing | S::Retiring | S::Gone, _) => return None,
         };
         (after != *self).then_some(after)
     }

@@ -10,12 +10,15 @@ pub type BuildDate = chrono::NaiveDate;
 /// Where a template is in its life.
 ///
 /// ```text
+/// (made of another)→ preparing ─sealed and marked→ ready      preparing ─failed, ended→ gone, or retiring if an image may be there
 /// (found)→ ready ⇄ quarantined      ready, quarantined ─deleted by request or for its age→ retiring ─its last appliance is gone, it is deleted→ gone
 ///          ready, quarantined ─not listed any more→ gone ─listed again→ ready
 /// ```
 /// One that is retiring is not ready again, and not gone, whatever a look at its provider finds: only its deletion ends that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TemplateState {
+    /// An appliance is being made a template of this name.
+    Preparing,
     /// Appliances can be cloned from it.
     Ready,
     /// Failed too often; not used until it heals.
@@ -30,6 +33,7 @@ impl TemplateState {
     /// Name in tables, events and clients.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Preparing => "preparing",
             Self::Ready => "ready",
             Self::Quarantined => "quarantined",
             Self::Retiring => "retiring",
@@ -101,4 +105,23 @@ pub struct Template {
     pub suggested_for_deletion: bool,
     /// Too old to be used for new appliances.
     pub obsolete: bool,
+    /// The template that it was, or is being, prepared from.
+    pub parent_id: Option<TemplateId>,
+    /// What its appliances pull, where it was read from an index of builds; empty otherwise.
+    pub build: String,
+    /// The version that is inside, where it was looked at; empty otherwise.
+    pub verified_version: String,
+    /// How its preparation goes, of one that others are made of.
+    pub preparation: Preparations,
+}
+
+/// How preparing a template went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Preparations {
+    /// Preparations that failed one after the other.
+    pub failures: u32,
+    /// Why the last one failed; empty if it did not.
+    pub error: String,
+    /// The service does not begin another one before.
+    pub not_before: Option<Timestamp>,
 }

@@ -36,9 +36,14 @@ impl Version {
         Self(format!("{MADE_UP}{}", date.format("%Y%m%d")))
     }
 
+    /// It is one that a build without a version was given.
+    pub fn is_made_up(&self) -> bool {
+        self.0.starts_with(MADE_UP)
+    }
+
     /// The z-stream it belongs to: its first three components if it has four or more, else its first two. Builds without a version are one stream.
     pub fn stream(&self) -> Stream {
-        if self.0.starts_with(MADE_UP) {
+        if self.is_made_up() {
             return Stream("nightly builds".to_owned());
         }
         let (release, _) = self.parts();

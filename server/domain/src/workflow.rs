@@ -61,6 +61,8 @@ pub enum WorkflowKind {
     Refreshes,
     /// Deletes what was left over on a provider.
     CleanUp,
+    /// Makes a template of an appliance that is deployed, configured and sealed for it.
+    Prepare,
 }
 
 /// One step.
@@ -106,6 +108,16 @@ pub enum StepKind {
     ListMachines,
     /// Delete what was left over.
     DeleteMachines,
+    /// Wait until an SSH server answers, and learn its key.
+    WaitSsh,
+    /// See what version is inside.
+    VerifyVersion,
+    /// Make it what it is to be.
+    Configure,
+    /// Take out what belongs to this one alone.
+    Seal,
+    /// Make a template of it.
+    MakeTemplate,
 }
 
 /// Room that tasks compete in; lower goes first.
@@ -192,6 +204,19 @@ impl WorkflowKind {
             Self::DeleteTemplate => &[S::DeleteTemplate],
             Self::Refresh => &[S::ListMachines],
             Self::CleanUp => &[S::DeleteMachines],
+            Self::Prepare => &[
+                S::Clone,
+                S::WaitPresent,
+                S::Tag,
+                S::Start,
+                S::WaitAddress,
+                S::WaitSsh,
+                S::VerifyVersion,
+                S::Configure,
+                S::Seal,
+                S::Stop,
+                S::MakeTemplate,
+            ],
         }
     }
 
@@ -243,6 +268,7 @@ impl WorkflowKind {
             Self::Refresh => "refresh",
             Self::Refreshes => "refreshes",
             Self::CleanUp => "clean_up",
+            Self::Prepare => "prepare",
         }
     }
 
@@ -257,6 +283,7 @@ impl WorkflowKind {
             Self::Deploy => Lane::Provision,
             Self::Kill | Self::DeleteTemplate | Self::CleanUp => Lane::Kill,
             Self::Prove => Lane::Grant,
+            Self::Prepare => Lane::Prepare,
             Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings | Self::Refresh | Self::Refreshes => {
                 Lane::Maintain
             }
@@ -336,7 +363,7 @@ impl StepKind {
         let seconds = Duration::from_secs;
         let (attempts, deadline, progress_limit) = match self {
             Self::Clone => (Some(3), seconds(15 * 60), seconds(15 * 60)),
-            Self::WaitPresent | Self::WaitAddress => (Some(2), seconds(10 * 60), seconds(2 * 60)),
+            Self::WaitPresent | Self::WaitAddress | Self::WaitSsh => (Some(2), seconds(10 * 60), seconds(2 * 60)),
             Self::Tag | Self::Start | Self::Stop => (Some(4), seconds(2 * 60), seconds(60)),
             Self::WaitReady => (Some(1), seconds(60 * 60), seconds(2 * 60)),
             Self::Delete | Self::WaitGone => (None, seconds(10 * 60), seconds(2 * 60)),
@@ -346,6 +373,9 @@ impl StepKind {
             // The next look, or the next run of the job, is the second try.
             Self::ListMachines => (Some(1), seconds(3 * 60), seconds(3 * 60)),
             Self::DeleteMachines => (Some(1), seconds(10 * 60), seconds(2 * 60)),
+            // Configuration bounds these: each has what all of its actions may take together.
+            Self::VerifyVersion | Self::Configure | Self::Seal => (Some(2), seconds(60 * 60), seconds(2 * 60)),
+            Self::MakeTemplate => (Some(3), seconds(30 * 60), seconds(30 * 60)),
             Self::Ping => (Some(3), seconds(10), seconds(10)),
             Self::Suspend | Self::Resume | Self::Reboot | Self::Rename | Self::AttachDisk | Self::DetachDisk => {
                 (Some(4), seconds(5 * 60), seconds(150))
@@ -377,6 +407,11 @@ impl StepKind {
             Self::DeleteTemplate => "delete_template",
             Self::ListMachines => "list_machines",
             Self::DeleteMachines => "delete_machines",
+            Self::WaitSsh => "wait_ssh",
+            Self::VerifyVersion => "verify_version",
+            Self::Configure => "configure",
+            Self::Seal => "seal",
+            Self::MakeTemplate => "make_template",
         }
     }
 
@@ -471,6 +506,10 @@ pub enum StepOutput {
         /// How large it is.
         totals: Totals,
     },
+    /// The host key of an SSH server; empty: nothing is done over SSH.
+    HostKey(String),
+    /// The version inside, as it was printed; empty: there was nothing to look with.
+    Version(String),
     /// Everything on the provider.
     Machines(Vec<Listed>),
     /// What became of those that were to be deleted: name, and why it is still there.
@@ -640,6 +679,7 @@ mod tests {
             WorkflowKind::Prove,
             WorkflowKind::CheckProvider,
             WorkflowKind::Ping,
+            WorkflowKind::Prepare,
         ] {
             assert!(!kind.is_parent());
             for step in kind.steps() {

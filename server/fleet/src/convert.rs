@@ -1,6 +1,7 @@
 //! Between the domain and the workers' protocol.
 
 mod machine;
+mod workshop;
 
 use std::time::Duration;
 
@@ -40,8 +41,19 @@ pub(crate) fn duration(duration: Duration) -> prost_types::Duration {
 }
 
 pub(crate) fn assign(assignment: Assignment) -> Assign {
-    let Assignment { task, provider, deadline, appliance, template, endpoints, probes, installation_id, leftovers } =
-        assignment;
+    let Assignment {
+        task,
+        provider,
+        deadline,
+        appliance,
+        template,
+        endpoints,
+        probes,
+        installation_id,
+        leftovers,
+        preparation,
+        made,
+    } = assignment;
     let key = TaskKey { id: task.id, epoch: task.epoch };
     let epoch = key.epoch.unsigned_abs();
     let reference = appliance.as_ref().map(|appliance| pb::ApplianceRef {
@@ -52,6 +64,9 @@ pub(crate) fn assign(assignment: Assignment) -> Assign {
     let step = match task.step {
         StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep { installation_id }),
         StepKind::DeleteMachines => machine::deletions(leftovers, &installation_id, epoch),
+        StepKind::WaitSsh | StepKind::VerifyVersion | StepKind::Configure | StepKind::Seal | StepKind::MakeTemplate => {
+            workshop::step(&task, reference, appliance, preparation, made)
+        }
         _ => step(&task, reference, appliance.as_ref(), template, &endpoints, &probes),
     };
     Assign {
@@ -88,7 +103,10 @@ fn step(
             endpoints: whole.map(|a| a.endpoints.iter().map(endpoint).collect()).unwrap_or_default(),
             probes: probes.iter().map(probe).collect(),
         }),
-        StepKind::Stop => Step::Stop(pb::StopStep { appliance, prove: task.workflow == WorkflowKind::Stop }),
+        StepKind::Stop => Step::Stop(pb::StopStep {
+            appliance,
+            prove: matches!(task.workflow, WorkflowKind::Stop | WorkflowKind::Prepare),
+        }),
         StepKind::Delete => Step::Delete(pb::DeleteStep { appliance }),
         StepKind::WaitGone => {
             let clone_unconfirmed = whole.is_some_and(|a| a.clone_unconfirmed);
@@ -108,7 +126,12 @@ fn step(
         StepKind::DeleteTemplate => {
             Step::DeleteTemplate(pb::DeleteTemplateStep { template: template.unwrap_or_default() })
         }
-        // Made by the caller, who knows the installation.
+        // Made by the caller, who knows more.
+        StepKind::WaitSsh => Step::WaitSsh(pb::WaitSshStep::default()),
+        StepKind::VerifyVersion => Step::VerifyVersion(pb::VerifyVersionStep::default()),
+        StepKind::Configure => Step::Configure(pb::ConfigureStep::default()),
+        StepKind::Seal => Step::Seal(pb::SealStep::default()),
+        StepKind::MakeTemplate => Step::MakeTemplate(pb::MakeTemplateStep::default()),
         StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep::default()),
         StepKind::DeleteMachines => Step::DeleteMachines(pb::DeleteMachinesStep::default()),
     }
@@ -186,6 +209,8 @@ pub(crate) fn outcome(result: Option<done::Result>) -> Outcome {
                 let totals = Totals { memory_mib: seen.memory_mib, cpus: seen.cpus };
                 Ok(StepOutput::Provider { version: text(seen.version), templates, capabilities, totals })
             }
+            Some(Output::WaitSsh(seen)) => Ok(StepOutput::HostKey(text(seen.host_key))),
+            Some(Output::VerifyVersion(seen)) => Ok(StepOutput::Version(text(seen.version))),
             Some(Output::ListMachines(listed)) => {
                 machine::listing(listed).ok_or_else(|| nonsense("a machine that cannot be"))
             }

@@ -324,6 +324,9 @@ fn lab() -> Catalogue {
         memory_limit_mib: None,
         cpu_limit: None,
         circuit_failures: 5,
+        configuring_limit: 1,
+        template_name_limit: None,
+        container_base_template: None,
         disabled: false,
         settings,
     };

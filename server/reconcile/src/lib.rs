@@ -76,6 +76,7 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         Box::new(usage::AccountLeases { app: app.clone() }),
         Box::new(template::Mark(app.clone())),
         Box::new(template::DeleteObsolete(app.clone())),
+        Box::new(template::Prepare(app.clone())),
         Box::new(late::EndEmptyPools(app.clone())),
     ];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);

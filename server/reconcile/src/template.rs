@@ -49,6 +49,24 @@ impl Job for Mark {
     }
 }
 
+/// Begins preparations of templates, as far as there is room for them.
+pub(crate) struct Prepare(pub(crate) Arc<App>);
+
+#[async_trait]
+impl Job for Prepare {
+    fn spec(&self) -> JobSpec {
+        JobSpec {
+            name: "prepare-templates",
+            description: "Prepares templates of groups that say how, the newest first; tries again later where that failed.",
+            period: Duration::from_secs(60),
+        }
+    }
+
+    async fn run(&self) -> Result<String> {
+        self.0.prepare_due_templates().await
+    }
+}
+
 /// Retires templates beyond the age at which their group has them deleted. What is retiring already is left alone, unless its deletion failed.
 pub(crate) struct DeleteObsolete(pub(crate) Arc<App>);
 

@@ -91,6 +91,8 @@ fn appliance(
         changed_at: row.changed_at.unwrap_or(row.created_at),
         console_url: row.console_url,
         stuck_since: row.stuck_since,
+        prepares: row.prepares.map(TemplateId),
+        host_key: row.host_key,
     })
 }
 
@@ -201,11 +203,12 @@ impl ApplianceRows for SeaTx {
                 room_memory_mib.into(),
                 room_cpus.into(),
                 new.user_group_id.map(|id| id.0).into(),
+                new.prepares.map(|id| id.0).into(),
             ]
         };
         let target = "appliances (name, state, power, provider, group_name, template_id, template, version, build_date, pool_id, \
                       clone_unconfirmed, status, status_changed_at, memory_mib, cpus, created_at, unconfigured, template_type, \
-                      changed_at, room_memory_mib, room_cpus, user_group_id)";
+                      changed_at, room_memory_mib, room_cpus, user_group_id, prepares)";
         let rows = appliances.into_iter().map(row).collect();
         let mut inserted: Vec<Row> = self.insert_returning(target, rows, &format!("returning *, {NAMES}")).await?;
         inserted.sort_by_key(|row| row.appliance.id); // numbers are given in the order of the values
@@ -252,7 +255,7 @@ impl ApplianceRows for SeaTx {
             conditions.among(self, "state", states);
         }
         if filter.warm {
-            conditions.plain("pool_id is null");
+            conditions.plain("pool_id is null and prepares is null");
         }
         if let Some(owner) = &filter.owner {
             let theirs = "pool_id in (select p.id from pools p join users u on u.id = p.owner_id where u.name = ?)";

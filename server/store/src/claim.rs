@@ -59,6 +59,8 @@ struct Slots {
     free_cpus: Option<i64>,
     /// See [`SeaTx::sum_up_room`].
     changes: i64,
+    /// Of the slots, those that may prepare templates.
+    configuring: i64,
 }
 
 /// What an appliance takes whose first clone may be given out.
@@ -225,20 +227,26 @@ impl SeaTx {
         }
         let mut values = Clauses::default();
         let now = values.parameter(self.time(self.now));
-        let heads: Vec<String> = slots
-            .iter()
-            .map(|Slots { key, slots, .. }| {
-                let (key, slots) = (values.parameter(key.as_str()), values.parameter((*slots).min(i64::from(most))));
-                format!(
+        let mut heads = Vec::new();
+        for Slots { key, slots, configuring, .. } in &slots {
+            // What becomes templates has slots of its own within those that there are, and goes last.
+            for (which, room) in [("<>", *slots), ("=", (*configuring).min(*slots))] {
+                if room <= 0 {
+                    continue;
+                }
+                let room = values.parameter(room.min(i64::from(most)));
+                let key = values.parameter(key.as_str());
+                heads.push(format!(
                     "select * from (select lane, priority, turn, id, provider, step from tasks
-                                    where {FIRST_CLONE} and provider = {key} and due_at <= {now}
-                                    order by priority, turn, id limit {slots}{}) as head",
+                                    where {FIRST_CLONE} and provider = {key} and due_at <= {now} and lane {which} {}
+                                    order by priority, turn, id limit {room}{}) as head",
+                    Lane::Prepare as i16,
                     // One that is about to be killed is not waited for, with everything else locked that is given out here.
                     self.locked_skipping(),
-                )
-            })
-            .collect();
-        let places = self.rows(&heads.join(" union all "), values.values).await?;
+                ));
+            }
+        }
+        let places = within_slots(self.rows(&heads.join(" union all "), values.values).await?, &slots);
         self.within_capacity(places, slots).await
     }
 
@@ -281,12 +289,15 @@ impl SeaTx {
         }
         // A statement of its own: what it waited for may have taken slots.
         let sql = format!(
-            "select key, case when room < slots then room else slots end as slots, free_memory, free_cpus, changes
+            "select key, case when room < slots then room else slots end as slots, free_memory, free_cpus, changes, configuring
              from (select p.key,
                           case when p.circuit = 'closed' then p.provisioning_limit
                                when p.circuit = 'half_open' and p.circuit_next_try_at is null then 1 else 0 end
                               - (select count(*) from appliances a where a.provider = p.key
-                                     and a.state in ('cloning', 'starting', 'preparing')) as slots,
+                                     and a.state in ('cloning', 'starting', 'preparing')
+                                     and not (a.state = 'preparing' and a.prepares is not null)) as slots,
+                          p.configuring_limit - (select count(*) from appliances a where a.provider = p.key
+                                     and a.prepares is not null and a.state in ('cloning', 'starting', 'preparing')) as configuring,
                           coalesce(p.appliance_limit - coalesce(t.begun_appliances, 0), p.provisioning_limit) as room,
                           p.memory_limit_mib - coalesce(t.begun_memory_mib, 0) as free_memory,
                           p.cpu_limit - coalesce(t.begun_cpus, 0) as free_cpus,
@@ -298,6 +309,19 @@ impl SeaTx {
         );
         self.rows(&sql, [self.texts(providers.iter().map(|key| &**key))]).await
     }
+}
+
+/// No more of each provider than it has slots, those first that go first.
+fn within_slots(mut places: Vec<Place>, slots: &[Slots]) -> Vec<Place> {
+    places.sort_unstable();
+    let mut left: BTreeMap<&str, i64> = slots.iter().map(|slots| (&*slots.key, slots.slots)).collect();
+    places.retain(|place| {
+        left.get_mut(&*place.provider).is_some_and(|left| {
+            *left -= 1;
+            *left >= 0
+        })
+    });
+    places
 }
 
 #[cfg(test)]
@@ -327,6 +351,9 @@ mod tests {
             memory_limit_mib: None,
             cpu_limit: None,
             circuit_failures: 5,
+            configuring_limit: 1,
+            template_name_limit: None,
+            container_base_template: None,
             disabled: false,
             settings: ProviderSettings::Container {
                 socket: String::new(),

@@ -63,7 +63,7 @@ names! {
         Waiting = "waiting", Provisioning = "provisioning", Ready = "ready", Ending = "ending", Ended = "ended",
         Failed = "failed",
     }
-    TemplateState { Ready = "ready", Quarantined = "quarantined", Retiring = "retiring", Gone = "gone" }
+    TemplateState { Preparing = "preparing", Ready = "ready", Quarantined = "quarantined", Retiring = "retiring", Gone = "gone" }
     TemplateType { VirtualMachine = "virtual_machine", Container = "container", DockerVm = "docker_vm" }
     CircuitState { Closed = "closed", Open = "open", HalfOpen = "half_open" }
     TokenScope { Read = "read", Use = "use", Full = "full" }
@@ -73,6 +73,7 @@ names! {
         Ping = "ping", Pings = "pings", Start = "start", Stop = "stop", Suspend = "suspend", Resume = "resume",
         Reboot = "reboot", Rename = "rename", Reset = "reset", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
         DeleteTemplate = "delete_template", Refresh = "refresh", Refreshes = "refreshes", CleanUp = "clean_up",
+        Prepare = "prepare",
     }
     MachineKind {
         Tracked = "tracked", Untracked = "untracked", Foreign = "foreign", Leaked = "leaked", Lost = "lost", Stray = "stray",
@@ -91,6 +92,8 @@ names! {
         Rename = "rename", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
         DeleteTemplate = "delete_template",
         ListMachines = "list_machines", DeleteMachines = "delete_machines",
+        WaitSsh = "wait_ssh", VerifyVersion = "verify_version", Configure = "configure", Seal = "seal",
+        MakeTemplate = "make_template",
     }
     TaskState {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
@@ -106,6 +109,7 @@ names! {
         ApplianceChanged = "appliance_changed", PoolChanged = "pool_changed", ProviderCircuit = "provider_circuit",
         ProviderChanged = "provider_changed", TemplateState = "template_state", Leak = "leak",
         ShepherdChanged = "shepherd_changed", UserChanged = "user_changed", JobRun = "job_run",
+        TemplateVersion = "template_version",
     }
 }
 

@@ -24,6 +24,7 @@ mod open;
 mod operate;
 mod pool;
 mod postgres;
+mod preparation;
 mod provider;
 mod pulse;
 mod queue;

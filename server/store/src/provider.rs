@@ -55,7 +55,8 @@ impl SeaTx {
                     coalesce(r.memory_mib, 0) as taken_memory_mib, coalesce(r.cpus, 0) as taken_cpus, coalesce(t.ready, 0) as templates
              from providers p
              left join (select provider, count(*) as provisioning from appliances
-                        where state in ('cloning', 'starting', 'preparing') group by provider) a on a.provider = p.key
+                        where state in ('cloning', 'starting', 'preparing') and not (state = 'preparing' and prepares is not null)
+                        group by provider) a on a.provider = p.key
              left join ({TAKEN} group by provider) r on r.provider = p.key
              left join (select provider, count(*) as ready from templates where state = 'ready' and not obsolete group by provider) t
                     on t.provider = p.key
@@ -83,15 +84,17 @@ impl ProviderRows for SeaTx {
                 spec.cpu_limit.map(amount).into(),
                 amount(spec.settings.usual().memory_mib).into(),
                 amount(spec.settings.usual().cpus).into(),
+                i64::from(spec.configuring_limit).into(),
             ]
         };
         let rest = "on conflict (key) do update set
                         name = excluded.name, driver = excluded.driver, disabled = excluded.disabled,
                         provisioning_limit = excluded.provisioning_limit, appliance_limit = excluded.appliance_limit,
                         memory_limit_mib = excluded.memory_limit_mib, cpu_limit = excluded.cpu_limit,
-                        appliance_memory_mib = excluded.appliance_memory_mib, appliance_cpus = excluded.appliance_cpus";
+                        appliance_memory_mib = excluded.appliance_memory_mib, appliance_cpus = excluded.appliance_cpus,
+                        configuring_limit = excluded.configuring_limit";
         let target = "providers (key, name, driver, working, disabled, status, provisioning_limit, appliance_limit, memory_limit_mib, cpu_limit,
-                                 appliance_memory_mib, appliance_cpus)";
+                                 appliance_memory_mib, appliance_cpus, configuring_limit)";
         self.insert(target, by_key.values().map(|spec| row(spec)).collect(), rest).await?;
         let sql = format!("update providers set disabled = true where not disabled and not (key {})", self.among(1));
         self.run(&sql, [self.texts(by_key.keys().map(|key| &*key.0))]).await?;

@@ -86,7 +86,8 @@ impl SeaTx {
         let sql = format!(
             "select p.*,
                     (select count(*) from appliances a where a.provider = p.key
-                         and a.state in ('cloning', 'starting', 'preparing')) as provisioning,
+                         and a.state in ('cloning', 'starting', 'preparing')
+                         and not (a.state = 'preparing' and a.prepares is not null)) as provisioning,
                     coalesce(t.appliances, 0) as taken_appliances, coalesce(t.appliances - t.begun_appliances, 0) as requested,
                     coalesce(t.memory_mib, 0) as taken_memory_mib, coalesce(t.cpus, 0) as taken_cpus
              from providers p left join ({TAKEN} where provider {among} group by provider) t on t.provider = p.key

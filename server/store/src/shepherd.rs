@@ -23,7 +23,7 @@ use crate::{
 const LATEST: i64 = 5_000;
 
 /// Nothing warm is handed out there, and nothing new made.
-const DISABLED: &str = "(p.disabled or p.switched_off or p.hidden)";
+pub(crate) const DISABLED: &str = "(p.disabled or p.switched_off or p.hidden)";
 
 #[derive(FromQueryResult)]
 struct ShepherdRow {
@@ -230,7 +230,7 @@ impl ShepherdRows for SeaTx {
                           count(*) filter (where state = 'ready') as ready,
                           count(*) filter (where state = 'killing') as leaving
                    from appliances
-                   where pool_id is null and state in ('requested', 'cloning', 'starting', 'preparing', 'ready', 'killing') and {}
+                   where pool_id is null and prepares is null and state in ('requested', 'cloning', 'starting', 'preparing', 'ready', 'killing') and {}
                    group by group_name, user_group_id, unconfigured, template_id) a
              join templates t on t.id = a.template_id join providers p on p.key = t.provider
              order by a.group_name, a.template_id",
@@ -274,7 +274,7 @@ impl ShepherdRows for SeaTx {
     async fn failed_since(&mut self, templates: &[TemplateId], since: Timestamp) -> Result<BTreeSet<TemplateId>> {
         let sql = format!(
             "select distinct template_id as id from appliances
-             where pool_id is null and failed_at is not null and failed_at > $1 and template_id {}",
+             where pool_id is null and prepares is null and failed_at is not null and failed_at > $1 and template_id {}",
             self.among(2)
         );
         let values = [self.time(since), self.numbers(templates.iter().map(|id| id.0))];
@@ -297,7 +297,7 @@ impl ShepherdRows for SeaTx {
             let (template, flock, number) = (values.len() - 2, values.len() - 1, values.len());
             selects.push(format!(
                 "select id from (select id from appliances
-                     where pool_id is null and state in ({}) and template_id = ${template} and coalesce(user_group_id, 0) = ${flock}
+                     where pool_id is null and prepares is null and state in ({}) and template_id = ${template} and coalesce(user_group_id, 0) = ${flock}
                      order by coalesce(ready_at, created_at), id limit ${number}) picked",
                 states(pick.part)
             ));

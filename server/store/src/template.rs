@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use sea_orm::{FromQueryResult, Value};
 use sprout_app::ports::{FoundTemplate, TemplateFilter, TemplateRows};
 use sprout_domain::{
-    ApplianceId, Error, ProviderKey, Result, TemplateId, Timestamp, Visible, WorkflowId, template::Template,
+    ApplianceId, Error, ProviderKey, Result, TemplateId, Timestamp, Visible, WorkflowId,
+    preparation::{VersionFound, compare_versions},
+    template::{Preparations, Template},
     version::Version,
 };
 
@@ -37,6 +39,14 @@ impl TryFrom<Model> for Template {
             next_try_at: row.next_try_at,
             suggested_for_deletion: row.suggested_for_deletion,
             obsolete: row.obsolete,
+            parent_id: row.parent_id.map(TemplateId),
+            build: row.build,
+            verified_version: row.verified_version,
+            preparation: Preparations {
+                failures: count(row.preparation_failures)?,
+                error: row.preparation_error,
+                not_before: row.prepare_after,
+            },
         })
     }
 }
@@ -46,11 +56,20 @@ struct IdRow {
     id: i64,
 }
 
+/// The version to record: where only its suffix was not what is inside, that is known better.
+fn version(found: &FoundTemplate, row: Option<&Model>) -> Version {
+    let verified = row.map(|row| row.verified_version.as_str()).unwrap_or_default();
+    match compare_versions(&found.version, verified) {
+        VersionFound::Corrected(inside) => inside,
+        VersionFound::Same | VersionFound::Mismatch(_) => found.version.clone(),
+    }
+}
+
 /// Whether a row says the same already.
 fn same(row: &Model, found: &FoundTemplate) -> bool {
     row.state != "gone"
         && row.group_name == found.group.0
-        && row.version == found.version.as_str()
+        && row.version == version(found, Some(row)).as_str()
         && row.build_date == found.date
 }
 
@@ -67,7 +86,7 @@ impl TemplateRows for SeaTx {
                 found.name.as_str().into(),
                 provider.0.as_str().into(),
                 found.group.0.as_str().into(),
-                found.version.as_str().into(),
+                version(found, known.get(&*found.name).copied()).as_str().into(),
                 found.date.into(),
                 "ready".into(),
                 self.time(self.now),
@@ -81,7 +100,7 @@ impl TemplateRows for SeaTx {
         let target = "templates (name, provider, group_name, version, build_date, state, found_at)";
         let written = self.insert(target, changed, rest).await?;
 
-        let ends = |row: &&Model| !matches!(&*row.state, "gone" | "retiring");
+        let ends = |row: &&Model| !matches!(&*row.state, "gone" | "retiring" | "preparing");
         let gone = rows.iter().filter(ends).filter(|row| !found.contains_key(&*row.name));
         let gone: Vec<i64> = gone.map(|row| row.id).collect();
         if gone.is_empty() {
@@ -129,6 +148,7 @@ impl TemplateRows for SeaTx {
                    where t.state = 'retiring'
                      and exists (select 1 from tasks k where k.workflow_id = w.id and k.state = 'blocked')
                      and not exists (select 1 from appliances a where a.template_id = t.id and a.state <> 'gone')
+                     and not exists (select 1 from appliances a where a.prepares is not null and a.prepares = t.id and a.state <> 'gone')
                    order by w.id limit $1";
         let rows: Vec<IdRow> = self.rows(sql, [limit(most).into()]).await?;
         Ok(rows.into_iter().map(|row| WorkflowId(row.id)).collect())

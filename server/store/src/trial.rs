@@ -141,7 +141,7 @@ impl TrialRows for SeaTx {
 
     async fn is_being_deployed(&mut self, template: TemplateId) -> Result<bool> {
         let sql = "select id from appliances
-                   where template_id = $1 and state in ('requested', 'cloning', 'starting', 'preparing') limit 1";
+                   where template_id = $1 and prepares is null and state in ('requested', 'cloning', 'starting', 'preparing') limit 1";
         Ok(self.row::<IdRow>(sql, [template.0.into()]).await?.is_some())
     }
 

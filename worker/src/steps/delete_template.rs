@@ -7,6 +7,7 @@ use sprout_proto::task::{DeleteTemplateStep, StepOutput};
 
 use super::{
     StepContext, done, invalid,
+    make_template::is_listed,
     poll::{self, Patience, Pauses},
 };
 use crate::driver::Result;
@@ -22,7 +23,7 @@ pub(super) async fn run(ctx: &StepContext, step: &DeleteTemplateStep) -> Result<
     loop {
         // Unknown is not absent.
         if let Some(templates) = patience.forgive(ctx, ctx.templates().await)?
-            && !templates.iter().any(|there| there == name)
+            && !is_listed(&templates, name)
         {
             ctx.info(format!("the template {name} is gone"));
             return Ok(done());

@@ -12,6 +12,7 @@ mod delete_template;
 mod detach_disk;
 mod list_machines;
 mod look;
+mod make_template;
 #[cfg(test)]
 mod operation_tests;
 mod poll;
@@ -29,9 +30,14 @@ mod wait_address;
 mod wait_gone;
 mod wait_present;
 mod wait_ready;
+mod wait_ssh;
+mod workshop;
+#[cfg(test)]
+mod workshop_tests;
 
 use sprout_proto::task::{
-    ApplianceRef, EmptyOutput, ObservedOutput, StepOutput, step_input::Step, step_output::Output,
+    ApplianceRef, EmptyOutput, ObservedOutput, StepOutput, VerifyVersionOutput, Workshop, step_input::Step,
+    step_output::Output,
 };
 
 pub(crate) use self::context::StepContext;
@@ -71,6 +77,16 @@ pub(crate) async fn run(ctx: &StepContext, step: &Step) -> Result<StepOutput> {
         Step::DeleteTemplate(step) => delete_template::run(ctx, step).await,
         Step::ListMachines(step) => list_machines::run(ctx, step).await,
         Step::DeleteMachines(step) => delete_machines::run(ctx, step).await,
+        // Boxed: each would make the future of every step as large as its own.
+        Step::WaitSsh(step) => Box::pin(wait_ssh::run(ctx, step)).await,
+        Step::VerifyVersion(step) => {
+            let version = Box::pin(workshop::run(ctx, step.workshop.as_ref())).await?;
+            Ok(StepOutput { output: Some(Output::VerifyVersion(VerifyVersionOutput { version })) })
+        }
+        Step::Configure(step) => Box::pin(workshop::run(ctx, step.workshop.as_ref())).await.map(|_| done()),
+        Step::Seal(step) => Box::pin(workshop::run(ctx, step.workshop.as_ref())).await.map(|_| done()),
+        Step::Update(step) => Box::pin(workshop::run(ctx, step.workshop.as_ref())).await.map(|_| done()),
+        Step::MakeTemplate(step) => make_template::run(ctx, step).await,
     }
 }
 
@@ -102,14 +118,22 @@ pub(crate) fn name(step: &Step) -> &'static str {
         Step::DeleteTemplate(_) => "delete_template",
         Step::ListMachines(_) => "list_machines",
         Step::DeleteMachines(_) => "delete_machines",
+        Step::WaitSsh(_) => "wait_ssh",
+        Step::VerifyVersion(_) => "verify_version",
+        Step::Configure(_) => "configure",
+        Step::Seal(_) => "seal",
+        Step::Update(_) => "update",
+        Step::MakeTemplate(_) => "make_template",
     }
 }
 
 /// What stopping this step in the middle costs.
 pub(crate) fn interrupt(step: &Step) -> Interrupt {
     match step {
-        Step::Clone(_) => Interrupt::Creation,
-        Step::WaitPresent(_) | Step::WaitAddress(_) | Step::WaitReady(_) | Step::WaitGone(_) => Interrupt::Wait,
+        Step::Clone(_) | Step::MakeTemplate(_) => Interrupt::Creation,
+        Step::WaitPresent(_) | Step::WaitAddress(_) | Step::WaitReady(_) | Step::WaitGone(_) | Step::WaitSsh(_) => {
+            Interrupt::Wait
+        }
         Step::Tag(_) | Step::Start(_) | Step::Stop(_) | Step::Delete(_) | Step::CheckProvider(_) | Step::Ping(_) => {
             Interrupt::Action
         }
@@ -121,35 +145,50 @@ pub(crate) fn interrupt(step: &Step) -> Interrupt {
         | Step::DetachDisk(_)
         | Step::DeleteTemplate(_)
         | Step::ListMachines(_)
-        | Step::DeleteMachines(_) => Interrupt::Action,
+        | Step::DeleteMachines(_)
+        | Step::VerifyVersion(_)
+        | Step::Configure(_)
+        | Step::Seal(_)
+        | Step::Update(_) => Interrupt::Action,
     }
 }
 
 /// Name of the appliance a step works on.
 pub(crate) fn appliance(step: &Step) -> Option<&str> {
     let appliance = match step {
-        Step::Clone(step) => &step.appliance,
-        Step::WaitPresent(step) => &step.appliance,
-        Step::Tag(step) => &step.appliance,
-        Step::Start(step) => &step.appliance,
-        Step::WaitAddress(step) => &step.appliance,
-        Step::WaitReady(step) => &step.appliance,
-        Step::Stop(step) => &step.appliance,
-        Step::Delete(step) => &step.appliance,
-        Step::WaitGone(step) => &step.appliance,
-        Step::Suspend(step) => &step.appliance,
-        Step::Resume(step) => &step.appliance,
-        Step::Reboot(step) => &step.appliance,
-        Step::Rename(step) => &step.appliance,
-        Step::AttachDisk(step) => &step.appliance,
-        Step::DetachDisk(step) => &step.appliance,
+        Step::Clone(step) => step.appliance.as_ref(),
+        Step::WaitPresent(step) => step.appliance.as_ref(),
+        Step::Tag(step) => step.appliance.as_ref(),
+        Step::Start(step) => step.appliance.as_ref(),
+        Step::WaitAddress(step) => step.appliance.as_ref(),
+        Step::WaitReady(step) => step.appliance.as_ref(),
+        Step::Stop(step) => step.appliance.as_ref(),
+        Step::Delete(step) => step.appliance.as_ref(),
+        Step::WaitGone(step) => step.appliance.as_ref(),
+        Step::Suspend(step) => step.appliance.as_ref(),
+        Step::Resume(step) => step.appliance.as_ref(),
+        Step::Reboot(step) => step.appliance.as_ref(),
+        Step::Rename(step) => step.appliance.as_ref(),
+        Step::AttachDisk(step) => step.appliance.as_ref(),
+        Step::DetachDisk(step) => step.appliance.as_ref(),
+        Step::WaitSsh(step) => step.appliance.as_ref(),
+        Step::MakeTemplate(step) => step.appliance.as_ref(),
+        Step::VerifyVersion(step) => inside(step.workshop.as_ref()),
+        Step::Configure(step) => inside(step.workshop.as_ref()),
+        Step::Seal(step) => inside(step.workshop.as_ref()),
+        Step::Update(step) => inside(step.workshop.as_ref()),
         Step::CheckProvider(_)
         | Step::Ping(_)
         | Step::DeleteTemplate(_)
         | Step::ListMachines(_)
-        | Step::DeleteMachines(_) => &None,
+        | Step::DeleteMachines(_) => None,
     };
-    appliance.as_ref().map(|appliance| appliance.name.as_str())
+    appliance.map(|appliance| appliance.name.as_str())
+}
+
+/// The appliance that something is done inside of.
+fn inside(workshop: Option<&Workshop>) -> Option<&ApplianceRef> {
+    workshop.and_then(|workshop| workshop.appliance.as_ref())
 }
 
 /// A step's wish turned out wrong: it can never be done as it is.

@@ -30,6 +30,13 @@ pub(super) struct Bench {
     ctx: StepContext,
 }
 
+impl Bench {
+    /// The surroundings of a step.
+    pub(super) fn ctx(&self) -> &StepContext {
+        &self.ctx
+    }
+}
+
 pub(super) fn bench() -> Bench {
     let driver = Arc::new(FakeDriver::default());
     let ctx = StepContext::new(

@@ -1,5 +1,7 @@
 //! A provider in memory whose faults are scripted, for the tests of steps, executor and session.
 
+pub(crate) mod sshd;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
@@ -193,7 +195,7 @@ impl Driver for FakeDriver {
             resize: None,
             snapshot: false,
             disk: true,
-            make_template: None,
+            make_template: Some(Needs::Off),
         }
     }
 
@@ -329,8 +331,12 @@ impl Driver for FakeDriver {
         .await
     }
 
-    async fn make_template(&self, _: &str, _: &str) -> Result<()> {
-        Err(DriverError::unsupported("fake", "make a template"))
+    async fn make_template(&self, name: &str, template: &str) -> Result<()> {
+        self.call("make_template", |state| {
+            let made = state.instances.contains_key(name).then(|| state.templates.push(template.to_owned()));
+            made.ok_or_else(|| DriverError::not_found(name))
+        })
+        .await
     }
 
     async fn delete_template(&self, template: &str) -> Result<()> {

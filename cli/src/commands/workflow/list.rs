@@ -62,5 +62,6 @@ fn kind_to_proto(kind: Kind) -> WorkflowKind {
         Kind::Refresh => WorkflowKind::Refresh,
         Kind::Refreshes => WorkflowKind::Refreshes,
         Kind::CleanUp => WorkflowKind::CleanUp,
+        Kind::Prepare => WorkflowKind::Prepare,
     }
 }

@@ -122,6 +122,7 @@ impl From<Wire<EventKind>> for proto::EventKind {
             EventKind::ShepherdChanged => Self::ShepherdChanged,
             EventKind::UserChanged => Self::UserChanged,
             EventKind::JobRun => Self::JobRun,
+            EventKind::TemplateVersion => Self::TemplateVersion,
         }
     }
 }

@@ -33,6 +33,7 @@ impl From<Wire<Template>> for proto::Template {
             version: template.version.to_string(),
             date: super::build_date(template.date),
             state: match template.state {
+                TemplateState::Preparing => proto::TemplateState::Preparing,
                 TemplateState::Ready => proto::TemplateState::Ready,
                 TemplateState::Quarantined => proto::TemplateState::Quarantined,
                 TemplateState::Retiring => proto::TemplateState::Retiring,
@@ -48,6 +49,11 @@ impl From<Wire<Template>> for proto::Template {
             next_try_at: template.next_try_at.map(moment),
             suggested_for_deletion: template.suggested_for_deletion,
             obsolete: template.obsolete,
+            parent_id: template.parent_id.map(Into::into),
+            workflow_id: None,
+            step: String::new(),
+            verified_version: template.verified_version,
+            preparation_error: template.preparation.error,
         }
     }
 }

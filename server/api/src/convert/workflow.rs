@@ -70,6 +70,7 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
             WorkflowKind::Refresh => Self::Refresh,
             WorkflowKind::Refreshes => Self::Refreshes,
             WorkflowKind::CleanUp => Self::CleanUp,
+            WorkflowKind::Prepare => Self::Prepare,
         }
     }
 }
@@ -97,6 +98,7 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
             proto::WorkflowKind::Refresh => Some(WorkflowKind::Refresh),
             proto::WorkflowKind::Refreshes => Some(WorkflowKind::Refreshes),
             proto::WorkflowKind::CleanUp => Some(WorkflowKind::CleanUp),
+            proto::WorkflowKind::Prepare => Some(WorkflowKind::Prepare),
             proto::WorkflowKind::Unspecified => None,
         }
     }

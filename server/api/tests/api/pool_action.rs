@@ -36,6 +36,7 @@ pub(crate) async fn ready(served: &Served, user: &str, request: RequestPoolReque
         memory_mib: None,
         cpus: None,
         user_group_id: None,
+        prepares: None,
     };
     let ids: Vec<ApplianceId> =
         tx.insert_appliances((0..request.count).map(new).collect()).await?.iter().map(|a| a.id).collect();

@@ -142,7 +142,12 @@ fn after_step(task: &Task, appliance: &Appliance, output: StepOutput, now: Times
             | StepKind::Ping
             | StepKind::DeleteTemplate
             | StepKind::ListMachines
-            | StepKind::DeleteMachines,
+            | StepKind::DeleteMachines
+            | StepKind::WaitSsh
+            | StepKind::VerifyVersion
+            | StepKind::Configure
+            | StepKind::Seal
+            | StepKind::MakeTemplate,
         ) => (None, ""),
     };
     if let Some(state) = event.and_then(|event| after.state.after(event)) {

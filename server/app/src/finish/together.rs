@@ -100,6 +100,7 @@ impl App {
                 Some(task)
                     if task.cancel_requested
                         || task.step == StepKind::DeleteTemplate
+                        || task.workflow == WorkflowKind::Prepare
                         || task.workflow.is_of_provider()
                         || task.workflow.is_operation() => {}
                 Some(task) if seen.insert(key.id) => {

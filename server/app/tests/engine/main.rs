@@ -15,6 +15,7 @@ mod legacy;
 mod operate;
 mod pool;
 mod pool_change;
+mod preparation;
 mod prove;
 mod queue;
 mod refresh;

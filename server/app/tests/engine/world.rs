@@ -15,6 +15,7 @@ use sprout_domain::{
     dispatch::FreeWorker,
     group::{Group, TemplatePattern},
     pool::PoolRequest,
+    preparation::Preparation,
     provider::{ProviderSettings, ProviderSpec},
     user::{Role, User},
     version::Version,
@@ -93,6 +94,7 @@ impl World {
             memory_mib: None,
             cpus: None,
             user_group_id: None,
+            prepares: None,
         };
         let made = tx.insert_appliances((0..count).map(new).collect()).await?;
         let ids: Vec<_> = made.iter().map(|appliance| appliance.id).collect();
@@ -218,6 +220,7 @@ fn catalogue(providers: &[(&str, u32)]) -> anyhow::Result<Catalogue> {
         proof_limit: Duration::from_secs(3600),
         endpoints: Vec::new(),
         probes: Vec::new(),
+        preparation: Preparation::default(),
     };
     Ok(Catalogue {
         groups: [(group.name.clone(), group)].into(),
@@ -236,6 +239,9 @@ pub(crate) fn spec(key: &str, slots: u32) -> ProviderSpec {
         memory_limit_mib: None,
         cpu_limit: None,
         circuit_failures: 5,
+        configuring_limit: 1,
+        template_name_limit: None,
+        container_base_template: None,
         disabled: false,
         settings: ProviderSettings::Container {
             socket: "unix:///nowhere".to_owned(),

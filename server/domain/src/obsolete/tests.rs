@@ -28,6 +28,10 @@ fn template(id: i64, version: &str, built: &str) -> Template {
         next_try_at: None,
         suggested_for_deletion: false,
         obsolete: false,
+        parent_id: None,
+        build: String::new(),
+        verified_version: String::new(),
+        preparation: crate::template::Preparations::default(),
     }
 }
 

@@ -43,6 +43,8 @@ fn appliance(state: ApplianceState, power: PowerState) -> Appliance {
         missing_since: None,
         console_url: None,
         stuck_since: None,
+        prepares: None,
+        host_key: None,
         owner: None,
         user_group: None,
         provider_type: String::new(),

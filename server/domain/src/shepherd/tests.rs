@@ -29,6 +29,10 @@ fn template(id: i64, provider: &str, version: &str) -> Template {
         next_try_at: None,
         suggested_for_deletion: false,
         obsolete: false,
+        parent_id: None,
+        build: String::new(),
+        verified_version: String::new(),
+        preparation: crate::template::Preparations::default(),
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Model {
     pub changed_at: Option<DateTimeUtc>,
     pub console_url: Option<String>,
     pub stuck_since: Option<DateTimeUtc>,
+    pub prepares: Option<i64>,
+    pub host_key: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

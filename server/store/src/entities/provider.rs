@@ -30,6 +30,7 @@ pub struct Model {
     pub cpu_limit: Option<i64>,
     pub refreshed_at: Option<DateTimeUtc>,
     pub capabilities: String,
+    pub configuring_limit: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -25,6 +25,13 @@ pub struct Model {
     pub quarantine_tries: i64,
     pub obsolete: bool,
     pub gone_at: Option<DateTimeUtc>,
+    pub parent_id: Option<i64>,
+    pub prepared_at: Option<DateTimeUtc>,
+    pub build: String,
+    pub verified_version: String,
+    pub preparation_failures: i64,
+    pub preparation_error: String,
+    pub prepare_after: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -108,6 +108,7 @@ impl World {
             memory_mib: None,
             cpus: None,
             user_group_id: None,
+            prepares: None,
         }
     }
 
@@ -134,6 +135,9 @@ pub(crate) fn provider(key: &str, provisioning_limit: u32, appliance_limit: Opti
         memory_limit_mib: None,
         cpu_limit: None,
         circuit_failures: 5,
+        configuring_limit: 1,
+        template_name_limit: None,
+        container_base_template: None,
         disabled: false,
         settings: ProviderSettings::Container {
             socket: String::new(),

@@ -242,6 +242,7 @@ fn catalogue() -> Catalogue {
             timeout: Duration::from_secs(5),
             check: ProbeCheck::Tcp,
         }],
+        preparation: sprout_domain::preparation::Preparation::default(),
     };
     let provider = |key: &str| ProviderSpec {
         key: key.into(),
@@ -251,6 +252,9 @@ fn catalogue() -> Catalogue {
         memory_limit_mib: None,
         cpu_limit: None,
         circuit_failures: 5,
+        configuring_limit: 1,
+        template_name_limit: None,
+        container_base_template: None,
         disabled: false,
         settings: ProviderSettings::Container {
             socket: "unix:///nowhere".to_owned(),
