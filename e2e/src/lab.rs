@@ -44,6 +44,10 @@ pub struct LabOptions {
     pub warm: u32,
     /// Rule for the templates, instead of the provider's usual one.
     pub template_pattern: Option<String>,
+    /// More lines of the group.
+    pub group: Vec<String>,
+    /// Lines of `credentials.yaml`.
+    pub credentials: Vec<String>,
 }
 
 /// Where a process can be killed around a step: the worker before it acts and after it did; the server when it has given the step out, when it
@@ -317,8 +321,8 @@ fn write_config(dir: &Path, port: u16, database: &str, provider: &Provider, opti
   groups:
     {GROUP}:
       template_pattern: '{pattern}'
-      endpoints:
-        web: {{port: 80, scheme: http}}
+{more}      endpoints:
+        web: {{port: 80, scheme: http}}{ssh}
       probes:
         - {{endpoint: web, http: {{path: /version, statuses: [200], body_contains: '1.0.0'}}, deadline: 3m, timeout: 5s}}
 worker:
@@ -328,6 +332,9 @@ worker:
   state_dir: {dir}/worker
 ",
         dir = dir.display(),
+        more = options.group.iter().fold(String::new(), |all, line| all + "      " + line + "\n"),
+        // Containers of the demo have none.
+        ssh = if options.credentials.is_empty() { "" } else { "\n        ssh: {port: 22}" },
         pattern = options.template_pattern.as_ref().unwrap_or(&provider.template_pattern),
     );
     let settings = provider.settings.join(
@@ -339,6 +346,9 @@ worker:
         provider.driver_type()
     );
     fs::write(dir.join("cfme_data.yaml"), providers)?;
+    if !options.credentials.is_empty() {
+        fs::write(dir.join("credentials.yaml"), options.credentials.join("\n") + "\n")?;
+    }
     let path = dir.join("sprout.yaml");
     fs::write(&path, sprout)?;
     Ok(path)

@@ -5,6 +5,7 @@ use sprout_config::{
 };
 use sprout_domain::{
     Catalogue, GroupName, ProviderKey, Secret,
+    builds::BuildSource,
     group::{EndpointSpec, Group, Probe, ProbeCheck, TemplatePattern},
     preparation::{Action, Deed, HttpCall, Preparation, SshAccess},
     provider::{ProviderSettings, ProviderSpec},
@@ -93,6 +94,7 @@ fn preparation(group: &GroupConfig) -> Preparation {
         None => Preparation { ssh, ..Preparation::default() },
         Some(prepare) => Preparation {
             wanted: true,
+            builds: builds(group),
             automatic: prepare.automatic,
             ssh,
             version: prepare.version.as_ref().and_then(action),
@@ -100,6 +102,14 @@ fn preparation(group: &GroupConfig) -> Preparation {
             seal: actions(&prepare.seal),
         },
     }
+}
+
+fn builds(group: &GroupConfig) -> Option<BuildSource> {
+    let url = group.templates_url.as_ref()?.value.clone();
+    let pattern = group.build_pattern.as_ref().unwrap_or(&group.template_pattern);
+    let image = group.build_image.as_ref().map_or_else(|| "{name}".to_owned(), |image| image.value.clone());
+    // What is no pattern was told already.
+    Some(BuildSource { url, pattern: TemplatePattern::new(&pattern.value).ok()?, image })
 }
 
 /// None: it is none, which was told already.

@@ -1,6 +1,7 @@
 //! The server put together: configuration in, ports wired to what implements them, served until it is told to stop. The binary
 //! `sprout-server` and the all-in-one `sprout` are both this.
 
+mod builds;
 mod catalogue;
 pub mod command;
 pub mod config_command;

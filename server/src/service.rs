@@ -17,6 +17,7 @@ use tonic::transport::{
 
 use crate::{
     Error, Settings,
+    builds::HttpIndex,
     reload::Reload,
     wiring::{self, FleetSessions, Wired},
 };
@@ -95,6 +96,7 @@ impl Server {
             keep_results: server.keep_results.0,
             keep_audit: server.keep_audit.0,
             server: name,
+            index: HttpIndex::new().ok().map(|index| Arc::new(index) as _),
             ticks: true,
         };
         let encrypted = server.tls.is_some();

@@ -62,6 +62,10 @@ pub(crate) enum Template {
     Prepare(PrepareTemplate),
     /// Show what was said while a template was prepared (staff).
     Logs(TemplateLogs),
+    /// Delete templates that are too old, or superfluous (staff).
+    ///
+    /// Each is used no more at once, and deleted on its provider when its last appliance is gone. `template plan` tells why.
+    Prune(Prune),
     /// Show which templates are suggested for deletion, used no more or to be deleted, and why; changes nothing (staff).
     Plan(Planned),
 }
@@ -105,6 +109,22 @@ pub(crate) struct TemplateLogs {
     /// Go on until the preparation has ended.
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+/// Which templates to delete.
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    #[command(flatten)]
+    pub(crate) of: Planned,
+    /// Also those that are suggested for deletion: all but the newest version of each z-stream.
+    #[arg(long)]
+    pub(crate) suggested: bool,
+    /// Only say which.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask. Needed where there is no terminal to ask at.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// Which templates to judge.

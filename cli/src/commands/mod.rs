@@ -97,6 +97,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Template(other::Template::Delete(args)) => template::delete::run(&context, args).await,
         Command::Template(other::Template::Prepare(args)) => template::prepare::run(&context, args).await,
         Command::Template(other::Template::Logs(args)) => template::logs::run(&context, args).await,
+        Command::Template(other::Template::Prune(args)) => template::prune::run(&context, args).await,
         Command::Template(other::Template::Plan(args)) => template::plan::run(&context, args).await,
         Command::Group(other::Group::List) => group::list::run(&context).await,
         Command::Group(other::Group::Get(args)) => group::get::run(&context, args).await,

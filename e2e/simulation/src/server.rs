@@ -126,6 +126,7 @@ impl Ground {
             keep_results: RESULTS,
             keep_audit: RESULTS,
             server: holder,
+            index: None,
             ticks: false,
         };
         let mut activities = tokio::spawn(sprout_reconcile::run(app.clone(), options, CancellationToken::new()));

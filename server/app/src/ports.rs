@@ -54,7 +54,7 @@ pub use self::{
     machine::{Kept, MachineFilter, MachinePage, MachineRows, NewRule},
     member::MemberRows,
     operate::OperateRows,
-    preparation::{NewPrepared, PreparationRows, UnderWay},
+    preparation::{BuildIndex, NewPrepared, PreparationRows, UnderWay},
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},

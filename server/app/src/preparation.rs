@@ -4,16 +4,21 @@
 //! Whatever ends a preparation kills its appliance; whoever kills that ends the template that it was to be, in the same transaction: it is gone, or where
 //! an image may be there already, retiring until that is deleted.
 
+use std::time::Duration;
+
 use sprout_domain::{
-    ApplianceId, Error, ProviderKey, Reason, Result, TemplateId, WorkflowId,
+    ApplianceId, Error, GroupName, ProviderKey, Reason, Result, TemplateId, Timestamp, WorkflowId,
     appliance::Appliance,
+    builds::Build,
     event::{EventKind, NewEvent},
     group::Group,
+    lease,
     operation::Capability,
     preparation::template_name,
     provider::ProviderSpec,
-    template::{Template, TemplateState},
+    template::{BuildDate, Template, TemplateState, TemplateType},
     user::User,
+    version::Version,
     workflow::{Subject, WorkflowKind},
 };
 
@@ -21,18 +26,33 @@ use crate::{
     App,
     kill::kill_appliances,
     name,
-    ports::{Ended, NewAppliance, NewPrepared, NewWorkflow, Topic, UnderWay},
+    ports::{BuildIndex, Ended, NewAppliance, NewPrepared, NewWorkflow, Topic, UnderWay},
     queue,
     task::emit_step,
     work::{Work, repeated},
     workflow::end_workflows,
 };
 
+/// A build whose preparation failed is tried again after this long.
+const BUILD_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// What a template is made of.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     /// Another template.
     Template(TemplateId),
+    /// A template of the provider's that pulls a build.
+    Build(Pulled),
+}
+
+/// A build that is to be pulled.
+#[derive(Debug, Clone)]
+pub(crate) struct Pulled {
+    group: GroupName,
+    provider: ProviderKey,
+    /// Name of the template that pulls it.
+    base: String,
+    build: Build,
 }
 
 impl App {
@@ -79,6 +99,54 @@ impl App {
         Ok(format!("{begun} templates are being prepared{refused}"))
     }
 
+    /// Reads the indexes of builds, and has templates prepared of those that are not there yet, the newest first, on each provider that says from which
+    /// template. Says what it did.
+    pub async fn prepare_builds(&self, index: &dyn BuildIndex) -> Result<String> {
+        let catalogue = self.catalogue();
+        let mut tx = self.ports.store.read().await?;
+        let since = lease::begin(tx.now(), BUILD_PAUSE);
+        let (known, mut busy) = (tx.builds(since).await?, tx.configuring().await?);
+        let today = tx.now().date_naive();
+        drop(tx);
+        let (mut found, mut begun, mut refused) = (0, 0, Vec::new());
+        for group in catalogue.groups.values() {
+            let Some(source) = group.preparation.builds.as_ref().filter(|_| group.preparation.wanted) else { continue };
+            let builds = match index.read(&source.url).await {
+                Ok(text) => source.read(&text),
+                Err(why) => {
+                    refused.push(format!("the builds of {}: {why}", group.name));
+                    continue;
+                }
+            };
+            found += builds.len();
+            let old = |build: &Build| {
+                let limit = group.template_obsolete_days.map(i64::from);
+                limit.is_some_and(|days| (today - build.date).num_days() > days)
+            };
+            for spec in catalogue.providers.values().filter(|spec| !spec.disabled) {
+                let Some(base) = &spec.container_base_template else { continue };
+                let busy = busy.entry(spec.key.clone()).or_default();
+                for build in builds.iter().filter(|build| !old(build)) {
+                    if *busy >= spec.configuring_limit {
+                        break;
+                    }
+                    if known.contains(&(spec.key.clone(), build.image.clone())) {
+                        continue;
+                    }
+                    let (group, provider) = (group.name.clone(), spec.key.clone());
+                    let source = Source::Build(Pulled { group, provider, base: base.clone(), build: build.clone() });
+                    match repeated(|| self.begin_preparation(&source, None)).await {
+                        Ok(_) => (begun, *busy) = (begun + 1, *busy + 1),
+                        Err(error) if error.reason == Reason::DatabaseUnavailable => return Err(error),
+                        Err(error) => refused.push(format!("{} on {}: {}", build.image, spec.key, error.message)),
+                    }
+                }
+            }
+        }
+        let refused = if refused.is_empty() { String::new() } else { format!("; not so {}", refused.join("; ")) };
+        Ok(format!("{found} builds are told, {begun} templates of them are being prepared{refused}"))
+    }
+
     /// How preparations of these templates stand, of those that have not ended.
     pub async fn preparations(&self, templates: &[TemplateId]) -> Result<Vec<UnderWay>> {
         if templates.is_empty() {
@@ -103,32 +171,36 @@ impl App {
         let mut work = self.work().await?;
         // Of those who want the same, the first does it and the others see that.
         work.tx.take_turn(queue::TURN).await?;
-        let Source::Template(id) = source;
-        let parent = work.tx.template(*id).await?.ok_or_else(|| missing(*id))?;
-        if let Some(made) = work.tx.preparing_of(*id).await? {
+        let parent = match source {
+            Source::Template(id) => Some(work.tx.template(*id).await?.ok_or_else(|| missing(*id))?),
+            Source::Build(_) => None,
+        };
+        if let Some(parent) = &parent
+            && let Some(made) = work.tx.preparing_of(parent.id).await?
+        {
             let under_way = work.tx.preparations(&[made.id]).await?.pop();
             work.commit().await?;
             let found = under_way.ok_or_else(|| Error::internal("a template is being prepared by nobody"))?;
             return Ok((made.id, found.workflow_id));
         }
-        let (group, provider) = (catalogue.group(&parent.group)?, catalogue.provider(&parent.provider)?);
-        preparable(&mut work, &parent, group, provider).await?;
-        let now = work.tx.now();
-        let random = name::random();
-        let new = NewPrepared {
-            name: template_name(&group.name, parent.date, now.date_naive(), &random, provider.template_name_limit),
-            provider: parent.provider.clone(),
-            group: parent.group.clone(),
-            version: parent.version.clone(),
-            date: parent.date,
-            template_type: parent.template_type,
-            parent_id: Some(parent.id),
-            build: String::new(),
+        let (group, provider) = match (source, &parent) {
+            (Source::Build(Pulled { group, provider, .. }), _) => (group, provider),
+            (_, Some(parent)) => (&parent.group, &parent.provider),
+            (Source::Template(id), None) => return Err(missing(*id)),
         };
+        let (group, provider) = (catalogue.group(group)?, catalogue.provider(provider)?);
+        preparable(&mut work, parent.as_ref(), group, provider).await?;
+        let now = work.tx.now();
+        let new = to_make(source, parent.as_ref(), group, provider, now);
         let made = work.tx.insert_preparing(&new).await?;
+        // What pulls a build need not be a template of ours: it goes by its name alone.
+        let template = match (source, parent) {
+            (Source::Build(pulled), _) => Template { name: pulled.base.clone(), ..made.clone() },
+            (Source::Template(id), parent) => parent.ok_or_else(|| missing(*id))?,
+        };
         let appliance = NewAppliance {
             name: name::appliance(&group.name, now),
-            template: parent.clone(),
+            template,
             pool_id: None,
             memory_mib: None,
             cpus: None,
@@ -145,7 +217,8 @@ impl App {
         };
         let workflow = work.tx.insert_workflows(vec![workflow]).await?.first().map(|begun| begun.id);
         let workflow = workflow.ok_or_else(|| Error::internal("a preparation was not inserted"))?;
-        let of = format!("{} (version {})", parent.name, parent.version);
+        let of = if made.build.is_empty() { appliance.template.clone() } else { format!("the build {}", made.build) };
+        let of = format!("{of} (version {})", made.version);
         let says = format!("is being made of {of} by appliance {}", appliance.name);
         tell(&mut work, &made, TemplateState::Preparing, Some(workflow), &says);
         let message = format!("{} is wanted on {} from {}", appliance.name, appliance.provider, appliance.template);
@@ -241,9 +314,41 @@ pub(crate) async fn abandoned(work: &mut Work, killed: &[Appliance], why: &str) 
     Ok(())
 }
 
+/// The template that is to be made.
+fn to_make(
+    source: &Source,
+    parent: Option<&Template>,
+    group: &Group,
+    provider: &ProviderSpec,
+    now: Timestamp,
+) -> NewPrepared {
+    let (version, date, template_type, build) = match (source, parent) {
+        (Source::Build(Pulled { build, .. }), _) => {
+            (build.version.clone(), build.date, TemplateType::DockerVm, build.image.clone())
+        }
+        (Source::Template(_), Some(parent)) => {
+            (parent.version.clone(), parent.date, parent.template_type, String::new())
+        }
+        // Refused before.
+        (Source::Template(_), None) => {
+            (Version::made_up(now.date_naive()), BuildDate::default(), TemplateType::VirtualMachine, String::new())
+        }
+    };
+    let name = template_name(&group.name, date, now.date_naive(), &name::random(), provider.template_name_limit);
+    NewPrepared {
+        name,
+        provider: provider.key.clone(),
+        group: group.name.clone(),
+        version,
+        date,
+        template_type,
+        parent_id: parent.map(|parent| parent.id),
+        build,
+    }
+}
+
 /// Refuses what cannot be prepared.
-async fn preparable(work: &mut Work, parent: &Template, group: &Group, provider: &ProviderSpec) -> Result<()> {
-    let Template { id, name, .. } = parent;
+async fn preparable(work: &mut Work, parent: Option<&Template>, group: &Group, provider: &ProviderSpec) -> Result<()> {
     let wrong = |message: String| Err(Error::new(Reason::WrongState, message));
     if !group.preparation.wanted {
         return wrong(format!(
@@ -251,12 +356,14 @@ async fn preparable(work: &mut Work, parent: &Template, group: &Group, provider:
             group.name
         ));
     }
-    if parent.parent_id.is_some() || !parent.build.is_empty() {
-        return wrong(format!("template {id} ({name}) is prepared already; name the one that it was made of"));
-    }
-    if !matches!(parent.state, TemplateState::Ready | TemplateState::Quarantined) {
-        let state = parent.state.as_str();
-        return wrong(format!("template {id} ({name}) is {state}, and only one that is ready can be prepared"));
+    if let Some(Template { id, name, state, parent_id, build, .. }) = parent {
+        if parent_id.is_some() || !build.is_empty() {
+            return wrong(format!("template {id} ({name}) is prepared already; name the one that it was made of"));
+        }
+        if !matches!(state, TemplateState::Ready | TemplateState::Quarantined) {
+            let state = state.as_str();
+            return wrong(format!("template {id} ({name}) is {state}, and only one that is ready can be prepared"));
+        }
     }
     if provider.configuring_limit == 0 {
         return wrong(format!(

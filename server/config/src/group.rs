@@ -44,6 +44,12 @@ pub struct GroupConfig {
     pub endpoints: BTreeMap<String, EndpointConfig>,
     /// How to sign in to its appliances; default: nothing is done over SSH.
     pub ssh: Option<SshConfig>,
+    /// Index of its builds as container images, a page of links or a list: `http://` or `https://`; default: there is none.
+    pub templates_url: Option<Located<String>>,
+    /// Which names in the index are builds; default: as `template_pattern`.
+    pub build_pattern: Option<Located<String>>,
+    /// What appliances pull of a build; default `{name}`, which stands for its name.
+    pub build_image: Option<Located<String>>,
     /// How its templates are prepared; default: they are used as they are.
     pub prepare: Option<PrepareConfig>,
     /// What an appliance must pass to be ready; none: it is ready as soon as it runs and has an address.
@@ -261,22 +267,10 @@ impl GroupConfig {
         }
     }
 
-    /// The domain has the same rule; this one is for who checks a file without a server.
     fn check_pattern(&self, path: &str, config: &Config, mistakes: &mut Mistakes) {
-        let path = format!("{path}.template_pattern");
-        match Regex::new(&format!("^(?:{})$", self.template_pattern.value)) {
-            Err(error) => {
-                // A regular expression's error is drawn over several lines; the last one says it.
-                let error = error.to_string();
-                let message = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                let message = format!("not a regular expression: {message}");
-                config.mistake_at(mistakes, &self.template_pattern, &path, message);
-            }
-            Ok(regex) if !regex.capture_names().flatten().any(|name| name == "version" || name == "date") => {
-                let message = "it needs a named part `(?<version>…)`, or `(?<date>…)` where builds have no version";
-                config.mistake_at(mistakes, &self.template_pattern, &path, message);
-            }
-            Ok(_) => {}
+        check_pattern(&format!("{path}.template_pattern"), &self.template_pattern, config, mistakes);
+        if let Some(pattern) = &self.build_pattern {
+            check_pattern(&format!("{path}.build_pattern"), pattern, config, mistakes);
         }
     }
 
@@ -306,6 +300,24 @@ impl GroupConfig {
         if let Some(status) = http.statuses.iter().find(|status| !(100..600).contains(*status)) {
             wrong(".http.statuses", format!("{status} is not an HTTP status; use 100 to 599"));
         }
+    }
+}
+
+/// The domain has the same rule; this one is for who checks a file without a server.
+fn check_pattern(path: &str, pattern: &Located<String>, config: &Config, mistakes: &mut Mistakes) {
+    match Regex::new(&format!("^(?:{})$", pattern.value)) {
+        Err(error) => {
+            // A regular expression's error is drawn over several lines; the last one says it.
+            let error = error.to_string();
+            let message = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let message = format!("not a regular expression: {message}");
+            config.mistake_at(mistakes, pattern, path, message);
+        }
+        Ok(regex) if !regex.capture_names().flatten().any(|name| name == "version" || name == "date") => {
+            let message = "it needs a named part `(?<version>…)`, or `(?<date>…)` where builds have no version";
+            config.mistake_at(mistakes, pattern, path, message);
+        }
+        Ok(_) => {}
     }
 }
 

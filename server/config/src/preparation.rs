@@ -218,6 +218,7 @@ impl GroupConfig {
         if let Some(ssh) = &self.ssh {
             self.check_ssh(path, ssh, config, mistakes);
         }
+        self.check_builds(path, config, mistakes);
         let Some(prepare) = &self.prepare else { return };
         if prepare.configure.is_empty() && prepare.seal.is_empty() && prepare.version.is_none() {
             let message = "nothing is done to prepare a template; name what is in `version`, `configure` or `seal`, or remove `prepare`";
@@ -238,6 +239,31 @@ impl GroupConfig {
                 );
                 config.mistake(mistakes, &format!("{path}.prepare.{name}"), message);
             }
+        }
+    }
+
+    fn check_builds(&self, path: &str, config: &Config, mistakes: &mut Mistakes) {
+        let Some(url) = &self.templates_url else {
+            for (key, there) in [("build_pattern", &self.build_pattern), ("build_image", &self.build_image)] {
+                if let Some(there) = there {
+                    let message = "it says nothing without `templates_url`; add that, or remove it";
+                    config.mistake_at(mistakes, there, &format!("{path}.{key}"), message);
+                }
+            }
+            return;
+        };
+        let rest = url.value.strip_prefix("http://").or_else(|| url.value.strip_prefix("https://"));
+        if rest.is_none_or(|rest| rest.is_empty() || rest.contains(char::is_whitespace)) {
+            let message = format!("{:?} is no address of an index; write https://host/path", url.value);
+            config.mistake_at(mistakes, url, &format!("{path}.templates_url"), message);
+        }
+        if self.prepare.is_none() {
+            let message = "builds are pulled where a template is prepared; say how with `prepare`";
+            config.mistake_at(mistakes, url, &format!("{path}.templates_url"), message);
+        }
+        if let Some(image) = self.build_image.as_ref().filter(|image| !image.value.contains("{name}")) {
+            let message = "it names the same image for all builds; write `{name}` where the name of the build belongs";
+            config.mistake_at(mistakes, image, &format!("{path}.build_image"), message);
         }
     }
 

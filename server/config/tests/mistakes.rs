@@ -65,7 +65,7 @@ management_systems:
         cfme_data,
         &[
             "cfme_data.yaml:3:11: management_systems.a.type: type virtualcenter is not supported yet; supported are container, libvirt, external, sim",
-            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib` (did you mean `memory_mib`?); known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
+            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib` (did you mean `memory_mib`?); known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, configuring_limit, template_name_limit, container_base_template, disabled",
             "cfme_data.yaml:12:100: management_systems.c.sprout: not a valid value, expected u32",
             "cfme_data.yaml:13:63: management_systems.d.sprout.socket: \"tcp://x\" is not a socket; write unix:///path or http://host:port",
             "cfme_data.yaml:13:94: management_systems.d.sprout.provisioning_limit: nothing could be deployed; use 1 or more, or `disabled: true`",
@@ -136,7 +136,7 @@ management_systems:
             "cfme_data.yaml:3:64: management_systems.b.sprout.endpoint: \"lab:7700\" is no endpoint; write http://host:port, https://host:port or unix:///path",
             "cfme_data.yaml:4:87: management_systems.c.sprout.ca: none.pem cannot be read: No such file or directory (os error 2); name a file of PEM certificates",
             "cfme_data.yaml:4:87: management_systems.c.sprout.ca: only an https endpoint shows a certificate; write https://, or remove it",
-            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn` (did you mean `token`?); known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, disabled",
+            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn` (did you mean `token`?); known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, configuring_limit, template_name_limit, container_base_template, disabled",
         ],
     );
 }
@@ -277,4 +277,58 @@ fn templates_are_not_deleted_before_they_are_used_no_more() {
         ],
     );
     expect(&group("      template_obsolete_days: 90\n      template_obsolete_days_delete: 90\n"), NOTHING, &[]);
+}
+
+#[test]
+fn a_preparation_that_cannot_work_is_told() {
+    let sprout = "\
+server:
+  groups:
+    demo:
+      template_pattern: '(?<version>x)'
+      templates_url: ftp://builds
+      build_image: latest
+      endpoints: {web: {port: 80}}
+      ssh: {credentials: nobody}
+      prepare:
+        version: {http: {endpoint: web}}
+        configure:
+          - {script: 'x', upload: {file: a, to: b}}
+          - {script_file: missing.sh}
+          - {upload: {file: sprout.yaml, to: etc/x, mode: '0999'}}
+          - {http: {endpoint: wbe, method: get, path: x, statuses: [7]}, limit: 0s, silence: 0s}
+          - {script: ' '}
+    other:
+      template_pattern: '(?<version>y)'
+      build_pattern: '(?<version>y)'
+      endpoints: {web: {port: 80}}
+      prepare: {seal: [{script: 'x'}]}
+    idle:
+      template_pattern: '(?<version>z)'
+      prepare: {}
+";
+    let told = told(sprout, NOTHING);
+    for says in [
+        "demo.templates_url: \"ftp://builds\" is no address of an index",
+        "demo.build_image: it names the same image for all builds",
+        "demo.ssh.endpoint: there is no endpoint `ssh`",
+        "demo.ssh.credentials: there are no credentials `nobody`",
+        "demo.prepare.version: only a script can tell the version",
+        "demo.prepare.configure[0]: it has exactly one of",
+        "missing.sh cannot be read",
+        "demo.prepare.configure[2].upload.mode: \"0999\" is no permission",
+        "demo.prepare.configure[2].upload.to: \"etc/x\" is no absolute path",
+        "demo.prepare.configure[3].limit: it needs some time",
+        "demo.prepare.configure[3].silence: it cannot speak all the time",
+        "demo.prepare.configure[3].http.endpoint: the group has no endpoint `wbe`",
+        "demo.prepare.configure[3].http.path: \"x\" is not the path",
+        "demo.prepare.configure[3].http.method: \"get\" is no method",
+        "demo.prepare.configure[3].http.statuses: 7 is not an HTTP status",
+        "demo.prepare.configure[4].script: the script is empty",
+        "other.build_pattern: it says nothing without `templates_url`",
+        "other.prepare.seal[0]: it is done over SSH",
+        "idle.prepare: nothing is done to prepare a template",
+    ] {
+        assert!(told.iter().any(|line| line.contains(says)), "{says}: {told:#?}");
+    }
 }

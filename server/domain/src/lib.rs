@@ -3,6 +3,7 @@
 pub mod appliance;
 pub mod audit;
 pub mod blame;
+pub mod builds;
 pub mod catalogue;
 pub mod circuit;
 pub mod demand;

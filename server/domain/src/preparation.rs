@@ -6,8 +6,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    GroupName, Secret, Timestamp, circuit::back_off, lease, template::BuildDate, template::Preparations,
-    version::Version,
+    GroupName, Secret, Timestamp, builds::BuildSource, circuit::back_off, lease, template::BuildDate,
+    template::Preparations, version::Version,
 };
 
 /// What is done inside of the appliances of a group, as configured. Never stored: it may hold secrets.
@@ -17,6 +17,8 @@ pub struct Preparation {
     pub wanted: bool,
     /// The service prepares them by itself, the newest first.
     pub automatic: bool,
+    /// Where builds are told that are pulled as containers; none: nowhere.
+    pub builds: Option<BuildSource>,
     /// How to sign in; none: nothing is done over SSH.
     pub ssh: Option<SshAccess>,
     /// What prints the version that is inside.

@@ -24,7 +24,7 @@ mod worker;
 
 use std::{sync::Arc, time::Duration};
 
-use sprout_app::App;
+use sprout_app::{App, ports::BuildIndex};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,8 @@ pub struct Options {
     pub keep_audit: Duration,
     /// Names this server, and no other one nor an earlier life of it: it holds the leadership by this name.
     pub server: String,
+    /// What reads indexes of builds; none: nothing does.
+    pub index: Option<Arc<dyn BuildIndex>>,
     /// Jobs are told by this machine's clock when they are due. Without, they are found due some seconds later; for where time is not this machine's.
     pub ticks: bool,
 }
@@ -77,6 +79,7 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         Box::new(template::Mark(app.clone())),
         Box::new(template::DeleteObsolete(app.clone())),
         Box::new(template::Prepare(app.clone())),
+        Box::new(template::Builds { app: app.clone(), index: options.index }),
         Box::new(late::EndEmptyPools(app.clone())),
     ];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sprout_app::{App, JobSpec, ports::Topic};
+use sprout_app::{
+    App, JobSpec,
+    ports::{BuildIndex, Topic},
+};
 use sprout_domain::Result;
 
 use crate::{
@@ -64,6 +67,31 @@ impl Job for Prepare {
 
     async fn run(&self) -> Result<String> {
         self.0.prepare_due_templates().await
+    }
+}
+
+/// Reads the indexes of builds, and has templates prepared of what is new there.
+pub(crate) struct Builds {
+    pub(crate) app: Arc<App>,
+    /// None: nobody can read one here.
+    pub(crate) index: Option<Arc<dyn BuildIndex>>,
+}
+
+#[async_trait]
+impl Job for Builds {
+    fn spec(&self) -> JobSpec {
+        JobSpec {
+            name: "read-builds",
+            description: "Reads which builds there are from the templates_url of groups, and prepares templates that pull them, the newest first.",
+            period: Duration::from_secs(600),
+        }
+    }
+
+    async fn run(&self) -> Result<String> {
+        match &self.index {
+            Some(index) => self.app.prepare_builds(index.as_ref()).await,
+            None => Ok("no index can be read here".to_owned()),
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! Templates that are prepared from others, and the appliances that become them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use sea_orm::FromQueryResult;
 use sprout_app::ports::{NewPrepared, PreparationRows, UnderWay};
 use sprout_domain::{
-    ApplianceId, Error, GroupName, ProviderKey, Reason, Result, TemplateId, WorkflowId,
+    ApplianceId, Error, GroupName, ProviderKey, Reason, Result, TemplateId, Timestamp, WorkflowId,
     template::{Preparations, Template},
     workflow::StepKind,
 };
@@ -189,9 +189,10 @@ impl PreparationRows for SeaTx {
         rows.into_iter().map(|row| Ok((ProviderKey(row.provider), count(row.number)?))).collect()
     }
 
-    async fn builds(&mut self) -> Result<Vec<(ProviderKey, String)>> {
-        let sql = "select provider, build from templates where build <> '' and state not in ('gone', 'retiring')";
-        let rows: Vec<BuildRow> = self.rows(sql, []).await?;
+    async fn builds(&mut self, since: Timestamp) -> Result<BTreeSet<(ProviderKey, String)>> {
+        let sql = "select provider, build from templates
+                   where build <> '' and (state not in ('gone', 'retiring') or found_at > $1)";
+        let rows: Vec<BuildRow> = self.rows(sql, [self.time(since)]).await?;
         Ok(rows.into_iter().map(|row| (ProviderKey(row.provider), row.build)).collect())
     }
 

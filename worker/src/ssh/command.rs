@@ -1,4 +1,4 @@
-//! The commands that run scripts and write files, for any POSIX shell.
+//! The commands that run scripts and write files, for any POSIX shell. What they did is on the disk when they end: the power may be cut next.
 
 use std::{collections::HashMap, fmt::Write as _};
 
@@ -59,6 +59,7 @@ echo "$p $boot" >"$d/running"
 wait "$p"
 r=$?
 rm -rf "$d"
+sync
 exit "$r""#
     ))
 }
@@ -68,7 +69,7 @@ fn upload_command(upload: &Upload) -> String {
     wrapped(&format!(
         r#"umask 077
 f={path}
-mkdir -p "${{f%/*}}/" && cat >"$f.sprout-part" && chmod {mode:o} "$f.sprout-part" && mv -f "$f.sprout-part" "$f""#
+mkdir -p "${{f%/*}}/" && cat >"$f.sprout-part" && chmod {mode:o} "$f.sprout-part" && mv -f "$f.sprout-part" "$f" && sync"#
     ))
 }
 

@@ -6,3 +6,4 @@ pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod prepare;
+pub(crate) mod prune;

@@ -1,10 +1,13 @@
 //! Templates that are prepared from others, as the store keeps them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use async_trait::async_trait;
 use sprout_domain::{
-    ApplianceId, GroupName, ProviderKey, Result, TemplateId, WorkflowId,
+    ApplianceId, GroupName, ProviderKey, Result, TemplateId, Timestamp, WorkflowId,
     template::{BuildDate, Preparations, Template, TemplateType},
     version::Version,
     workflow::StepKind,
@@ -29,6 +32,13 @@ pub struct NewPrepared {
     pub parent_id: Option<TemplateId>,
     /// As in [`Template`].
     pub build: String,
+}
+
+/// Indexes of builds, wherever they are.
+#[async_trait]
+pub trait BuildIndex: Send + Sync + fmt::Debug {
+    /// The text at this address; or what is wrong with it, in a sentence.
+    async fn read(&self, url: &str) -> Result<String, String>;
 }
 
 /// A preparation under way.
@@ -89,8 +99,8 @@ pub trait PreparationRows: Send {
     /// Appliances that are being made templates, by provider.
     async fn configuring(&mut self) -> Result<BTreeMap<ProviderKey, u32>>;
 
-    /// What was read from indexes of builds and is there, or is being made: provider and build.
-    async fn builds(&mut self) -> Result<Vec<(ProviderKey, String)>>;
+    /// Builds on providers that are there, are being made, or could not be made since then.
+    async fn builds(&mut self, since: Timestamp) -> Result<BTreeSet<(ProviderKey, String)>>;
 
     /// The appliance that was, or is being, made a template last.
     async fn workshop(&mut self, template: TemplateId) -> Result<Option<ApplianceId>>;

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use sprout_app::{
     App, Outcome, TaskKey,
-    ports::{ApplianceBy, ApplianceFilter, EventFilter, FoundTemplate, Page, PoolFilter, Store as _},
+    ports::{ApplianceBy, ApplianceFilter, BuildIndex, EventFilter, FoundTemplate, Page, PoolFilter, Store as _},
 };
 use sprout_domain::{
     ApplianceId, Catalogue, Reason, TemplateId, WorkflowId,
     appliance::{Appliance, ApplianceState, PowerState},
+    builds::BuildSource,
     event::EventKind,
+    group::TemplatePattern,
     operation::Capability,
     pool::PoolRequest,
     preparation::{Action, Deed, Preparation},
-    template::{Template, TemplateState},
+    template::{Template, TemplateState, TemplateType},
     user::{Role, User},
     version::Version,
     workflow::{StepErrorReason, StepKind, StepOutput, WorkflowKind, WorkflowState},
@@ -32,6 +34,7 @@ on_each_database!(
     the_service_prepares_the_newest_first_and_no_more_than_it_may,
     what_cannot_be_prepared_is_refused,
     who_waits_goes_first,
+    builds_are_pulled_by_templates_of_their_own,
 );
 
 /// The steps of a preparation.
@@ -50,6 +53,7 @@ fn preparing(catalogue: &Catalogue) -> Catalogue {
         group.preparation = Preparation {
             wanted: true,
             automatic: true,
+            builds: None,
             ssh: None,
             version: Some(script("version")),
             configure: vec![script("configure")],
@@ -466,5 +470,63 @@ async fn who_waits_goes_first(db: TestDatabase) -> anyhow::Result<()> {
     assert_eq!(ready.len(), 1);
     let pools = bench.app().pools(&bench.staff, PoolFilter::default(), Page { before: None, limit: 9 }).await?;
     assert_eq!(pools.len(), 1, "an appliance that becomes a template is in no pool");
+    Ok(())
+}
+
+/// An index that says this; nothing: it cannot be read.
+#[derive(Debug)]
+struct Told(Option<&'static str>);
+
+#[async_trait::async_trait]
+impl BuildIndex for Told {
+    async fn read(&self, url: &str) -> Result<String, String> {
+        self.0.map(str::to_owned).ok_or_else(|| format!("{url} cannot be read"))
+    }
+}
+
+async fn builds_are_pulled_by_templates_of_their_own(db: TestDatabase) -> anyhow::Result<()> {
+    let mut bench = bench(db).await?;
+    let mut catalogue = (*bench.app().catalogue()).clone();
+    for group in catalogue.groups.values_mut() {
+        group.preparation.builds = Some(BuildSource {
+            url: "https://builds.example/".to_owned(),
+            pattern: TemplatePattern::new(r"app-(?<version>[0-9.]+)-(?<date>\d{8})")?,
+            image: "registry.example/{name}".to_owned(),
+        });
+        group.template_obsolete_days = Some(100_000);
+    }
+    for provider in catalogue.providers.values_mut() {
+        provider.container_base_template = Some("docker-host".to_owned());
+    }
+    bench.world.app = server(&bench.world.database, catalogue).await?;
+    bench.worker = bench.world.worker("w", &[]).await?;
+    let unread = bench.app().prepare_builds(&Told(None)).await?;
+    assert!(unread.contains("0 builds are told") && unread.contains("cannot be read"), "{unread}");
+    let index = Told(Some("app-2.0-20260101\napp-2.1-20260201\napp-0.1-17000101\nother"));
+    assert!(bench.app().prepare_builds(&index).await?.starts_with("3 builds are told, 1 templates"));
+    assert!(bench.app().prepare_builds(&index).await?.contains("0 templates"), "no more than one at a time");
+    let claimed = bench.worker.claim().await?;
+    let (appliance, made) = (claimed[0].appliance.clone().unwrap(), claimed[0].made.clone().unwrap());
+    assert_eq!((appliance.template.as_str(), made.build.as_str()), ("docker-host", "registry.example/app-2.1-20260201"));
+    assert_eq!((made.template_type, made.version.clone()), (TemplateType::DockerVm, Version::new("2.1")));
+    assert!(bench.worker.finish(key(&claimed[0]), done(StepKind::Clone)).await?);
+    for step in &steps()[1..] {
+        let task = bench.claim(*step).await?;
+        let nothing = || Ok(StepOutput::Version(String::new()));
+        let outcome = if *step == StepKind::VerifyVersion { nothing() } else { done(*step) };
+        assert!(bench.worker.finish(task, outcome).await?);
+    }
+    bench.cleans_up().await?;
+    bench.looked_at(&["app-1.0", &made.name]).await?;
+    assert_eq!(bench.template(made.id).await?.state, TemplateState::Ready);
+
+    // The next one fails, and is left alone for a while; what is too old is left out.
+    assert!(bench.app().prepare_builds(&index).await?.contains("1 templates"));
+    let task = bench.claim(StepKind::Clone).await?;
+    assert!(bench.worker.finish(task, badly(StepErrorReason::TemplateNotFound)).await?);
+    bench.cleans_up().await?;
+    assert!(bench.app().prepare_builds(&index).await?.contains("0 templates"));
+    bench.world.database.execute("update templates set found_at = '2020-01-01T00:00:00.000000+00:00' where build <> ''").await?;
+    assert!(bench.app().prepare_builds(&index).await?.contains("1 templates"), "and tried again");
     Ok(())
 }
