@@ -1,10 +1,12 @@
 //! What is done inside of appliances, against an SSH server that runs it, and servers that hang, refuse, cut, or show another key.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use sprout_proto::{
     appliance::Endpoint,
     task::{
-        Action, ConfigureStep, HttpCall, MakeTemplateStep, Script, SshAccess, StepOutput, Upload, VerifyVersionStep,
-        WaitSshStep, Workshop, action::Action as Deed, step_input::Step, step_output::Output,
+        Action, ApplianceRef, ConfigureStep, HttpCall, MakeTemplateStep, Script, SshAccess, StepOutput, Upload,
+        VerifyVersionStep, WaitSshStep, Workshop, action::Action as Deed, step_input::Step, step_output::Output,
     },
 };
 use tokio::{
@@ -15,7 +17,7 @@ use tokio::{
 
 use super::{
     run,
-    tests::{Bench, appliance, bench, ours},
+    tests::{Bench, appliance, bench, ours, tags},
 };
 use crate::{
     driver::{DriverError, PowerState, Reason},
@@ -50,7 +52,11 @@ fn script(text: &str) -> Action {
     Action { action: Some(Deed::Script(script)), limit: length(20_000), silence: None }
 }
 
+/// Of an appliance of its own: what runs on one ends what ran there before.
 fn workshop(endpoints: Vec<Endpoint>, ssh: SshAccess, actions: Vec<Action>) -> Workshop {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let id = u64::from(std::process::id()) << 16 | LAST.fetch_add(1, Ordering::Relaxed);
+    let appliance = || ApplianceRef { tags: Some(tags(id, 1)), ..appliance() };
     let environment = [("SPROUT_VERSION".to_owned(), "1.2 it's".to_owned())].into();
     Workshop { appliance: Some(appliance()), endpoints, ssh: Some(ssh), actions, environment }
 }
@@ -149,9 +155,7 @@ async fn what_goes_wrong_is_told() {
     let changed = configured(at(), access(2, PASSWORD), vec![script("true")]).await.unwrap_err();
     assert!(changed.reason == Reason::AccessDenied && changed.message.contains("another host key"), "{changed}");
 
-    let cut = configured(at(), access(1, PASSWORD), vec![script("true"), script("#!cut the connection\n")])
-        .await
-        .unwrap_err();
+    let cut = configured(at(), access(1, PASSWORD), vec![script("true"), script("#!/cutter\n")]).await.unwrap_err();
     assert!(cut.reason == Reason::Unreachable && cut.message.contains("ended"), "{cut}");
 
     let nowhere = Endpoint { name: "other".to_owned(), ..at() };
@@ -168,8 +172,13 @@ async fn what_never_ends_is_ended() {
     let late = configured(sshd.endpoint(), access(1, PASSWORD), vec![endless]).await.unwrap_err();
     assert!(late.reason == Reason::Deadline && late.message.contains("not done within"), "{late}");
     let hanging = Action { silence: length(500), ..script("echo here; sleep 1000") };
-    let silent = configured(sshd.endpoint(), access(1, PASSWORD), vec![hanging]).await.unwrap_err();
+    let mut workshop = workshop(vec![sshd.endpoint()], access(1, PASSWORD), vec![hanging]);
+    let step = |workshop: &Workshop| Step::Configure(ConfigureStep { workshop: Some(workshop.clone()) });
+    let silent = done(&bench(), &step(&workshop)).await.unwrap_err();
     assert!(silent.reason == Reason::Deadline && silent.message.contains("said nothing"), "{silent}");
+    // Whoever comes next ends what hangs there.
+    workshop.actions = vec![script("exit 0")];
+    done(&bench(), &step(&workshop)).await.unwrap();
     // Who never speaks at all.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = mute.local_addr().unwrap().port().into();

@@ -507,7 +507,10 @@ async fn builds_are_pulled_by_templates_of_their_own(db: TestDatabase) -> anyhow
     assert!(bench.app().prepare_builds(&index).await?.contains("0 templates"), "no more than one at a time");
     let claimed = bench.worker.claim().await?;
     let (appliance, made) = (claimed[0].appliance.clone().unwrap(), claimed[0].made.clone().unwrap());
-    assert_eq!((appliance.template.as_str(), made.build.as_str()), ("docker-host", "registry.example/app-2.1-20260201"));
+    assert_eq!(
+        (appliance.template.as_str(), made.build.as_str()),
+        ("docker-host", "registry.example/app-2.1-20260201")
+    );
     assert_eq!((made.template_type, made.version.clone()), (TemplateType::DockerVm, Version::new("2.1")));
     assert!(bench.worker.finish(key(&claimed[0]), done(StepKind::Clone)).await?);
     for step in &steps()[1..] {
@@ -526,7 +529,11 @@ async fn builds_are_pulled_by_templates_of_their_own(db: TestDatabase) -> anyhow
     assert!(bench.worker.finish(task, badly(StepErrorReason::TemplateNotFound)).await?);
     bench.cleans_up().await?;
     assert!(bench.app().prepare_builds(&index).await?.contains("0 templates"));
-    bench.world.database.execute("update templates set found_at = '2020-01-01T00:00:00.000000+00:00' where build <> ''").await?;
+    bench
+        .world
+        .database
+        .execute("update templates set found_at = '2020-01-01T00:00:00.000000+00:00' where build <> ''")
+        .await?;
     assert!(bench.app().prepare_builds(&index).await?.contains("1 templates"), "and tried again");
     Ok(())
 }
