@@ -31,6 +31,7 @@ mod m20261128_000100_tasks_due_of_provider;
 mod m20261128_000110_template_deletion;
 mod m20261128_000111_late_work;
 mod m20261128_000120_template_preparation;
+mod m20261128_000121_pool_update;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000110_template_deletion::Migration),
             Box::new(m20261128_000111_late_work::Migration),
             Box::new(m20261128_000120_template_preparation::Migration),
+            Box::new(m20261128_000121_pool_update::Migration),
         ]
     }
 }

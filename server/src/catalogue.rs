@@ -91,7 +91,7 @@ fn preparation(group: &GroupConfig) -> Preparation {
     });
     let actions = |actions: &[ActionConfig]| actions.iter().filter_map(action).collect();
     match &group.prepare {
-        None => Preparation { ssh, ..Preparation::default() },
+        None => Preparation { ssh, update: actions(&group.update), ..Preparation::default() },
         Some(prepare) => Preparation {
             wanted: true,
             builds: builds(group),
@@ -100,6 +100,7 @@ fn preparation(group: &GroupConfig) -> Preparation {
             version: prepare.version.as_ref().and_then(action),
             configure: actions(&prepare.configure),
             seal: actions(&prepare.seal),
+            update: actions(&group.update),
         },
     }
 }

@@ -97,6 +97,9 @@ pub(crate) struct Filters {
     /// Of unconfigured templates instead of preconfigured ones.
     #[arg(long)]
     pub(crate) unconfigured: bool,
+    /// Bring each appliance up to date before it is ready, as its group says; none is warm then.
+    #[arg(long)]
+    pub(crate) update: bool,
     /// Who goes first where requests wait [default: batch for bots, else interactive].
     #[arg(long, value_enum)]
     pub(crate) priority: Option<Priority>,

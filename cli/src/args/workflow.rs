@@ -82,6 +82,7 @@ pub(crate) enum Kind {
     Refreshes,
     CleanUp,
     Prepare,
+    DeployUpdated,
 }
 
 /// Names a workflow.

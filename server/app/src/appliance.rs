@@ -7,6 +7,7 @@ use sprout_domain::{
     appliance::{Appliance, ApplianceState},
     event::EventKind,
     pool::check_description,
+    preparation::Preparation,
     template::Template,
     user::{Role, User},
     workflow::{Subject, WorkflowKind},
@@ -109,11 +110,16 @@ pub(crate) struct For {
     pub(crate) cpus: Option<u32>,
     /// The user group whose stock it is.
     pub(crate) user_group: Option<UserGroupId>,
+    /// It is brought up to date before it is ready.
+    pub(crate) update: bool,
 }
 
 /// A deployment that is not ready after this time is ended.
-fn deploy_limit(catalogue: &Catalogue, appliance: &Appliance) -> Duration {
-    catalogue.groups.get(&appliance.group).map_or(DEPLOY_LIMIT, |group| group.deploy_limit)
+fn deploy_limit(catalogue: &Catalogue, appliance: &Appliance, update: bool) -> Duration {
+    catalogue.groups.get(&appliance.group).map_or(DEPLOY_LIMIT, |group| {
+        let updating = Preparation::time_of(&group.preparation.update).saturating_mul(u32::from(update) * 2);
+        group.deploy_limit.saturating_add(updating)
+    })
 }
 
 /// Inserts one appliance per template given, each with the workflow that deploys it. Returns them in the same order.
@@ -137,14 +143,15 @@ pub(crate) async fn deploy(work: &mut Work, wanted: Vec<(Template, For)>) -> Res
         .collect();
     let appliances = work.tx.insert_appliances(new).await?;
     let catalogue = work.catalogue.clone();
+    let kind = |to: &For| if to.update { WorkflowKind::DeployUpdated } else { WorkflowKind::Deploy };
     let workflows = appliances
         .iter()
         .zip(&fors)
         .map(|(appliance, to)| NewWorkflow {
             owner_id: to.owner,
             priority: i16::from(to.pool.is_none()),
-            late_in: Some(deploy_limit(&catalogue, appliance)),
-            ..NewWorkflow::new(WorkflowKind::Deploy, Subject::Appliance(appliance.id), Some(appliance.provider.clone()))
+            late_in: Some(deploy_limit(&catalogue, appliance, to.update)),
+            ..NewWorkflow::new(kind(to), Subject::Appliance(appliance.id), Some(appliance.provider.clone()))
         })
         .collect();
     work.tx.insert_workflows(workflows).await?;

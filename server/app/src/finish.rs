@@ -197,7 +197,7 @@ fn jittered(delay: Duration) -> Duration {
 /// A deployment, or a proof that is renewed, fails for good with this result, unless it was to be stopped anyway.
 fn ends_deployment(task: &Task, outcome: &Outcome) -> bool {
     let gives_up = |error: &StepError| after_failure(task.step, task.attempt, error.reason) == AfterFailure::GiveUp;
-    matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Prove)
+    (task.workflow.is_deployment() || task.workflow == WorkflowKind::Prove)
         && !task.cancel_requested
         && outcome.as_ref().is_err_and(gives_up)
 }
@@ -225,7 +225,7 @@ async fn succeed(work: &mut Work, task: &Task) -> Result<()> {
     end_workflows(work, &[Ended::succeeded(task.workflow_id)]).await?;
     // A slot may be free, something warm may be ready, and a later workflow of the subject may be waiting.
     work.wake(Topic::Tasks);
-    if matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill) {
+    if task.workflow.is_deployment() || task.workflow == WorkflowKind::Kill {
         work.wake(Topic::Warm);
         work.wake(Topic::Templates);
     }
@@ -308,12 +308,13 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         StepKind::Configure => (None, "configured, being sealed"),
         StepKind::Seal => (None, "sealed"),
         StepKind::MakeTemplate => (None, "a template"),
+        StepKind::Update => (None, "brought up to date, restarting"),
+        StepKind::Reboot => (None, "restarted, waiting for an address"),
         // Operations are written down otherwise.
         StepKind::CheckProvider
         | StepKind::Ping
         | StepKind::Suspend
         | StepKind::Resume
-        | StepKind::Reboot
         | StepKind::Rename
         | StepKind::AttachDisk
         | StepKind::DetachDisk
@@ -394,7 +395,7 @@ async fn failed(
             work.tx.change_tasks(&[task.id], &TaskChange::to(TaskState::Failed).with_error(&error.message)).await?;
             work.tx.cancel_tasks(&[task.workflow_id]).await?;
             end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await?;
-            if task.workflow == WorkflowKind::Deploy {
+            if task.workflow.is_deployment() {
                 deployment_failed(work, catalogue, task, appliance, pool, &error).await?;
             } else if task.workflow == WorkflowKind::Prepare {
                 preparation::failed(work, task, &appliance, &error).await?;

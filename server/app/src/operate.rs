@@ -124,7 +124,7 @@ impl App {
 
 /// The workflow that does this already, if there is one.
 fn under_way(live: &[LiveWorkflow], operation: &Operation, appliance: &Appliance) -> Result<Option<WorkflowId>> {
-    let Some(other) = live.iter().find(|w| !matches!(w.kind, WorkflowKind::Deploy | WorkflowKind::Kill)) else {
+    let Some(other) = live.iter().find(|w| !w.kind.is_deployment() && w.kind != WorkflowKind::Kill) else {
         return Ok(None); // its state says what else there is
     };
     let same = other.kind == operation.workflow()

@@ -175,6 +175,7 @@ fn again(pool: &Pool, wanted: CloneRequest) -> PoolRequest {
         provider_type: pool.provider_type.clone(),
         template_type: pool.template_type,
         unconfigured: pool.unconfigured,
+        update: pool.update,
         priority: Some(pool.priority),
         keep_alive: pool.keep_alive,
         wait_limit: pool.wait_until.and_then(|until| (until - pool.created_at).to_std().ok()),

@@ -186,7 +186,7 @@ fn unanswered() -> Result<PoolView> {
 /// Makes warm ones of what nobody could use yet, as far as such are wanted. Returns which (locked, as are their pools).
 async fn rescue(work: &mut Work, pools: &[Pool], appliances: &[Appliance]) -> Result<BTreeSet<ApplianceId>> {
     let unfinished = |appliance: &&Appliance| {
-        pools.iter().any(|pool| Some(pool.id) == appliance.pool_id && pool.state < PoolState::Ready)
+        pools.iter().any(|pool| Some(pool.id) == appliance.pool_id && pool.state < PoolState::Ready && !pool.update)
     };
     let untouched: Vec<_> = appliances.iter().filter(unfinished).filter(|a| is_untouched(a)).collect();
     let freed: Vec<(ApplianceId, Option<UserGroupId>)> = wanted_warm(work, &untouched).await?;

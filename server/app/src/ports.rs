@@ -168,6 +168,8 @@ pub struct NewPool {
     /// As in [`Pool`].
     pub unconfigured: bool,
     /// As in [`Pool`].
+    pub update: bool,
+    /// As in [`Pool`].
     pub priority: Priority,
     /// As in [`Pool`].
     pub waiting_count: u32,
@@ -182,9 +184,9 @@ pub struct NewPool {
 }
 
 impl NewPool {
-    /// Without memory and CPU overrides: warm appliances, which have none, will do.
+    /// Without memory and CPU overrides, and as the template is: warm appliances, which are so, will do.
     pub(crate) fn is_plain(&self) -> bool {
-        self.memory_mib.is_none() && self.cpus.is_none()
+        self.memory_mib.is_none() && self.cpus.is_none() && !self.update
     }
 }
 

@@ -148,6 +148,7 @@ pub(crate) fn for_pool(pool: &Pool) -> For {
         owner: Some(pool.owner_id),
         memory_mib: pool.memory_mib,
         cpus: pool.cpus,
+        update: pool.update,
         ..For::default()
     }
 }

@@ -256,6 +256,7 @@ async fn plan(
             provider_type: request.provider_type.clone(),
             template_type: request.template_type,
             unconfigured: request.unconfigured,
+            update: request.update,
             priority: request.priority.unwrap_or(if caller.role == Role::Bot {
                 Priority::Batch
             } else {

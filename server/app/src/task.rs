@@ -78,7 +78,7 @@ impl Assignment {
         let unconfigured = appliance.as_ref().is_some_and(|a| a.unconfigured);
         // One that is still to be configured is ready when it is on.
         let mut probes = group.filter(|_| !unconfigured).map(|g| g.probes.clone()).unwrap_or_default();
-        let preparation = group.filter(|_| task.workflow == WorkflowKind::Prepare).map(|g| &g.preparation);
+        let preparation = group.filter(|_| matches!(task.workflow, WorkflowKind::Prepare | WorkflowKind::DeployUpdated)).map(|g| &g.preparation);
         if task.workflow == WorkflowKind::Prove {
             probes = prove::hurried(probes);
         }
@@ -314,8 +314,11 @@ pub(crate) fn emit_begun(work: &mut Work, task: &Task, appliance: Option<&Applia
 /// The time for one try: the policy's, but for readiness the probes', with room for the last try to end.
 fn deadline(step: StepKind, probes: &[Probe], preparation: Option<&Preparation>) -> Duration {
     let policy = step.policy().deadline;
-    if let Some(Preparation { version, configure, seal, .. }) = preparation {
+    if let Some(Preparation { version, configure, seal, update, .. }) = preparation
+        && step != StepKind::WaitReady
+    {
         let actions = match step {
+            StepKind::Update => update,
             StepKind::VerifyVersion => version.as_slice(),
             StepKind::Configure => configure,
             StepKind::Seal => seal,

@@ -144,7 +144,7 @@ impl App {
 
 /// Counts deployments that succeeded, before pools are locked: among these tasks, those that end one.
 pub(crate) async fn deployments_succeeded(work: &mut Work, ended: &[&Task]) -> Result<()> {
-    let deployed: Vec<_> = ended.iter().filter(|task| task.workflow == WorkflowKind::Deploy).collect();
+    let deployed: Vec<_> = ended.iter().filter(|task| task.workflow.is_deployment()).collect();
     if deployed.is_empty() {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer, de};
 use sprout_conf::Located;
 
-use crate::{Config, Mistakes, PrepareConfig, SshConfig, Time};
+use crate::{ActionConfig, Config, Mistakes, PrepareConfig, SshConfig, Time};
 
 /// One product line.
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +50,9 @@ pub struct GroupConfig {
     pub build_pattern: Option<Located<String>>,
     /// What appliances pull of a build; default `{name}`, which stands for its name.
     pub build_image: Option<Located<String>>,
+    /// What brings an appliance up to date where a request wants that, in this order; it is restarted afterwards. Default: nobody can want it.
+    #[serde(default)]
+    pub update: Vec<ActionConfig>,
     /// How its templates are prepared; default: they are used as they are.
     pub prepare: Option<PrepareConfig>,
     /// What an appliance must pass to be ready; none: it is ready as soon as it runs and has an address.

@@ -180,7 +180,8 @@ impl GroupConfig {
     /// Reads the files that actions name, `base` being the directory of this file. Says which there are.
     pub(crate) fn read_files(&mut self, base: &Path) -> Vec<(PathBuf, Option<String>)> {
         let mut read = Vec::new();
-        for action in self.prepare.iter_mut().flat_map(PrepareConfig::actions_mut) {
+        let actions = self.prepare.iter_mut().flat_map(PrepareConfig::actions_mut).chain(&mut self.update);
+        for action in actions {
             let Some(path) = action.file().map(|file| base.join(&file.value)) else { continue };
             let content = content(&path);
             read.push((path, content.as_ref().err().cloned()));
@@ -195,7 +196,8 @@ impl GroupConfig {
         if let Some(ssh) = &mut self.ssh {
             ssh.resolved = book.named(&ssh.credentials, &format!("{path}.ssh.credentials"), mistakes);
         }
-        for action in self.prepare.iter_mut().flat_map(PrepareConfig::actions_mut) {
+        let actions = self.prepare.iter_mut().flat_map(PrepareConfig::actions_mut).chain(&mut self.update);
+        for action in actions {
             if let Some(http) = &mut action.http
                 && let Some(key) = &http.credentials
             {
@@ -219,6 +221,9 @@ impl GroupConfig {
             self.check_ssh(path, ssh, config, mistakes);
         }
         self.check_builds(path, config, mistakes);
+        for (n, action) in self.update.iter().enumerate() {
+            self.check_action(&format!("{path}.update[{n}]"), action, config, mistakes);
+        }
         let Some(prepare) = &self.prepare else { return };
         if prepare.configure.is_empty() && prepare.seal.is_empty() && prepare.version.is_none() {
             let message = "nothing is done to prepare a template; name what is in `version`, `configure` or `seal`, or remove `prepare`";

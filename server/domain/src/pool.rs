@@ -146,6 +146,8 @@ pub struct PoolRequest {
     pub template_type: Option<TemplateType>,
     /// Of unconfigured templates instead of preconfigured ones.
     pub unconfigured: bool,
+    /// Appliances are brought up to date before they are ready; none of them is warm.
+    pub update: bool,
     /// Who goes first; none: as the caller's role says.
     pub priority: Option<Priority>,
     /// While it waits it is dropped unless its client said within this time that it still waits.
@@ -171,6 +173,7 @@ impl PoolRequest {
             provider_type: None,
             template_type: None,
             unconfigured: false,
+            update: false,
             priority: None,
             keep_alive: None,
             wait_limit: None,
@@ -222,13 +225,16 @@ impl PoolRequest {
             provider_type,
             template_type,
             unconfigured,
+            update,
             priority,
             keep_alive,
             wait_limit,
         } = self;
+        // Those that do not want it say what they said before there was any.
+        let update = if *update { " update" } else { "" };
         format!(
             "{group:?} {count} {version:?} {date:?} {provider:?} {lease:?} {description:?} {memory_mib:?} {cpus:?} {provider_type:?} \
-             {template_type:?} {unconfigured} {priority:?} {keep_alive:?} {wait_limit:?}"
+             {template_type:?} {unconfigured} {priority:?} {keep_alive:?} {wait_limit:?}{update}"
         )
     }
 }
@@ -312,6 +318,8 @@ pub struct Pool {
     pub template_type: Option<TemplateType>,
     /// Of unconfigured templates instead of preconfigured ones.
     pub unconfigured: bool,
+    /// Its appliances are brought up to date before they are ready.
+    pub update: bool,
     /// Who goes first.
     pub priority: Priority,
     /// Wanted appliances for which there was no slot yet.
@@ -339,6 +347,7 @@ impl Pool {
             }
             .to_owned()
         };
+        let updated = |pool: &Self| if pool.update { "brought up to date" } else { "as the template is" }.to_owned();
         let number =
             |number: Option<u32>| number.map_or_else(|| "as the template has it".to_owned(), |n| n.to_string());
         [
@@ -347,6 +356,7 @@ impl Pool {
             ("version", self.version == other.version, self.version.to_string(), other.version.to_string()),
             ("date", self.date == other.date, self.date.to_string(), other.date.to_string()),
             ("kind", self.unconfigured == other.unconfigured, kind(self), kind(other)),
+            ("update", self.update == other.update, updated(self), updated(other)),
             ("template type", self.template_type == other.template_type, template_type(self), template_type(other)),
             ("memory", self.memory_mib == other.memory_mib, number(self.memory_mib), number(other.memory_mib)),
             ("CPUs", self.cpus == other.cpus, number(self.cpus), number(other.cpus)),

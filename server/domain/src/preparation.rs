@@ -27,6 +27,8 @@ pub struct Preparation {
     pub configure: Vec<Action>,
     /// What takes out of it what belongs to that one appliance alone.
     pub seal: Vec<Action>,
+    /// What brings an appliance up to date, where a request wants that.
+    pub update: Vec<Action>,
 }
 
 /// How to sign in by SSH.

@@ -63,6 +63,8 @@ pub enum WorkflowKind {
     CleanUp,
     /// Makes a template of an appliance that is deployed, configured and sealed for it.
     Prepare,
+    /// Makes an appliance, brings it up to date, and proves it ready.
+    DeployUpdated,
 }
 
 /// One step.
@@ -118,6 +120,8 @@ pub enum StepKind {
     Seal,
     /// Make a template of it.
     MakeTemplate,
+    /// Bring it up to date.
+    Update,
 }
 
 /// Room that tasks compete in; lower goes first.
@@ -204,6 +208,18 @@ impl WorkflowKind {
             Self::DeleteTemplate => &[S::DeleteTemplate],
             Self::Refresh => &[S::ListMachines],
             Self::CleanUp => &[S::DeleteMachines],
+            Self::DeployUpdated => &[
+                S::Clone,
+                S::WaitPresent,
+                S::Tag,
+                S::Start,
+                S::WaitAddress,
+                S::WaitSsh,
+                S::Update,
+                S::Reboot,
+                S::WaitAddress,
+                S::WaitReady,
+            ],
             Self::Prepare => &[
                 S::Clone,
                 S::WaitPresent,
@@ -269,7 +285,13 @@ impl WorkflowKind {
             Self::Refreshes => "refreshes",
             Self::CleanUp => "clean_up",
             Self::Prepare => "prepare",
+            Self::DeployUpdated => "deploy_updated",
         }
+    }
+
+    /// It makes an appliance.
+    pub fn is_deployment(self) -> bool {
+        matches!(self, Self::Deploy | Self::DeployUpdated)
     }
 
     /// It is about a provider as a whole.
@@ -280,7 +302,7 @@ impl WorkflowKind {
     /// The room its tasks compete in.
     pub fn lane(self) -> Lane {
         match self {
-            Self::Deploy => Lane::Provision,
+            Self::Deploy | Self::DeployUpdated => Lane::Provision,
             Self::Kill | Self::DeleteTemplate | Self::CleanUp => Lane::Kill,
             Self::Prove => Lane::Grant,
             Self::Prepare => Lane::Prepare,
@@ -374,7 +396,7 @@ impl StepKind {
             Self::ListMachines => (Some(1), seconds(3 * 60), seconds(3 * 60)),
             Self::DeleteMachines => (Some(1), seconds(10 * 60), seconds(2 * 60)),
             // Configuration bounds these: each has what all of its actions may take together.
-            Self::VerifyVersion | Self::Configure | Self::Seal => (Some(2), seconds(60 * 60), seconds(2 * 60)),
+            Self::VerifyVersion | Self::Configure | Self::Seal | Self::Update => (Some(2), seconds(60 * 60), seconds(2 * 60)),
             Self::MakeTemplate => (Some(3), seconds(30 * 60), seconds(30 * 60)),
             Self::Ping => (Some(3), seconds(10), seconds(10)),
             Self::Suspend | Self::Resume | Self::Reboot | Self::Rename | Self::AttachDisk | Self::DetachDisk => {
@@ -412,6 +434,7 @@ impl StepKind {
             Self::Configure => "configure",
             Self::Seal => "seal",
             Self::MakeTemplate => "make_template",
+            Self::Update => "update",
         }
     }
 
@@ -680,6 +703,7 @@ mod tests {
             WorkflowKind::CheckProvider,
             WorkflowKind::Ping,
             WorkflowKind::Prepare,
+            WorkflowKind::DeployUpdated,
         ] {
             assert!(!kind.is_parent());
             for step in kind.steps() {

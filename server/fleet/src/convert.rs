@@ -64,7 +64,7 @@ pub(crate) fn assign(assignment: Assignment) -> Assign {
     let step = match task.step {
         StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep { installation_id }),
         StepKind::DeleteMachines => machine::deletions(leftovers, &installation_id, epoch),
-        StepKind::WaitSsh | StepKind::VerifyVersion | StepKind::Configure | StepKind::Seal | StepKind::MakeTemplate => {
+        StepKind::WaitSsh | StepKind::Update | StepKind::VerifyVersion | StepKind::Configure | StepKind::Seal | StepKind::MakeTemplate => {
             workshop::step(&task, reference, appliance, preparation, made)
         }
         _ => step(&task, reference, appliance.as_ref(), template, &endpoints, &probes),
@@ -132,6 +132,7 @@ fn step(
         StepKind::Configure => Step::Configure(pb::ConfigureStep::default()),
         StepKind::Seal => Step::Seal(pb::SealStep::default()),
         StepKind::MakeTemplate => Step::MakeTemplate(pb::MakeTemplateStep::default()),
+        StepKind::Update => Step::Update(pb::UpdateStep::default()),
         StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep::default()),
         StepKind::DeleteMachines => Step::DeleteMachines(pb::DeleteMachinesStep::default()),
     }

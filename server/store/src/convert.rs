@@ -73,14 +73,14 @@ names! {
         Ping = "ping", Pings = "pings", Start = "start", Stop = "stop", Suspend = "suspend", Resume = "resume",
         Reboot = "reboot", Rename = "rename", Reset = "reset", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
         DeleteTemplate = "delete_template", Refresh = "refresh", Refreshes = "refreshes", CleanUp = "clean_up",
-        Prepare = "prepare",
+        Prepare = "prepare", DeployUpdated = "deploy_updated",
     }
     MachineKind {
         Tracked = "tracked", Untracked = "untracked", Foreign = "foreign", Leaked = "leaked", Lost = "lost", Stray = "stray",
     }
     Capability {
         Power = "power", Suspend = "suspend", Rename = "rename", RenameOff = "rename_off", Disk = "disk",
-        Snapshot = "snapshot", Resize = "resize", ResizeOff = "resize_off", MakeTemplate = "make_template",
+        Snapshot = "snapshot", Resize = "resize", ResizeOff = "resize_off", MakeTemplate = "make_template", Update = "update",
     }
     WorkflowState {
         Pending = "pending", Running = "running", Succeeded = "succeeded", Failed = "failed", Cancelled = "cancelled",

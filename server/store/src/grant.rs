@@ -17,7 +17,7 @@ fn waited_for(template: &str) -> String {
         "exists (select 1 from pools p join templates t
                      on t.group_name = p.group_name and t.version = p.version and t.build_date = p.build_date and t.unconfigured = p.unconfigured
                  where p.waiting_count > 0 and p.state in ('waiting', 'provisioning') and p.memory_mib is null and p.cpus is null
-                   and t.id {template})"
+                   and not p.updated and t.id {template})"
     )
 }
 

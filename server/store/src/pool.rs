@@ -66,6 +66,7 @@ impl TryFrom<Row> for Pool {
             keep_alive: pool.keep_alive_us.map(|us| Duration::from_micros(us.unsigned_abs())),
             alive_until: pool.alive_until,
             wait_until: pool.wait_until,
+            update: pool.updated,
         })
     }
 }
@@ -121,11 +122,12 @@ impl PoolRows for SeaTx {
                 pool.keep_alive.map(microseconds).into(),
                 self.optional_time(pool.alive_until),
                 self.optional_time(pool.wait_until),
+                pool.update.into(),
             ]
         };
         let target = "pools (request_id, fingerprint, requester_id, owner_id, group_name, version, build_date, provider, count, lease_us, \
                       description, memory_mib, cpus, state, status, failure_count, created_at, fulfilled_at, ended_at, \
-                      provider_type, template_type, unconfigured, priority, waiting_count, keep_alive_us, alive_until, wait_until)";
+                      provider_type, template_type, unconfigured, priority, waiting_count, keep_alive_us, alive_until, wait_until, updated)";
         let rest = "on conflict (requester_id, request_id) do nothing returning id, owner_id, request_id";
         let inserted: Vec<Inserted> = self.insert_returning(target, pools.iter().map(row).collect(), rest).await?;
         let ids: BTreeMap<_, _> = inserted.into_iter().map(|row| ((row.owner_id, row.request_id), row.id)).collect();
@@ -166,6 +168,7 @@ impl PoolRows for SeaTx {
                 keep_alive: pool.keep_alive,
                 alive_until: pool.alive_until,
                 wait_until: pool.wait_until,
+                update: pool.update,
             })
         };
         pools.into_iter().map(made).collect()

@@ -236,7 +236,7 @@ impl QueueRows for SeaTx {
         };
         let sql = format!(
             "select a.id, a.pool_id from ({requested} union all {cloning}) a
-             join pools p on p.id = a.pool_id and p.waiting_count = 0 and p.{UNFULFILLED}
+             join pools p on p.id = a.pool_id and p.waiting_count = 0 and not p.updated and p.{UNFULFILLED}
              where exists (select 1 from templates t join appliances w on w.template_id = t.id
                            where t.group_name = a.group_name and t.version = a.version and t.build_date = a.build_date
                              and t.unconfigured = a.unconfigured and t.type = a.template_type

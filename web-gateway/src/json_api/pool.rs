@@ -24,12 +24,6 @@ use super::{
 };
 
 pub(super) async fn request(call: &Call, args: &Args) -> Answer {
-    if args.flag("yum_update")? {
-        return Err(Failure::exception(
-            "NotImplementedError",
-            "yum_update is not available: request a newer build instead",
-        ));
-    }
     let request = RequestPoolRequest {
         group: args.text("group")?,
         count: args.number("count")?,
@@ -38,6 +32,7 @@ pub(super) async fn request(call: &Call, args: &Args) -> Answer {
         date: args.optional_text("date")?.map(|date| iso_date(&date)).transpose()?,
         provider: args.optional_text("provider")?,
         unconfigured: !args.flag("preconfigured")?,
+        update: args.flag("yum_update")?,
         memory_mib: args.is_given("ram").then(|| args.number("ram")).transpose()?,
         cpus: args.is_given("cpu").then(|| args.number("cpu")).transpose()?,
         provider_type: args.optional_text("provider_type")?,
@@ -99,7 +94,7 @@ pub(super) async fn check(call: &Call, args: &Args) -> Answer {
         "fulfilled": state == PoolState::Ready,
         "finished": pool.fulfilled_at.is_some(),
         "preconfigured": !pool.unconfigured,
-        "yum_update": false,
+        "yum_update": pool.update,
         "progress": pool.progress_percent,
         "appliances": pool.appliances.iter().map(appliance_object).collect::<Vec<_>>(),
     }))

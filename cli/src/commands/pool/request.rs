@@ -70,6 +70,7 @@ pub(crate) fn request(filters: Filters, request_id: &str, keep_alive: Option<Dur
         provider_type: filters.provider_type,
         template_type: filters.template_type.map_or(template::TemplateType::Unspecified, template_type).into(),
         unconfigured: filters.unconfigured,
+        update: filters.update,
         priority: filters.priority.map_or(pool::Priority::Unspecified, priority).into(),
         keep_alive: keep_alive.map(time::to_proto),
         wait_limit: filters.wait_limit.map(time::to_proto),

@@ -63,5 +63,6 @@ fn kind_to_proto(kind: Kind) -> WorkflowKind {
         Kind::Refreshes => WorkflowKind::Refreshes,
         Kind::CleanUp => WorkflowKind::CleanUp,
         Kind::Prepare => WorkflowKind::Prepare,
+        Kind::DeployUpdated => WorkflowKind::DeployUpdated,
     }
 }

@@ -35,6 +35,7 @@ impl TryFrom<Wire<proto::RequestPoolRequest>> for PoolRequest {
             provider_type: optional_text("provider_type", request.provider_type)?,
             template_type,
             unconfigured: request.unconfigured,
+            update: request.update,
             priority,
             keep_alive: optional_duration("keep_alive", request.keep_alive)?,
             wait_limit: optional_duration("wait_limit", request.wait_limit)?,
@@ -112,6 +113,7 @@ impl From<Wire<PoolView>> for proto::Pool {
             provider_type: pool.provider_type,
             template_type: template_type(pool.template_type),
             unconfigured: pool.unconfigured,
+            update: pool.update,
             priority: match pool.priority {
                 Priority::Interactive => proto::Priority::Interactive,
                 Priority::Batch => proto::Priority::Batch,

@@ -71,6 +71,7 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
             WorkflowKind::Refreshes => Self::Refreshes,
             WorkflowKind::CleanUp => Self::CleanUp,
             WorkflowKind::Prepare => Self::Prepare,
+            WorkflowKind::DeployUpdated => Self::DeployUpdated,
         }
     }
 }
@@ -99,6 +100,7 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
             proto::WorkflowKind::Refreshes => Some(WorkflowKind::Refreshes),
             proto::WorkflowKind::CleanUp => Some(WorkflowKind::CleanUp),
             proto::WorkflowKind::Prepare => Some(WorkflowKind::Prepare),
+            proto::WorkflowKind::DeployUpdated => Some(WorkflowKind::DeployUpdated),
             proto::WorkflowKind::Unspecified => None,
         }
     }

@@ -147,7 +147,8 @@ fn after_step(task: &Task, appliance: &Appliance, output: StepOutput, now: Times
             | StepKind::VerifyVersion
             | StepKind::Configure
             | StepKind::Seal
-            | StepKind::MakeTemplate,
+            | StepKind::MakeTemplate
+            | StepKind::Update,
         ) => (None, ""),
     };
     if let Some(state) = event.and_then(|event| after.state.after(event)) {

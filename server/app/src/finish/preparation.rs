@@ -18,7 +18,7 @@ use crate::{
 
 /// What a worker says of a step counts as this. Writes down what was found out.
 pub(super) async fn judged(work: &mut Work, task: &Task, appliance: &Appliance, outcome: Outcome) -> Result<Outcome> {
-    if task.workflow != WorkflowKind::Prepare {
+    if !matches!(task.workflow, WorkflowKind::Prepare | WorkflowKind::DeployUpdated) {
         return Ok(outcome);
     }
     match (task.step, &outcome) {

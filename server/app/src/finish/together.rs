@@ -100,6 +100,7 @@ impl App {
                 Some(task)
                     if task.cancel_requested
                         || task.step == StepKind::DeleteTemplate
+                        || task.step == StepKind::WaitSsh
                         || task.workflow == WorkflowKind::Prepare
                         || task.workflow.is_of_provider()
                         || task.workflow.is_operation() => {}
@@ -170,7 +171,7 @@ async fn succeeded(
     if done.iter().any(|done| !done.goes_on && done.task.step != StepKind::Ping) {
         work.wake(Topic::Tasks);
     }
-    if ended.iter().any(|task| matches!(task.workflow, WorkflowKind::Deploy | WorkflowKind::Kill)) {
+    if ended.iter().any(|task| task.workflow.is_deployment() || task.workflow == WorkflowKind::Kill) {
         work.wake(Topic::Warm);
         work.wake(Topic::Templates);
     }

@@ -110,7 +110,7 @@ impl Round {
 
     /// Templates whose warm appliances the pool could have; overrides are not warm.
     pub(crate) fn warm_templates(&self, pool: &Pool) -> Vec<TemplateId> {
-        if pool.memory_mib.is_some() || pool.cpus.is_some() {
+        if pool.memory_mib.is_some() || pool.cpus.is_some() || pool.update {
             return Vec::new();
         }
         let used = |template: &&Template| self.rooms.get(&template.provider).is_some_and(|room| !room.disabled);

@@ -13,6 +13,13 @@ pub(super) fn check(catalogue: &Catalogue, caller: &User, request: &PoolRequest,
         let message = "you may not choose the memory and CPUs of appliances; leave them out, or ask an administrator for the permission";
         return Err(Error::new(Reason::OverrideNotAllowed, message));
     }
+    if request.update && catalogue.group(&request.group)?.preparation.update.is_empty() {
+        let message = format!(
+            "group {} does not say how its appliances are brought up to date; leave `update` out, or have `update:` added to it in sprout.yaml",
+            request.group
+        );
+        return Err(Error::invalid("update", message));
+    }
     let provider = request.provider.as_ref().map(|key| catalogue.provider_seen(key, visible)).transpose()?;
     let Some(wanted) = &request.provider_type else { return Ok(()) };
     if let Some(provider) = provider {

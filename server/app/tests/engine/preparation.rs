@@ -13,7 +13,7 @@ use sprout_domain::{
     event::EventKind,
     group::TemplatePattern,
     operation::Capability,
-    pool::PoolRequest,
+    pool::{PoolRequest, PoolState},
     preparation::{Action, Deed, Preparation},
     template::{Template, TemplateState, TemplateType},
     user::{Role, User},
@@ -35,6 +35,7 @@ on_each_database!(
     what_cannot_be_prepared_is_refused,
     who_waits_goes_first,
     builds_are_pulled_by_templates_of_their_own,
+    what_is_to_be_updated_is_deployed_and_updated_before_it_is_ready,
 );
 
 /// The steps of a preparation.
@@ -58,6 +59,7 @@ fn preparing(catalogue: &Catalogue) -> Catalogue {
             version: Some(script("version")),
             configure: vec![script("configure")],
             seal: vec![script("seal")],
+            update: vec![script("update")],
         };
     }
     for provider in catalogue.providers.values_mut() {
@@ -535,5 +537,51 @@ async fn builds_are_pulled_by_templates_of_their_own(db: TestDatabase) -> anyhow
         .execute("update templates set found_at = '2020-01-01T00:00:00.000000+00:00' where build <> ''")
         .await?;
     assert!(bench.app().prepare_builds(&index).await?.contains("1 templates"), "and tried again");
+    Ok(())
+}
+
+async fn what_is_to_be_updated_is_deployed_and_updated_before_it_is_ready(db: TestDatabase) -> anyhow::Result<()> {
+    let bench = bench(db).await?;
+    let mut tx = bench.world.database.store().write().await?;
+    tx.mark_unconfigured(&"lab".into(), &[]).await?;
+    tx.commit().await?;
+    bench.world.warm(1).await?;
+    let request = |id: &str| PoolRequest { update: true, ..PoolRequest::new(id, "app", 1) };
+    let view = bench.world.app.request_pool(&bench.world.user, request("r")).await?.view;
+    assert!(view.pool.update && view.appliances.iter().all(|a| a.state == ApplianceState::Requested), "none is warm");
+    bench.app().place_waiting().await?;
+    for step in WorkflowKind::DeployUpdated.steps() {
+        bench.app().place_waiting().await?;
+        let claimed = bench.worker.claim().await?;
+        assert_eq!(claimed.iter().map(|a| a.task.step).collect::<Vec<_>>(), [*step]);
+        assert_eq!(claimed[0].preparation.as_ref().map(|done| done.update.len()), Some(1));
+        let appliance = claimed[0].appliance.clone().unwrap();
+        assert_ne!(appliance.state, ApplianceState::Ready, "before {step}");
+        assert!(bench.worker.finish(key(&claimed[0]), done(*step)).await?);
+    }
+    let view = bench.world.pool(view.pool.id).await?;
+    assert_eq!((view.pool.state, view.appliances[0].state), (PoolState::Ready, ApplianceState::Ready));
+    assert_eq!(view.appliances[0].host_key.as_deref(), Some("ssh-ed25519 AAAA"));
+
+    // What cannot be updated is made anew, and in the end the pool fails.
+    let pool = bench.world.app.request_pool(&bench.world.user, request("s")).await?.view.pool.id;
+    for _ in 0..4 {
+        bench.app().place_waiting().await?;
+        for step in [StepKind::Clone, StepKind::WaitPresent, StepKind::Tag, StepKind::Start, StepKind::WaitAddress, StepKind::WaitSsh] {
+            bench.end(step).await?;
+        }
+        let task = bench.claim(StepKind::Update).await?;
+        assert!(bench.worker.finish(task, badly(StepErrorReason::AccessDenied)).await?);
+        bench.worker.work().await?;
+    }
+    assert_eq!(bench.world.pool(pool).await?.pool.state, PoolState::Failed);
+
+    let mut without = (*bench.app().catalogue()).clone();
+    for group in without.groups.values_mut() {
+        group.preparation.update.clear();
+    }
+    let plain = server(&bench.world.database, without).await?;
+    let refused = plain.request_pool(&bench.world.user, request("t")).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::InvalidArgument);
     Ok(())
 }

@@ -253,6 +253,7 @@ fn waiting(owner: &User) -> NewPool {
         provider_type: None,
         template_type: None,
         unconfigured: false,
+        update: false,
         priority: Priority::Interactive,
         waiting_count: 1,
         keep_alive: None,

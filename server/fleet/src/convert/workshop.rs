@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use sprout_domain::{
     Secret,
     appliance::Appliance,
-    preparation::{Action, Deed, HttpCall, Preparation},
+    preparation::{Action, Deed, HttpCall, Preparation, SshAccess},
     template::{BuildDate, Template},
-    workflow::{StepKind, Task},
+    workflow::{StepKind, Task, WorkflowKind},
 };
 use sprout_proto::task::{self as pb, step_input::Step};
 
@@ -28,13 +28,14 @@ pub(super) fn step(
     }
     if task.step == StepKind::WaitSsh {
         let server = |name: &str| appliance.as_ref()?.endpoints.iter().find(|there| there.name == name);
-        let seen = preparation.ssh_needed().and_then(|access| server(&access.endpoint)).map(endpoint);
+        let seen = ssh_needed(task, &preparation).and_then(|access| server(&access.endpoint)).map(endpoint);
         let host_key = appliance.as_ref().and_then(|appliance| appliance.host_key.clone()).unwrap_or_default();
         return Step::WaitSsh(pb::WaitSshStep { appliance: reference, endpoint: seen, host_key });
     }
     let actions: &[Action] = match task.step {
         StepKind::VerifyVersion => preparation.version.as_slice(),
         StepKind::Configure => &preparation.configure,
+        StepKind::Update => &preparation.update,
         _ => &preparation.seal,
     };
     let exposed = |secret: &Option<Secret>| secret.as_ref().map(|s| s.expose().to_owned()).unwrap_or_default();
@@ -56,8 +57,17 @@ pub(super) fn step(
     match task.step {
         StepKind::VerifyVersion => Step::VerifyVersion(pb::VerifyVersionStep { workshop }),
         StepKind::Configure => Step::Configure(pb::ConfigureStep { workshop }),
+        StepKind::Update => Step::Update(pb::UpdateStep { workshop }),
         _ => Step::Seal(pb::SealStep { workshop }),
     }
+}
+
+/// How to sign in, where anything of what follows is done over SSH.
+fn ssh_needed<'a>(task: &Task, preparation: &'a Preparation) -> Option<&'a SshAccess> {
+    if task.workflow == WorkflowKind::DeployUpdated {
+        return preparation.ssh.as_ref().filter(|_| preparation.update.iter().any(Action::is_over_ssh));
+    }
+    preparation.ssh_needed()
 }
 
 fn action(action: &Action) -> pb::Action {

@@ -35,6 +35,7 @@ pub struct Model {
     pub keep_alive_us: Option<i64>,
     pub alive_until: Option<DateTimeUtc>,
     pub wait_until: Option<DateTimeUtc>,
+    pub updated: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -66,6 +66,7 @@ impl World {
             provider_type: None,
             template_type: None,
             unconfigured: false,
+            update: false,
             priority: Priority::Interactive,
             waiting_count: 0,
             keep_alive: None,
