@@ -37,7 +37,9 @@ impl App {
         let mut failed = false;
         for workflow in &late {
             let dealt = match workflow.kind {
-                WorkflowKind::Deploy | WorkflowKind::DeployUpdated => repeated(|| self.end_late_deployment(workflow.id)).await,
+                WorkflowKind::Deploy | WorkflowKind::DeployUpdated => {
+                    repeated(|| self.end_late_deployment(workflow.id)).await
+                }
                 WorkflowKind::Prepare => repeated(|| self.end_late_preparation(workflow.id)).await,
                 WorkflowKind::Kill => repeated(|| self.tell_of_kill(workflow)).await,
                 _ => repeated(|| self.let_be(workflow.id)).await,

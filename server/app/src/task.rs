@@ -78,7 +78,9 @@ impl Assignment {
         let unconfigured = appliance.as_ref().is_some_and(|a| a.unconfigured);
         // One that is still to be configured is ready when it is on.
         let mut probes = group.filter(|_| !unconfigured).map(|g| g.probes.clone()).unwrap_or_default();
-        let preparation = group.filter(|_| matches!(task.workflow, WorkflowKind::Prepare | WorkflowKind::DeployUpdated)).map(|g| &g.preparation);
+        let preparation = group
+            .filter(|_| matches!(task.workflow, WorkflowKind::Prepare | WorkflowKind::DeployUpdated))
+            .map(|g| &g.preparation);
         if task.workflow == WorkflowKind::Prove {
             probes = prove::hurried(probes);
         }

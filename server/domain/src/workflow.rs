@@ -396,7 +396,9 @@ impl StepKind {
             Self::ListMachines => (Some(1), seconds(3 * 60), seconds(3 * 60)),
             Self::DeleteMachines => (Some(1), seconds(10 * 60), seconds(2 * 60)),
             // Configuration bounds these: each has what all of its actions may take together.
-            Self::VerifyVersion | Self::Configure | Self::Seal | Self::Update => (Some(2), seconds(60 * 60), seconds(2 * 60)),
+            Self::VerifyVersion | Self::Configure | Self::Seal | Self::Update => {
+                (Some(2), seconds(60 * 60), seconds(2 * 60))
+            }
             Self::MakeTemplate => (Some(3), seconds(30 * 60), seconds(30 * 60)),
             Self::Ping => (Some(3), seconds(10), seconds(10)),
             Self::Suspend | Self::Resume | Self::Reboot | Self::Rename | Self::AttachDisk | Self::DetachDisk => {

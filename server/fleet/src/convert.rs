@@ -64,9 +64,12 @@ pub(crate) fn assign(assignment: Assignment) -> Assign {
     let step = match task.step {
         StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep { installation_id }),
         StepKind::DeleteMachines => machine::deletions(leftovers, &installation_id, epoch),
-        StepKind::WaitSsh | StepKind::Update | StepKind::VerifyVersion | StepKind::Configure | StepKind::Seal | StepKind::MakeTemplate => {
-            workshop::step(&task, reference, appliance, preparation, made)
-        }
+        StepKind::WaitSsh
+        | StepKind::Update
+        | StepKind::VerifyVersion
+        | StepKind::Configure
+        | StepKind::Seal
+        | StepKind::MakeTemplate => workshop::step(&task, reference, appliance, preparation, made),
         _ => step(&task, reference, appliance.as_ref(), template, &endpoints, &probes),
     };
     Assign {

@@ -567,7 +567,14 @@ async fn what_is_to_be_updated_is_deployed_and_updated_before_it_is_ready(db: Te
     let pool = bench.world.app.request_pool(&bench.world.user, request("s")).await?.view.pool.id;
     for _ in 0..4 {
         bench.app().place_waiting().await?;
-        for step in [StepKind::Clone, StepKind::WaitPresent, StepKind::Tag, StepKind::Start, StepKind::WaitAddress, StepKind::WaitSsh] {
+        for step in [
+            StepKind::Clone,
+            StepKind::WaitPresent,
+            StepKind::Tag,
+            StepKind::Start,
+            StepKind::WaitAddress,
+            StepKind::WaitSsh,
+        ] {
             bench.end(step).await?;
         }
         let task = bench.claim(StepKind::Update).await?;
