@@ -14,7 +14,7 @@ use sprout_domain::{
     quarantine::{Trial, TrialEvent, TrialRules},
     template::{Template, TemplateState},
     user::User,
-    workflow::{StepError, Task, WorkflowKind},
+    workflow::{StepError, Task},
 };
 
 use crate::{

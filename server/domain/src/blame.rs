@@ -19,6 +19,8 @@ pub struct Blame {
 pub fn blame(step: StepKind, reason: StepErrorReason) -> Blame {
     use StepErrorReason as R;
     let (provider, template) = match (reason, step) {
+        // What answers by SSH is inside, and so is what it does.
+        (_, StepKind::WaitSsh | StepKind::Update) if reason != R::Cancelled => (false, true),
         (R::Deadline, StepKind::WaitAddress) => (true, true),
         (R::Deadline, StepKind::WaitReady)
         | (R::TemplateNotFound | R::ApplianceBroken | R::ApplianceNotFound | R::Invalid, _) => (false, true),

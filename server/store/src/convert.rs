@@ -80,7 +80,7 @@ names! {
     }
     Capability {
         Power = "power", Suspend = "suspend", Rename = "rename", RenameOff = "rename_off", Disk = "disk",
-        Snapshot = "snapshot", Resize = "resize", ResizeOff = "resize_off", MakeTemplate = "make_template", Update = "update",
+        Snapshot = "snapshot", Resize = "resize", ResizeOff = "resize_off", MakeTemplate = "make_template",
     }
     WorkflowState {
         Pending = "pending", Running = "running", Succeeded = "succeeded", Failed = "failed", Cancelled = "cancelled",
@@ -93,7 +93,7 @@ names! {
         DeleteTemplate = "delete_template",
         ListMachines = "list_machines", DeleteMachines = "delete_machines",
         WaitSsh = "wait_ssh", VerifyVersion = "verify_version", Configure = "configure", Seal = "seal",
-        MakeTemplate = "make_template",
+        MakeTemplate = "make_template", Update = "update",
     }
     TaskState {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
