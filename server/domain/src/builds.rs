@@ -70,7 +70,7 @@ fn plain(link: &str) -> &str {
     }
     // A name may be that of an image with its place, unless it is a link.
     match name.rsplit_once('/') {
-        Some((before, last)) if before.is_empty() || before.contains("://") || before.starts_with('.') => last,
+        Some((_, last)) if name.starts_with(['/', '.']) || name.contains("://") => last,
         _ => name,
     }
 }
