@@ -1,16 +1,18 @@
 //! Methods on appliances, and how clients see one.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use sprout_client::{
-    ClientError,
+    ClientError, Connection,
     proto::{
         appliance::{
             Appliance, ApplianceState, AttachDiskRequest, DetachDiskRequest, ExtendApplianceRequest,
             GetApplianceRequest, KillApplianceRequest, ListAppliancesRequest, PowerState, RenameApplianceRequest,
             StartApplianceRequest, StopApplianceRequest, SuspendApplianceRequest, get_appliance_request::By,
         },
-        template::{ListTemplatesRequest, TemplateState},
+        template::{ListTemplatesRequest, Template, TemplateState},
     },
     retry,
 };
@@ -29,48 +31,42 @@ const LUN_MIB: u64 = 10 * 1024;
 
 pub(super) async fn list(call: &Call, args: &Args) -> Answer {
     let used = args.flag("used")?;
-    let found = listed(call, ListAppliancesRequest { warm: !used, ..Default::default() }).await?;
+    let found = listed(&call.connection()?, ListAppliancesRequest { warm: !used, ..Default::default() }).await?;
     let wanted = found.iter().filter(|appliance| appliance.pool_id.is_some() == used);
     Ok(wanted.map(appliance_object).collect::<Vec<_>>().into())
 }
 
 pub(super) async fn count_warm(call: &Call, args: &Args) -> Answer {
-    let group = args.text("group")?;
-    let (mut version, date) = (args.optional_text("version")?, args.optional_text("date")?);
-    let mut date = date.map(|date| iso_date(&date)).transpose()?;
-    let provider = args.optional_text("provider")?;
-    if version.is_none() || date.is_none() {
-        // The newest come first.
-        let connection = call.connection()?;
-        let templates = all_pages(async |page_token| {
-            let request = ListTemplatesRequest {
-                group: Some(group.clone()),
-                provider: provider.clone(),
-                states: vec![TemplateState::Ready.into()],
-                page_size: 1000,
-                page_token,
-                ..Default::default()
-            };
-            let page = connection.templates().list_templates(request).await;
-            let page = page.map_err(|status| connection.explain(status))?.into_inner();
-            Ok((page.templates, page.next_page_token))
-        })
-        .await?;
-        let fits = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|wanted| wanted == has);
-        let newest = templates.iter().find(|t| fits(&version, &t.version) && fits(&date, &t.date));
-        let Some(newest) = newest else { return Ok(0.into()) };
-        (version, date) = (Some(newest.version.clone()), Some(newest.date.clone()));
-    }
-    let request = ListAppliancesRequest {
-        warm: true,
-        group: Some(group),
-        provider,
-        states: vec![ApplianceState::Ready.into()],
-        ..Default::default()
-    };
-    let found = listed(call, request).await?;
-    let fits = |a: &&Appliance| version.as_ref() == Some(&a.version) && date.as_ref() == Some(&a.date);
-    Ok(found.iter().filter(fits).count().into())
+    let (group, provider) = (args.text("group")?, args.optional_text("provider")?);
+    let (version, date) = (args.optional_text("version")?, args.optional_text("date")?);
+    let date = date.map(|date| iso_date(&date)).transpose()?;
+    // The newest come first; what the caller may not see is not among them.
+    let connection = call.connection()?;
+    let templates = all_pages(async |page_token| {
+        let request = ListTemplatesRequest {
+            group: Some(group.clone()),
+            provider: provider.clone(),
+            states: vec![TemplateState::Ready.into()],
+            page_size: 1000,
+            page_token,
+            ..Default::default()
+        };
+        let page = connection.templates().list_templates(request).await;
+        let page = page.map_err(|status| connection.explain(status))?.into_inner();
+        Ok((page.templates, page.next_page_token))
+    })
+    .await?;
+    let fits = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|wanted| wanted == has);
+    let newest = templates.iter().find(|t| fits(&version, &t.version) && fits(&date, &t.date));
+    let Some(newest) = newest else { return Ok(0.into()) };
+    let alike = |t: &&Template| (&t.version, &t.date) == (&newest.version, &newest.date);
+    let ids: BTreeSet<_> = templates.iter().filter(alike).map(|template| template.id).collect();
+    // What belongs to nobody only staff are shown: the gateway's own user, or the caller.
+    let connection = call.api.own.clone().unwrap_or(connection);
+    let states = vec![ApplianceState::Ready.into()];
+    let request = ListAppliancesRequest { warm: true, group: Some(group), provider, states, ..Default::default() };
+    let found = listed(&connection, request).await?;
+    Ok(found.iter().filter(|appliance| ids.contains(&appliance.template_id)).count().into())
 }
 
 pub(super) async fn data(call: &Call, args: &Args) -> Answer {
@@ -146,8 +142,7 @@ begins! {
     disconnect_lun: detach_disk DetachDiskRequest;
 }
 
-async fn listed(call: &Call, request: ListAppliancesRequest) -> Result<Vec<Appliance>, Failure> {
-    let connection = call.connection()?;
+async fn listed(connection: &Connection, request: ListAppliancesRequest) -> Result<Vec<Appliance>, Failure> {
     let found = all_pages(async |page_token| {
         let request = ListAppliancesRequest { page_size: 1000, page_token, ..request.clone() };
         let page = connection.appliances().list_appliances(request).await;
@@ -167,7 +162,7 @@ async fn get(call: &Call, args: &Args) -> Result<Appliance, Failure> {
 }
 
 /// One appliance, as the owner of this connection sees it. A text may be an address or a name.
-pub(super) async fn get_as(connection: &sprout_client::Connection, named: &Named) -> Result<Appliance, ClientError> {
+pub(super) async fn get_as(connection: &Connection, named: &Named) -> Result<Appliance, ClientError> {
     let ways = match named {
         Named::Id(id) => vec![By::Id(*id)],
         Named::Text(text) => vec![By::Address(text.clone()), By::Name(text.clone())],

@@ -90,12 +90,14 @@ pub(super) async fn check(call: &Call, args: &Args) -> Answer {
         let status = if pool.status.is_empty() { "it has ended" } else { &pool.status };
         return Err(Failure::exception("DoesNotExist", format!("Pool {} exists no more: {status}", pool.id)));
     }
+    let fulfilled = state == PoolState::Ready;
     Ok(json!({
-        "fulfilled": state == PoolState::Ready,
+        "fulfilled": fulfilled,
         "finished": pool.fulfilled_at.is_some(),
         "preconfigured": !pool.unconfigured,
         "yum_update": pool.update,
-        "progress": pool.progress_percent,
+        // Appliances that were given back were there once.
+        "progress": if fulfilled { 100 } else { pool.progress_percent },
         "appliances": pool.appliances.iter().map(appliance_object).collect::<Vec<_>>(),
     }))
 }
