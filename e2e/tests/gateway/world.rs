@@ -74,5 +74,5 @@ pub(crate) async fn gateway(world: &AllInOne, name: &str, more: &str) -> Result<
 
 /// Waits until someone listens there.
 pub(crate) async fn until_it_listens(port: u16) -> Result<()> {
-    retry("someone listens", async || Ok(drop(TcpStream::connect(("127.0.0.1", port)).await?))).await
+    retry("someone listens", async || Ok(TcpStream::connect(("127.0.0.1", port)).await?)).await.map(drop)
 }
