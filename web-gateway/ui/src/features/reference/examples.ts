@@ -103,6 +103,7 @@ export const commands: Record<string, string> = {
   "TemplateService/Plan": "sproutctl template plan",
   "TemplateService/PrepareTemplate": "sproutctl template prepare 5 --wait",
   "TemplateService/ReleaseTemplate": "sproutctl template release 5",
+  "TemplateService/WatchTemplateLogs": "sproutctl template logs 5 -f",
   "UsageService/QueryUsage": "sproutctl usage --by user,provider --from 2026-01-01",
   "UserGroupService/CreateUserGroup": "sproutctl user-group create testers",
   "UserGroupService/DeleteUserGroup": "sproutctl user-group delete testers",

@@ -25,6 +25,11 @@ export function menu(template: Template): Item[] {
   if (template.specimenId !== undefined) items.push({ label: "Show the specimen", icon: "appliance", run: () => here.go(to`/appliances/${template.specimenId ?? 0n}`) });
   if (session.staff) {
     if (template.state === TemplateState.QUARANTINED) items.push({ label: "Release", icon: "ok", run: () => void act(() => templates.releaseTemplate({ id: template.id }), `${template.name} is used again.`) });
+    if (template.unconfigured && template.state === TemplateState.READY) {
+      items.push({ label: "Prepare", icon: "prepare", run: () => void act(() => templates.prepareTemplate({ id: template.id }), `A preconfigured template is made of ${template.name}.`) });
+    }
+    if (template.workflowId !== undefined) items.push({ label: "Show the preparation", icon: "workflow", run: () => here.go(to`/workflows/${template.workflowId ?? 0n}`) });
+    if (template.parentId !== undefined) items.push({ label: "Log of the preparation", icon: "log", run: () => here.go(to`/logs?template=${template.id}`) });
     if (template.state !== TemplateState.GONE) items.push({ label: "Delete", icon: "kill", danger: true, part: items.length > 0, run: () => remove(template) });
   }
   return items;
