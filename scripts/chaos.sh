@@ -7,7 +7,7 @@ cd "$ROOT"
 scripts/install.sh build database
 
 say "chaos: building"
-cargo build --locked --quiet --bins -p sprout-server -p sprout-worker -p sprout-sim -p sprout-chaos
+cargo build --locked --quiet --workspace --bins
 
 dir=$(mktemp -d /tmp/sprout.XXXX)
 chmod 755 "$dir"
