@@ -9,10 +9,10 @@ async function choose(page: Page, where: ReturnType<Page["getByRole"]>, item: st
 
 test("request, live progress, ready, work with it, extend, kill", async ({ open }) => {
   const page = await open("alice", "/request");
-  await page.getByLabel("Group").selectOption("downstream-511z");
-  await expect(page.getByLabel("Version")).toContainText("newest (5.11.8.0)");
-  await expect(page.getByLabel("Date")).toContainText("newest (2020-10-20)");
-  await page.getByLabel("Version").selectOption("5.11.7.3");
+  await page.getByRole("combobox", { name: /^Group/ }).selectOption("downstream-511z");
+  await expect(page.getByRole("combobox", { name: /^Version/ })).toContainText("newest (5.11.8.0)");
+  await expect(page.getByRole("combobox", { name: /^Date/ })).toContainText("newest (2020-10-20)");
+  await page.getByRole("combobox", { name: /^Version/ }).selectOption("5.11.7.3");
   await expect(page).toHaveURL(/group=downstream-511z&version=5.11.7.3/);
   await page.getByRole("spinbutton", { name: "Appliances" }).fill("2");
   await expect(page.getByText("2 are deployed right away.")).toBeVisible();
