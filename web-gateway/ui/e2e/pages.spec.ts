@@ -93,7 +93,7 @@ mkdirSync(SHOTS, { recursive: true });
 
 for (const theme of ["light", "dark"] as const) {
   test(`every page, ${theme}`, async ({ open, sprout }) => {
-    test.setTimeout(170_000);
+    test.setTimeout(420_000);
     const at = seed(sprout);
     const page = await open("admin", "/", { dark: theme === "dark" });
     for (const one of pages) {
@@ -108,7 +108,7 @@ for (const theme of ["light", "dark"] as const) {
 }
 
 test("every page on a phone, and on a large screen", async ({ open, sprout }) => {
-  test.setTimeout(170_000);
+  test.setTimeout(420_000);
   const at = seed(sprout);
   const page = await open("admin", "/", { width: 360, height: 740 });
   for (const one of pages) {
