@@ -62,7 +62,8 @@ impl App {
 
     async fn kill_together(&self, asked: &[Asked]) -> Result<Vec<Result<PoolView>>> {
         let mut work = self.work().await?;
-        let ids: Vec<_> = BTreeSet::from_iter(asked.iter().map(|(_, id, _)| *id)).into_iter().collect();
+        let ids = asked.iter().map(|(_, id, _)| *id).collect::<BTreeSet<_>>();
+        let ids: Vec<_> = ids.into_iter().collect();
         let before = by_id(&mut work, &ids).await?;
         let mut ends = Ends::new();
         for (caller, id, _) in asked {
