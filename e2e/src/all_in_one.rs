@@ -46,12 +46,21 @@ impl AllInOne {
     /// Starts everything and waits until the provider works. `clone_latency`: what the provider takes for a clone. The one group is
     /// [`crate::GROUP`].
     pub async fn start(clone_latency: Duration) -> Result<Self> {
+        let groups = format!("  groups:\n    {}:\n      template_pattern: 'sim-(?<version>[0-9.]+)'\n", crate::GROUP);
+        let world = Self::with(clone_latency, "sim-1.0=1.0", &groups).await?;
+        world.check_provider(1).await?;
+        Ok(world)
+    }
+
+    /// As [`Self::start`], with these templates of the provider (`NAME=VERSION,…`) and these lines of the section `server`, which end in a group. The
+    /// provider is not looked at yet.
+    pub async fn with(clone_latency: Duration, templates: &str, section: &str) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("sprout-all-in-one.").tempdir()?;
         let dir = directory.path();
         let ports = free_ports(4)?;
         let (port, sim_port, appliance_port, web) = (ports[0], ports[1], ports[2], ports[3]);
         let (program, state) = (binary("sprout-sim")?, dir.join("sim"));
-        let latency = clone_latency.as_millis();
+        let (latency, templates) = (clone_latency.as_millis(), templates.to_owned());
         let sim = Program::start("sim", dir, move || {
             let mut command = Command::new(&program);
             command.args([
@@ -60,13 +69,11 @@ impl AllInOne {
                 "--appliance-port",
                 &appliance_port.to_string(),
             ]);
-            command
-                .args(["--templates", "sim-1.0=1.0", "--clone-latency", &latency.to_string(), "--state"])
-                .arg(&state);
+            command.args(["--templates", &templates, "--clone-latency", &latency.to_string(), "--state"]).arg(&state);
             command
         })
         .await?;
-        let config = write_config(dir, port, sim_port, web)?;
+        let config = write_config(dir, port, sim_port, web, section)?;
         let program = binary("sprout")?;
         let mut superuser = Command::new(&program);
         superuser.arg("--config").arg(&config).args(["create-superuser", "--name", "admin", "--password-stdin"]);
@@ -87,18 +94,17 @@ impl AllInOne {
             ("XDG_CONFIG_HOME".to_owned(), dir.display().to_string()),
         ];
         let web = format!("http://127.0.0.1:{web}");
-        let world = Self { sprout, client, environment, web, _sim: sim, directory };
-        world.check_provider().await?;
-        Ok(world)
+        Ok(Self { sprout, client, environment, web, _sim: sim, directory })
     }
 
-    async fn check_provider(&self) -> Result<()> {
+    /// Has the provider looked at, and waits until it works and has so many templates that may be used.
+    pub async fn check_provider(&self, templates: u32) -> Result<()> {
         let key = || PROVIDER.to_owned();
         self.client.providers().check_provider(CheckProviderRequest { key: key() }).await?;
         retry("the provider works", async || {
             let provider = self.client.providers().get_provider(GetProviderRequest { key: key() }).await?;
             let provider = provider.into_inner().provider.context("no provider")?;
-            ensure!(provider.working && provider.template_count > 0, "{}", provider.status);
+            ensure!(provider.working && provider.template_count >= templates, "{}", provider.status);
             Ok(())
         })
         .await
@@ -173,23 +179,19 @@ pub async fn signal(child: &Child, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn write_config(dir: &Path, port: u16, sim: u16, web: u16) -> Result<std::path::PathBuf> {
+fn write_config(dir: &Path, port: u16, sim: u16, web: u16, section: &str) -> Result<std::path::PathBuf> {
     let data = dir.join("data");
     let text = format!(
         "server:
   listen: 127.0.0.1:{port}
   data_dir: {data}
-  groups:
-    {group}:
-      template_pattern: 'sim-(?<version>[0-9.]+)'
-      endpoints:
+{section}      endpoints:
         web: {{port: 80, scheme: http}}
       probes:
         - {{endpoint: web, http: {{path: /version, body_contains: '1.0'}}, deadline: 20s, timeout: 2s}}
 web_gateway: {{listen: 127.0.0.1:{web}}}
 ",
         data = data.display(),
-        group = crate::GROUP,
     );
     let providers = format!(
         "management_systems:

@@ -32,6 +32,7 @@ mod m20261128_000110_template_deletion;
 mod m20261128_000111_late_work;
 mod m20261128_000120_template_preparation;
 mod m20261128_000121_pool_update;
+mod m20261128_000200_catalogue;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -73,6 +74,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000111_late_work::Migration),
             Box::new(m20261128_000120_template_preparation::Migration),
             Box::new(m20261128_000121_pool_update::Migration),
+            Box::new(m20261128_000200_catalogue::Migration),
         ]
     }
 }

@@ -26,6 +26,11 @@ pub mod sprout {
             tonic::include_proto!("sprout.audit.v1");
         }
     }
+    pub mod catalogue {
+        pub mod v1 {
+            tonic::include_proto!("sprout.catalogue.v1");
+        }
+    }
     pub mod cleanup {
         pub mod v1 {
             tonic::include_proto!("sprout.cleanup.v1");
@@ -104,8 +109,8 @@ pub mod sprout {
 }
 
 pub use sprout::{
-    appliance::v1 as appliance, audit::v1 as audit, cleanup::v1 as cleanup, config::v1 as config, event::v1 as event,
-    group::v1 as group, job::v1 as job, pool::v1 as pool, provider::v1 as provider, shepherd::v1 as shepherd,
-    sim::v1 as sim, task::v1 as task, template::v1 as template, usage::v1 as usage, user::v1 as user,
-    worker::v1 as worker, workflow::v1 as workflow,
+    appliance::v1 as appliance, audit::v1 as audit, catalogue::v1 as catalogue, cleanup::v1 as cleanup,
+    config::v1 as config, event::v1 as event, group::v1 as group, job::v1 as job, pool::v1 as pool,
+    provider::v1 as provider, shepherd::v1 as shepherd, sim::v1 as sim, task::v1 as task, template::v1 as template,
+    usage::v1 as usage, user::v1 as user, worker::v1 as worker, workflow::v1 as workflow,
 };

@@ -1,12 +1,15 @@
 //! From configuration to the domain's catalogue.
 
 use sprout_config::{
-    ActionConfig, CheckConfig, Config, Credentials, DriverConfig, ExternalConfig, GroupConfig, Mistakes, ProviderConfig,
+    ActionConfig, CheckConfig, Config, Credentials, DriverConfig, ExternalConfig, GroupConfig, Mistakes,
+    NameRuleConfig, ProviderConfig,
 };
 use sprout_domain::{
     Catalogue, GroupName, ProviderKey, Secret,
     builds::BuildSource,
+    catalogue::Source,
     group::{EndpointSpec, Group, Probe, ProbeCheck, TemplatePattern},
+    naming::{RuleSpec, Rules},
     preparation::{Action, Deed, HttpCall, Preparation, SshAccess},
     provider::{ProviderSettings, ProviderSpec},
     version::ReleaseNames,
@@ -20,20 +23,43 @@ pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
         orphan_grace: config.server.orphan_grace.0,
         ..Catalogue::default()
     };
-    for (name, group) in &config.server.groups {
-        match TemplatePattern::new(&group.template_pattern.value) {
-            Ok(pattern) => {
-                let group = self::group(name, group, pattern);
-                catalogue.groups.insert(group.name.clone(), group);
-            }
+    if let Some(rules) = &config.server.template_names {
+        match Rules::new(rules.iter().map(rule)) {
+            Ok(rules) => catalogue.names = rules,
             // Told already, unless the two rules differ.
-            Err(error) if mistakes.is_empty() => {
-                let path = format!("groups.{name}.template_pattern");
-                config.mistake_at(mistakes, &group.template_pattern, &path, error.to_string());
+            Err((at, error)) if mistakes.is_empty() => {
+                config.mistake_at(mistakes, &rules[at].pattern, &format!("template_names[{at}]"), error.to_string());
             }
             Err(_) => {}
         }
     }
+    for (name, group) in &config.server.groups {
+        let pattern = group.template_pattern.as_ref();
+        match pattern.map(|pattern| TemplatePattern::new(&pattern.value)).transpose() {
+            Ok(None) if !catalogue.names.can_give(name) => {
+                let message = "no rule of template_names says this stream, so no template could be its; give it a `template_pattern`";
+                config.mistake(mistakes, &format!("groups.{name}"), message);
+            }
+            Ok(pattern) => {
+                let group = self::group(name, group, pattern);
+                catalogue.groups.insert(group.name.clone(), group);
+            }
+            Err(error) if mistakes.is_empty() => {
+                config.mistake(mistakes, &format!("groups.{name}.template_pattern"), error.to_string());
+            }
+            Err(_) => {}
+        }
+    }
+    for (name, source) in &config.server.catalogues {
+        let groups = config.server.groups.iter();
+        let known =
+            groups.filter(|(_, group)| group.catalogue.as_ref().is_some_and(|catalogue| catalogue.value == *name));
+        let groups = known.map(|(group, _)| GroupName(group.clone())).collect();
+        let source = Source { url: source.url.value.clone(), ca_pem: source.ca_pem.clone(), groups };
+        catalogue.sources.insert(name.clone(), source);
+    }
+    let without = config.providers.iter().filter(|provider| !provider.catalogue);
+    catalogue.without_source = without.map(|provider| ProviderKey(provider.key.clone())).collect();
     if let Some(names) = &config.server.release_names {
         catalogue.release_names = ReleaseNames::new(names.iter().map(|(name, number)| (name, &number.value)));
     }
@@ -41,7 +67,22 @@ pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
     catalogue
 }
 
-fn group(name: &str, group: &GroupConfig, pattern: TemplatePattern) -> Group {
+fn rule(rule: &NameRuleConfig) -> RuleSpec {
+    RuleSpec {
+        name: rule.name.value.clone(),
+        pattern: rule.pattern.value.clone(),
+        product: rule.product.clone(),
+        stream: rule.stream.clone(),
+        version: rule.version.clone(),
+        date: rule.date.clone(),
+        build_type: rule.build_type.clone(),
+        unusable_types: rule.unusable_types.iter().cloned().collect(),
+        ignore: rule.ignore,
+        fallback: rule.fallback,
+    }
+}
+
+fn group(name: &str, group: &GroupConfig, pattern: Option<TemplatePattern>) -> Group {
     let endpoint = |(name, endpoint): (&String, &sprout_config::EndpointConfig)| EndpointSpec {
         name: name.clone(),
         port: endpoint.port.value,
@@ -107,7 +148,7 @@ fn preparation(group: &GroupConfig) -> Preparation {
 
 fn builds(group: &GroupConfig) -> Option<BuildSource> {
     let url = group.templates_url.as_ref()?.value.clone();
-    let pattern = group.build_pattern.as_ref().unwrap_or(&group.template_pattern);
+    let pattern = group.build_pattern.as_ref().or(group.template_pattern.as_ref())?;
     let image = group.build_image.as_ref().map_or_else(|| "{name}".to_owned(), |image| image.value.clone());
     // What is no pattern was told already.
     Some(BuildSource { url, pattern: TemplatePattern::new(&pattern.value).ok()?, image })
@@ -188,5 +229,24 @@ fn external(simulated: bool, external: ExternalConfig) -> ProviderSettings {
         ca_pem: external.ca_pem,
         memory_mib: external.memory_mib,
         cpus: external.cpus,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What the sample says is what is known without it.
+    #[test]
+    fn the_sample_has_the_rules_for_names_that_are_the_default() {
+        let mut mistakes = Mistakes::default();
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf/sprout.yaml");
+        let config = sprout_config::read(&sample, &mut mistakes).unwrap();
+        assert!(config.server.template_names.is_some());
+        let written = catalogue(&config, &mut mistakes);
+        mistakes.or(()).unwrap();
+        assert_eq!(written.names.specs().collect::<Vec<_>>(), Rules::default().specs().collect::<Vec<_>>());
     }
 }

@@ -8,6 +8,7 @@ use sprout_config::TlsConfig;
 use sprout_domain::Secret;
 use sprout_fleet::Fleet;
 use sprout_reconcile::{self as reconcile, Options as Periods};
+use sprout_trackerbot::Trackerbots;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{
@@ -93,6 +94,8 @@ impl Server {
         let periods = Periods {
             check_interval: server.check_interval.0,
             refresh_interval: server.refresh_interval.0,
+            catalogue_interval: server.catalogue_interval.0,
+            listings: Arc::new(Trackerbots::default()),
             keep_results: server.keep_results.0,
             keep_audit: server.keep_audit.0,
             server: name,

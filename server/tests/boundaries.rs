@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sprout-reconcile", &["sprout-app", "sprout-domain"]),
     ("sprout-store", &["sprout-app", "sprout-domain", "sprout-migrations"]),
     ("sprout-bus", &["sprout-app", "sprout-domain"]),
+    ("sprout-trackerbot", &["sprout-app", "sprout-domain"]),
     ("sprout-fleet", &["sprout-app", "sprout-domain", "sprout-proto"]),
     ("sprout-api", &["sprout-app", "sprout-domain", "sprout-proto"]),
     (
@@ -33,6 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "sprout-logs",
             "sprout-reconcile",
             "sprout-store",
+            "sprout-trackerbot",
         ],
     ),
     ("sprout-worker", &["sprout-conf", "sprout-proto"]),

@@ -73,7 +73,7 @@ fn changes_are_taken_whole_or_not_at_all() {
     assert!(said.contains("groups=2") && said.contains("providers=0"), "{said}");
 
     // All that is wrong is told, and nothing is taken; SIGHUP tells it again.
-    write("sprout.yaml", &sprout("    c: {template_pattern: '(', max_lease: soon}\n    d: {}\n"));
+    write("sprout.yaml", &sprout("    c: {template_pattern: '(', max_lease: soon}\n    d: {max_lease: later}\n"));
     for round in 0..2 {
         let said = [server.says(REFUSED), server.says(REFUSED)];
         assert!(said[0].contains("sprout.yaml:5:") && said[1].contains("sprout.yaml:6:"), "{round}: {said:?}");

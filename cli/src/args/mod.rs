@@ -2,6 +2,7 @@
 
 pub(crate) mod appliance;
 pub(crate) mod audit;
+pub(crate) mod catalogue;
 pub(crate) mod checkout;
 pub(crate) mod cleanup;
 pub(crate) mod config;
@@ -115,6 +116,9 @@ pub(crate) enum Command {
     /// See the images that appliances are cloned from.
     #[command(subcommand)]
     Template(other::Template),
+    /// See and read the services that say which templates may be used, and try rules for names (staff).
+    #[command(subcommand)]
+    Catalogue(catalogue::Catalogue),
     /// See the product lines.
     #[command(subcommand)]
     Group(other::Group),
@@ -182,7 +186,8 @@ impl Command {
             Self::Worker(_) => "worker",
             Self::Task(_) => "task",
             Self::Workflow(_) => "workflow",
-            Self::Job(_) => "job",
+            // What may not be found of a catalogue is its job.
+            Self::Job(_) | Self::Catalogue(_) => "job",
             Self::Config(_) => "config",
             Self::Audit(_) => "audit",
             Self::Usage(_) => "usage",

@@ -2,6 +2,7 @@
 
 mod appliance;
 mod audit;
+mod catalogue;
 mod checkout;
 mod cleanup;
 mod completion;
@@ -99,6 +100,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Template(other::Template::Logs(args)) => template::logs::run(&context, args).await,
         Command::Template(other::Template::Prune(args)) => template::prune::run(&context, args).await,
         Command::Template(other::Template::Plan(args)) => template::plan::run(&context, args).await,
+        Command::Catalogue(args) => catalogue::dispatch(&context, args).await,
         Command::Group(other::Group::List) => group::list::run(&context).await,
         Command::Group(other::Group::Get(args)) => group::get::run(&context, args).await,
         Command::Shepherd(Shepherd::List(args)) => shepherd::list::run(&context, args).await,

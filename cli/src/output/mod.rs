@@ -4,6 +4,7 @@
 
 pub(crate) mod appliance;
 pub(crate) mod audit;
+pub(crate) mod catalogue;
 pub(crate) mod cleanup;
 pub(crate) mod config;
 pub(crate) mod event;

@@ -29,6 +29,7 @@ pub(crate) struct TemplateView {
     step: String,
     verified_version: String,
     preparation_error: String,
+    unusable_reason: String,
 }
 
 impl From<Template> for TemplateView {
@@ -54,6 +55,7 @@ impl From<Template> for TemplateView {
             step: t.step,
             verified_version: t.verified_version,
             preparation_error: t.preparation_error,
+            unusable_reason: t.unusable_reason,
         }
     }
 }
@@ -103,6 +105,7 @@ impl Card for TemplateView {
             ("quarantine", some(self.quarantine_reason.clone())),
             ("specimen", self.specimen_id.map(|id| format!("appliance {id}"))),
             ("next try", time::relative_and_exact(self.next_try_at.as_ref())),
+            ("not used", some(self.unusable_reason.clone())),
             ("obsolete", self.obsolete.then(|| "too old to be used for new appliances".to_owned())),
             ("suggested", self.suggested_for_deletion.then(|| "for deletion: a newer version works".to_owned())),
         ])

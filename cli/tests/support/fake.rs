@@ -3,6 +3,7 @@
 mod account;
 mod appliance;
 mod audit;
+mod catalogue;
 mod config;
 mod fleet;
 mod job;
@@ -18,6 +19,7 @@ use prost_types::{Duration, Timestamp};
 use sprout_client::proto::{
     appliance::{Appliance, ApplianceState, Endpoint, PowerState, appliance_service_server::ApplianceServiceServer},
     audit::audit_service_server::AuditServiceServer,
+    catalogue::catalogue_service_server::CatalogueServiceServer,
     config::config_service_server::ConfigServiceServer,
     event::{
         self, Event, EventKind, WatchRequest, WatchResponse,
@@ -79,6 +81,7 @@ impl Fake {
             .add_service(AuditServiceServer::new(self.clone()))
             .add_service(UsageServiceServer::new(self.clone()))
             .add_service(ConfigServiceServer::new(self.clone()))
+            .add_service(CatalogueServiceServer::new(self.clone()))
             .add_service(JobServiceServer::new(self.clone()))
             .add_service(TaskServiceServer::new(self.clone()))
             .add_service(WorkerServiceServer::new(self.clone()))

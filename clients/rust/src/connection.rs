@@ -6,14 +6,14 @@ use http::Uri;
 use sprout_conf::Secret;
 use sprout_proto::{
     appliance::appliance_service_client::ApplianceServiceClient, audit::audit_service_client::AuditServiceClient,
-    cleanup::cleanup_service_client::CleanupServiceClient, config::config_service_client::ConfigServiceClient,
-    event::event_service_client::EventServiceClient, group::group_service_client::GroupServiceClient,
-    job::job_service_client::JobServiceClient, pool::pool_service_client::PoolServiceClient,
-    provider::provider_service_client::ProviderServiceClient, shepherd::shepherd_service_client::ShepherdServiceClient,
-    task::task_service_client::TaskServiceClient, template::template_service_client::TemplateServiceClient,
-    usage::usage_service_client::UsageServiceClient, user::user_group_service_client::UserGroupServiceClient,
-    user::user_service_client::UserServiceClient, worker::worker_service_client::WorkerServiceClient,
-    workflow::workflow_service_client::WorkflowServiceClient,
+    catalogue::catalogue_service_client::CatalogueServiceClient, cleanup::cleanup_service_client::CleanupServiceClient,
+    config::config_service_client::ConfigServiceClient, event::event_service_client::EventServiceClient,
+    group::group_service_client::GroupServiceClient, job::job_service_client::JobServiceClient,
+    pool::pool_service_client::PoolServiceClient, provider::provider_service_client::ProviderServiceClient,
+    shepherd::shepherd_service_client::ShepherdServiceClient, task::task_service_client::TaskServiceClient,
+    template::template_service_client::TemplateServiceClient, usage::usage_service_client::UsageServiceClient,
+    user::user_group_service_client::UserGroupServiceClient, user::user_service_client::UserServiceClient,
+    worker::worker_service_client::WorkerServiceClient, workflow::workflow_service_client::WorkflowServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -162,6 +162,7 @@ macro_rules! services {
 services! {
     appliances: ApplianceServiceClient, "appliances";
     audit: AuditServiceClient, "the audit log";
+    catalogue: CatalogueServiceClient, "catalogues, and what names of templates say";
     cleanup: CleanupServiceClient, "clean-up rules";
     config: ConfigServiceClient, "the state of configuration";
     events: EventServiceClient, "the event log";

@@ -54,6 +54,8 @@ reasons! {
     TaskNotRetrying = "TASK_NOT_RETRYING";
     /// There is no such job.
     JobNotFound = "JOB_NOT_FOUND";
+    /// A catalogue could not be read whole.
+    CatalogueUnreadable = "CATALOGUE_UNREADABLE";
     /// There is no such clean-up rule.
     RuleNotFound = "RULE_NOT_FOUND";
     /// The request id was used for a different request.

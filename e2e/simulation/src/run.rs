@@ -239,7 +239,7 @@ fn catalogue(world: &World, keys: &[&str], storm: bool) -> Result<Catalogue> {
         let pattern = TemplatePattern::new(&format!("{name}-(?<version>.*)"))?;
         let group = Group {
             name: name.into(),
-            pattern,
+            pattern: Some(pattern),
             default_lease: Duration::from_secs(3600),
             max_lease: Duration::from_secs(7200),
             reminders: vec![Duration::from_secs(600)],

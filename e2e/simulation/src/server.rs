@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 use sprout_app::{
     App,
-    ports::{LogOf, LogStore, Ports},
+    ports::{Listings, LogOf, LogStore, Ports},
 };
-use sprout_domain::{Catalogue, Result};
+use sprout_domain::{Catalogue, Result, catalogue::Source, catalogue_sync::Listing};
 use sprout_fleet::Fleet;
 use sprout_reconcile::Options;
 use sprout_store::SeaStore;
@@ -51,6 +51,17 @@ pub(crate) struct Ground {
     pub(crate) serving: Mutex<BTreeMap<String, (Life, Arc<App>)>>,
     /// The commit that kills its server, once.
     pub(crate) dies_at: Option<(u64, Side)>,
+}
+
+/// No group has a catalogue here.
+#[derive(Debug)]
+struct NoCatalogues;
+
+#[async_trait]
+impl Listings for NoCatalogues {
+    async fn read(&self, _: &Source) -> Listing {
+        Listing { failure: "there is none".to_owned(), ..Listing::default() }
+    }
 }
 
 /// Nobody reads logs here.
@@ -123,6 +134,8 @@ impl Ground {
         let options = Options {
             check_interval: CHECKS,
             refresh_interval: REFRESHES,
+            catalogue_interval: CHECKS,
+            listings: Arc::new(NoCatalogues),
             keep_results: RESULTS,
             keep_audit: RESULTS,
             server: holder,

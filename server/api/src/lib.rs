@@ -5,6 +5,7 @@ mod appliance;
 mod appliance_log;
 mod audit;
 mod auth;
+mod catalogue;
 mod cleanup;
 mod config;
 mod convert;

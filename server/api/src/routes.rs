@@ -5,13 +5,14 @@ use std::sync::Arc;
 use sprout_app::App;
 use sprout_proto::{
     appliance::appliance_service_server as appliance, audit::audit_service_server as audit,
-    cleanup::cleanup_service_server as cleanup, config::config_service_server as config,
-    event::event_service_server as event, group::group_service_server as group, job::job_service_server as job,
-    pool::pool_service_server as pool, provider::provider_service_server as provider,
-    shepherd::shepherd_service_server as shepherd, task::task_service_server as task,
-    template::template_service_server as template, usage::usage_service_server as usage,
-    user::user_group_service_server as user_group, user::user_service_server as user,
-    worker::worker_service_server as worker, workflow::workflow_service_server as workflow,
+    catalogue::catalogue_service_server as catalogue, cleanup::cleanup_service_server as cleanup,
+    config::config_service_server as config, event::event_service_server as event,
+    group::group_service_server as group, job::job_service_server as job, pool::pool_service_server as pool,
+    provider::provider_service_server as provider, shepherd::shepherd_service_server as shepherd,
+    task::task_service_server as task, template::template_service_server as template,
+    usage::usage_service_server as usage, user::user_group_service_server as user_group,
+    user::user_service_server as user, worker::worker_service_server as worker,
+    workflow::workflow_service_server as workflow,
 };
 use tonic::service::Routes;
 use tower::layer::layer_fn;
@@ -19,6 +20,7 @@ use tower::layer::layer_fn;
 use crate::{
     appliance::ApplianceApi,
     audit::AuditApi,
+    catalogue::CatalogueApi,
     cleanup::CleanupApi,
     config::ConfigApi,
     drain::Drain,
@@ -45,10 +47,11 @@ pub(crate) const MAX_REQUEST: usize = 4 << 20;
 /// Bytes of one message from a worker. Listings of providers are the only ones that come near: 16 MiB are some 60,000 machines.
 const MAX_SAID: usize = 16 << 20;
 
-const SERVICES: [&str; 18] = [
+const SERVICES: [&str; 19] = [
     "", // the server as a whole
     appliance::SERVICE_NAME,
     audit::SERVICE_NAME,
+    catalogue::SERVICE_NAME,
     cleanup::SERVICE_NAME,
     config::SERVICE_NAME,
     event::SERVICE_NAME,
@@ -129,6 +132,9 @@ pub async fn api(
                 .max_decoding_message_size(MAX_REQUEST),
         )
         .add_service(audit::AuditServiceServer::new(AuditApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
+        .add_service(
+            catalogue::CatalogueServiceServer::new(CatalogueApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
+        )
         .add_service(
             cleanup::CleanupServiceServer::new(CleanupApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )

@@ -74,6 +74,7 @@ fn code(reason: Reason) -> Code {
         Reason::NoTemplate
         | Reason::ProviderNotUsable
         | Reason::WrongState
+        | Reason::CatalogueUnreadable
         | Reason::LastSuperuser
         | Reason::PoolsDiffer
         | Reason::WorkflowNotCancellable

@@ -6,6 +6,7 @@ mod audit;
 mod authority;
 mod batch;
 mod bus;
+mod catalogue_sync;
 mod cleanup;
 mod configuration;
 mod event;
@@ -67,6 +68,7 @@ pub use self::{
     audit::Call,
     authority::certified_worker,
     bus::LocalBus,
+    catalogue_sync::CatalogueStatus,
     cleanup::WantedRule,
     configuration::{Configuration, RefusedConfiguration},
     event::{EventStream, Feed},

@@ -4,6 +4,7 @@
 //! and wake-ups are sent only after. Methods take and give whole sets, so that nothing needs a query in a loop.
 
 mod audit;
+mod catalogue_sync;
 mod job;
 mod join;
 mod late;
@@ -47,6 +48,7 @@ use tokio::sync::watch;
 
 pub use self::{
     audit::{AuditRows, RecordFilter},
+    catalogue_sync::{CatalogueRows, Listings},
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
     join::{AuthorityRow, JoinRows, JoinToken, Joined},
     late::LateRows,
@@ -117,6 +119,7 @@ pub trait Tx:
     + UsageRows
     + LateRows
     + MachineRows
+    + CatalogueRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;
@@ -427,6 +430,8 @@ pub struct FoundTemplate {
     pub version: Version,
     /// Date read from its name.
     pub date: BuildDate,
+    /// Why it may not be used; empty: it may.
+    pub unusable: String,
 }
 
 /// Which templates to list.
@@ -452,7 +457,7 @@ pub struct TemplateFilter {
 #[async_trait]
 pub trait TemplateRows: Send {
     /// Makes the provider's templates be exactly these: new ones are inserted, known ones updated and brought back, others become gone. Those that
-    /// are retiring stay so.
+    /// are retiring stay so. New ones are inserted in the order given.
     /// Writes nothing where nothing changed. Returns how many rows changed.
     async fn sync_templates(&mut self, provider: &ProviderKey, found: &[FoundTemplate]) -> Result<u64>;
 

@@ -5,14 +5,13 @@ use sprout_domain::{
     circuit::CircuitEvent,
     event::{EventKind, NewEvent},
     provider::Provider,
-    template::Template,
     user::User,
     workflow::{Subject, Task, Workflow, WorkflowKind},
 };
 
 use crate::{
-    App,
-    ports::{FoundTemplate, NewWorkflow, Topic, Tx},
+    App, catalogue_sync,
+    ports::{NewWorkflow, Topic, Tx},
     visibility::visible_to,
     work::{Work, repeated},
     workflow::begin_parent,
@@ -88,31 +87,23 @@ impl App {
         version: &str,
         names: &[String],
     ) -> Result<()> {
-        let catalogue = self.catalogue();
         // Only what it may have seen: a look that began before a template was deleted does not bring it back.
         let deleted = match task.started_at {
             Some(began) => work.tx.deleted_since(&task.provider, began).await?,
             None => Vec::new(),
         };
+        let catalogue = self.catalogue();
         let prepared = work.tx.prepared_templates(&task.provider).await?;
-        let found: Vec<_> = names
-            .iter()
-            .filter(|name| !deleted.contains(name))
-            .filter_map(|name| {
-                // Nobody else gives such names.
-                if let Some(Template { name, group, version, date, .. }) = prepared.get(plain(name)).cloned() {
-                    return Some(FoundTemplate { name, group, version, date });
-                }
-                // Where two rules match, the first group by name wins; that is stable, and configuration can mend it.
-                let read = |group: &sprout_domain::group::Group| Some((group.name.clone(), group.pattern.read(name)?));
-                let (group, (version, date)) = catalogue.groups.values().find_map(read)?;
-                Some(FoundTemplate { name: name.clone(), group, version, date })
-            })
-            .collect();
+        let names: Vec<_> = names.iter().filter(|name| !deleted.contains(name)).collect();
+        let (found, mut look) = catalogue_sync::found(work, &task.provider, &names, &prepared).await?;
         let mut changed = work.tx.sync_templates(&task.provider, &found).await?;
         let to_prepare: Vec<_> =
             catalogue.groups.values().filter(|g| g.preparation.wanted).map(|group| group.name.clone()).collect();
         changed += work.tx.mark_unconfigured(&task.provider, &to_prepare).await?;
+        if changed > 0 {
+            look.change = format!("{changed} came, went or became others");
+        }
+        work.tx.note_look(&look).await?;
         let status = format!("{version}, {} of {} templates belong to a group", found.len(), names.len());
         work.tx.set_checked(&task.provider, true, &status).await?;
         self.check_counts(work, &task.provider, CircuitEvent::CheckPassed).await?;
@@ -180,7 +171,7 @@ fn tell_switched(work: &mut Work, caller: &User, key: &ProviderKey, off: Option<
 }
 
 /// Name of a template without what container engines add to names that have none of that.
-fn plain(name: &str) -> &str {
+pub(crate) fn plain(name: &str) -> &str {
     let name = name.strip_prefix("localhost/").unwrap_or(name);
     name.strip_suffix(":latest").unwrap_or(name)
 }

@@ -12,8 +12,11 @@ use crate::{ActionConfig, Config, Mistakes, PrepareConfig, SshConfig, Time};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupConfig {
-    /// Regular expression for the whole name of a template, with the named parts `version` and `date`, or one of them.
-    pub template_pattern: Located<String>,
+    /// Regular expression for the whole name of a template, with the named parts `version` and `date`, or one of them; default: `template_names` say
+    /// which templates are its.
+    pub template_pattern: Option<Located<String>>,
+    /// Name of the catalogue that says which of its templates may be used; default: all that are found.
+    pub catalogue: Option<Located<String>>,
     /// Lease where a request names none; default 60m.
     #[serde(default = "default_lease")]
     pub default_lease: Time,
@@ -204,14 +207,17 @@ impl GroupConfig {
     pub(crate) fn check(&self, name: &str, config: &Config, mistakes: &mut Mistakes) {
         let path = format!("groups.{name}");
         if !is_name(name) {
-            config.mistake_at(
-                mistakes,
-                &self.template_pattern,
-                &path,
-                "a group's name has 1 to 64 letters, digits and ._-",
-            );
+            config.mistake(mistakes, &path, "a group's name has 1 to 64 letters, digits and ._-");
         }
         self.check_pattern(&path, config, mistakes);
+        if let Some(catalogue) =
+            self.catalogue.as_ref().filter(|name| !config.server.catalogues.contains_key(&name.value))
+        {
+            let known: Vec<_> = config.server.catalogues.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
+            let message = format!("there is no `{}` in server.catalogues; known: {known}", catalogue.value);
+            config.mistake_at(mistakes, catalogue, &format!("{path}.catalogue"), message);
+        }
         // Read only to be refused.
         let _ = self.warm;
         if self.proof_limit.0.is_zero() {
@@ -271,7 +277,13 @@ impl GroupConfig {
     }
 
     fn check_pattern(&self, path: &str, config: &Config, mistakes: &mut Mistakes) {
-        check_pattern(&format!("{path}.template_pattern"), &self.template_pattern, config, mistakes);
+        if let Some(pattern) = &self.template_pattern {
+            check_pattern(&format!("{path}.template_pattern"), pattern, config, mistakes);
+        }
+        if self.templates_url.is_some() && self.template_pattern.is_none() && self.build_pattern.is_none() {
+            let message = "nothing says which names there are builds; give the group a `build_pattern`";
+            config.mistake(mistakes, &format!("{path}.templates_url"), message);
+        }
         if let Some(pattern) = &self.build_pattern {
             check_pattern(&format!("{path}.build_pattern"), pattern, config, mistakes);
         }
@@ -308,20 +320,23 @@ impl GroupConfig {
 
 /// The domain has the same rule; this one is for who checks a file without a server.
 fn check_pattern(path: &str, pattern: &Located<String>, config: &Config, mistakes: &mut Mistakes) {
-    match Regex::new(&format!("^(?:{})$", pattern.value)) {
-        Err(error) => {
-            // A regular expression's error is drawn over several lines; the last one says it.
-            let error = error.to_string();
-            let message = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            let message = format!("not a regular expression: {message}");
-            config.mistake_at(mistakes, pattern, path, message);
-        }
+    match regex(&pattern.value) {
+        Err(message) => config.mistake_at(mistakes, pattern, path, message),
         Ok(regex) if !regex.capture_names().flatten().any(|name| name == "version" || name == "date") => {
             let message = "it needs a named part `(?<version>…)`, or `(?<date>…)` where builds have no version";
             config.mistake_at(mistakes, pattern, path, message);
         }
         Ok(_) => {}
     }
+}
+
+/// A pattern for whole names; or what is wrong with it.
+pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
+        // A regular expression's error is drawn over several lines; the last one says it.
+        let error = error.to_string();
+        format!("not a regular expression: {}", error.lines().last().unwrap_or_default().trim_start_matches("error: "))
+    })
 }
 
 /// Names that can be part of file names, URLs and environment variables.

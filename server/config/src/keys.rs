@@ -7,9 +7,9 @@ use serde::{
 };
 
 use crate::{
-    ActionConfig, ContainerConfig, DatabaseConfig, EndpointConfig, ExternalConfig, GroupConfig, HttpCallConfig,
-    HttpConfig, LibvirtConfig, PrepareConfig, ProbeConfig, ServerConfig, SshConfig, TlsConfig, UploadConfig,
-    provider::Common,
+    ActionConfig, CatalogueConfig, ContainerConfig, DatabaseConfig, EndpointConfig, ExternalConfig, GroupConfig,
+    HttpCallConfig, HttpConfig, LibvirtConfig, NameRuleConfig, PrepareConfig, ProbeConfig, ServerConfig, SshConfig,
+    TlsConfig, UploadConfig, provider::Common,
 };
 
 /// Every key of the section `server` and of a provider's `sprout:`, at any depth.
@@ -19,6 +19,8 @@ pub fn known_keys() -> Vec<&'static str> {
         keys_of::<TlsConfig>(),
         keys_of::<DatabaseConfig>(),
         keys_of::<GroupConfig>(),
+        keys_of::<NameRuleConfig>(),
+        keys_of::<CatalogueConfig>(),
         keys_of::<EndpointConfig>(),
         keys_of::<ProbeConfig>(),
         keys_of::<HttpConfig>(),

@@ -4,12 +4,14 @@
 //! [`read`] gives what the files say; mistakes are collected in [`Mistakes`], by this crate and by whoever makes more of the values, so that
 //! all of them are told together. [`check`] looks at any configuration file, without a server.
 
+mod catalogue;
 mod check;
 mod credentials;
 mod database;
 mod group;
 mod keys;
 mod memory;
+mod naming;
 mod preparation;
 mod provider;
 mod server;
@@ -23,12 +25,14 @@ use sprout_conf::{ConfigError, Dialect, Document, KeySource, Located, Node};
 pub use sprout_conf::{InvalidConfig, Mistakes, Secret};
 
 pub use self::{
+    catalogue::CatalogueConfig,
     check::{Checked, check, show},
     credentials::Credentials,
     database::DatabaseConfig,
     group::{CheckConfig, EndpointConfig, GroupConfig, HttpConfig, NothingToSet, ProbeConfig},
     keys::known_keys,
     memory::Memory,
+    naming::NameRuleConfig,
     preparation::{ActionConfig, HttpCallConfig, PrepareConfig, SshConfig, UploadConfig},
     provider::{ContainerConfig, DriverConfig, ExternalConfig, LibvirtConfig, ProviderConfig},
     server::ServerConfig,
@@ -142,6 +146,18 @@ impl Config {
         self.server.groups = groups;
     }
 
+    /// Reads the certificates that sign those of catalogues.
+    fn read_certificates(&mut self, mistakes: &mut Mistakes) {
+        let mut catalogues = std::mem::take(&mut self.server.catalogues);
+        for (name, catalogue) in &mut catalogues {
+            if let Err(message) = catalogue.read_ca() {
+                self.mistake(mistakes, &format!("catalogues.{name}.ca"), message);
+            }
+            self.watched.extend(catalogue.ca.clone());
+        }
+        self.server.catalogues = catalogues;
+    }
+
     /// Remembers what a document was made of.
     fn note(&mut self, document: &Document) {
         self.files.extend_from_slice(document.files());
@@ -169,6 +185,7 @@ pub fn read(file: &Path, mistakes: &mut Mistakes) -> Option<Config> {
     config.note(&document);
     config.read_providers(base, mistakes);
     config.read_groups(base, mistakes);
+    config.read_certificates(mistakes);
     config.server.check(&config, mistakes);
     Some(config)
 }

@@ -27,6 +27,7 @@ const COMMON: &[&str] = &[
     "template_name_limit",
     "container_base_template",
     "disabled",
+    "catalogue",
 ];
 
 /// What to write in place of a limit of 0.
@@ -57,6 +58,8 @@ pub struct ProviderConfig {
     pub container_base_template: Option<String>,
     /// Not used for new appliances.
     pub disabled: bool,
+    /// Catalogues know its templates; else those that are found are used as they are.
+    pub catalogue: bool,
     /// Who signs in there, where the file says so.
     pub credentials: Option<Credentials>,
     /// Its type, and how to reach it.
@@ -98,6 +101,8 @@ pub(crate) struct Common {
     container_base_template: Option<String>,
     /// Not used for new appliances; default false.
     disabled: bool,
+    /// Catalogues know its templates; default true. False: those that are found are used as they are.
+    catalogue: bool,
 }
 
 /// Keys of `sprout:` for a Docker or Podman engine.
@@ -144,6 +149,7 @@ impl Default for Common {
             template_name_limit: None,
             container_base_template: None,
             disabled: false,
+            catalogue: true,
         }
     }
 }
@@ -273,6 +279,7 @@ impl<'a> Reader<'a, '_> {
             template_name_limit,
             container_base_template,
             disabled,
+            catalogue,
         } = common;
         Some(ProviderConfig {
             key: key.to_owned(),
@@ -286,6 +293,7 @@ impl<'a> Reader<'a, '_> {
             template_name_limit,
             container_base_template,
             disabled,
+            catalogue,
             credentials,
             driver,
         })

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use sprout_conf::{Located, Secret};
 
-use crate::{Config, DatabaseConfig, GroupConfig, Mistakes, Time, TlsConfig};
+use crate::{CatalogueConfig, Config, DatabaseConfig, GroupConfig, Mistakes, NameRuleConfig, Time, TlsConfig, naming};
 
 /// Where a server keeps its data if nobody said otherwise.
 const DATA_DIR: &str = "/var/lib/sprout";
@@ -53,6 +53,12 @@ pub struct ServerConfig {
     pub log: String,
     /// What release names stand for in versions: numbers, or `newest`; default: those of the product this was made for, euwe to master.
     pub release_names: Option<BTreeMap<String, Located<String>>>,
+    /// What names of templates say, of groups without a `template_pattern`; default: rules for names of ManageIQ and CFME builds.
+    pub template_names: Option<Vec<NameRuleConfig>>,
+    /// Services that say which templates there are, and which may be used.
+    pub catalogues: BTreeMap<String, CatalogueConfig>,
+    /// How often catalogues are read; default 10m.
+    pub catalogue_interval: Time,
     /// Product lines.
     pub groups: BTreeMap<String, GroupConfig>,
 }
@@ -77,6 +83,9 @@ impl Default for ServerConfig {
             trusted_proxies: Vec::new(),
             log: "info".to_owned(),
             release_names: None,
+            template_names: None,
+            catalogues: BTreeMap::new(),
+            catalogue_interval: Time::seconds(600),
             groups: BTreeMap::new(),
         }
     }
@@ -99,6 +108,9 @@ impl ServerConfig {
         for path in [&mut self.data_dir, &mut self.logs, &mut self.providers_file].into_iter().flatten().chain(tls) {
             *path = base.join(&*path);
         }
+        for ca in self.catalogues.values_mut().filter_map(|catalogue| catalogue.ca.as_mut()) {
+            *ca = base.join(&*ca);
+        }
         let data_dir = self.data_dir();
         self.database.resolve(base, &data_dir);
     }
@@ -113,6 +125,7 @@ impl ServerConfig {
             ("data_dir", self.data_dir != other.data_dir),
             ("logs", self.logs != other.logs),
             ("check_interval", self.check_interval != other.check_interval),
+            ("catalogue_interval", self.catalogue_interval != other.catalogue_interval),
             ("keep_results", self.keep_results != other.keep_results),
             ("keep_audit", self.keep_audit != other.keep_audit),
             ("trusted_proxies", self.trusted_proxies != other.trusted_proxies),
@@ -142,6 +155,9 @@ impl ServerConfig {
         }
         if self.check_interval.0 < Duration::from_secs(1) {
             config.mistake(mistakes, "check_interval", "shorter than a second; use 10m");
+        }
+        if self.catalogue_interval.0 < Duration::from_secs(60) {
+            config.mistake(mistakes, "catalogue_interval", "shorter than a minute, which one look may take; use 10m");
         }
         if self.refresh_interval.0 < Duration::from_secs(1) {
             config.mistake(mistakes, "refresh_interval", "shorter than a second; use 30s");
@@ -174,6 +190,10 @@ impl ServerConfig {
         }
         if self.keep_audit.0 < Duration::from_secs(24 * 3600) {
             config.mistake(mistakes, "keep_audit", "shorter than a day, so nobody could read them; use 400d");
+        }
+        naming::check(self.template_names.as_deref().unwrap_or_default(), config, mistakes);
+        for (name, catalogue) in &self.catalogues {
+            catalogue.check(name, config, mistakes);
         }
         for (name, group) in &self.groups {
             group.check(name, config, mistakes);

@@ -65,7 +65,7 @@ management_systems:
         cfme_data,
         &[
             "cfme_data.yaml:3:11: management_systems.a.type: type virtualcenter is not supported yet; supported are container, libvirt, external, sim",
-            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib` (did you mean `memory_mib`?); known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, configuring_limit, template_name_limit, container_base_template, disabled",
+            "cfme_data.yaml:10:7: management_systems.b.sprout: unknown key `memroy_mib` (did you mean `memory_mib`?); known keys are: socket, publish_address, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, configuring_limit, template_name_limit, container_base_template, disabled, catalogue",
             "cfme_data.yaml:12:100: management_systems.c.sprout: not a valid value, expected u32",
             "cfme_data.yaml:13:63: management_systems.d.sprout.socket: \"tcp://x\" is not a socket; write unix:///path or http://host:port",
             "cfme_data.yaml:13:94: management_systems.d.sprout.provisioning_limit: nothing could be deployed; use 1 or more, or `disabled: true`",
@@ -91,7 +91,7 @@ fn what_cannot_be_read_has_its_place_too() {
         "server:\n  listn: x\n",
         NOTHING,
         &[
-            "sprout.yaml:2:3: unknown key `listn` (did you mean `listen`?); known keys are: listen, tls, database, redis, data_dir, logs, providers_file, check_interval, refresh_interval, leak_grace, orphan_grace, keep_results, keep_audit, holds_per_user, trusted_proxies, log, release_names, groups",
+            "sprout.yaml:2:3: unknown key `listn` (did you mean `listen`?); known keys are: listen, tls, database, redis, data_dir, logs, providers_file, check_interval, refresh_interval, leak_grace, orphan_grace, keep_results, keep_audit, holds_per_user, trusted_proxies, log, release_names, template_names, catalogues, catalogue_interval, groups",
         ],
     );
     expect(
@@ -136,7 +136,7 @@ management_systems:
             "cfme_data.yaml:3:64: management_systems.b.sprout.endpoint: \"lab:7700\" is no endpoint; write http://host:port, https://host:port or unix:///path",
             "cfme_data.yaml:4:87: management_systems.c.sprout.ca: none.pem cannot be read: No such file or directory (os error 2); name a file of PEM certificates",
             "cfme_data.yaml:4:87: management_systems.c.sprout.ca: only an https endpoint shows a certificate; write https://, or remove it",
-            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn` (did you mean `token`?); known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, configuring_limit, template_name_limit, container_base_template, disabled",
+            "cfme_data.yaml:5:84: management_systems.d.sprout: unknown key `tokn` (did you mean `token`?); known keys are: endpoint, token, ca, memory_mib, cpus, provisioning_limit, appliance_limit, memory_limit, cpu_limit, circuit_failures, configuring_limit, template_name_limit, container_base_template, disabled, catalogue",
         ],
     );
 }
@@ -331,4 +331,70 @@ server:
     ] {
         assert!(told.iter().any(|line| line.contains(says)), "{says}: {told:#?}");
     }
+}
+
+#[test]
+fn rules_for_names() {
+    let sprout = "\
+server:
+  template_names:
+    - {name: a, pattern: '(', stream: s}
+    - {name: a, pattern: '(?<version>.*)-(?<dat>.*)'}
+    - {name: c, pattern: '(?<minor>.)', stream: 'x{mniro}{', ignore: true}
+    - {name: d, pattern: '(?<stream>.)', fallbck: true}
+    - {name: e, pattern: '(?<stream>.)'}
+";
+    expect(
+        sprout,
+        NOTHING,
+        &[
+            "sprout.yaml:6:42: unknown key `fallbck` (did you mean `fallback`?); known keys are: name, pattern, product, stream, version, date, type, unusable_types, ignore, fallback",
+        ],
+    );
+    let sprout = sprout.replace("fallbck: true", "version: x");
+    expect(
+        &sprout,
+        NOTHING,
+        &[
+            "sprout.yaml:3:26: server.template_names[0].pattern: not a regular expression: unclosed group",
+            "sprout.yaml:4:14: server.template_names[1].name: another rule is named `a`; give each a name of its own",
+            "sprout.yaml:4:26: server.template_names[1].pattern: nothing uses the part `dat` (did you mean `date`?); name it in a text, or use a group without a name",
+            "sprout.yaml:4:26: server.template_names[1]: it says no stream: give it a part `(?<stream>…)`, or a `stream:`",
+            "sprout.yaml:5:49: server.template_names[2].stream: the pattern has no part `(?<mniro>…)` (did you mean `minor`?)",
+            "sprout.yaml:5:49: server.template_names[2].stream: a `{` that nothing closes; write {PART}",
+            "sprout.yaml:5:26: server.template_names[2].pattern: nothing uses the part `minor`; name it in a text, or use a group without a name",
+            "sprout.yaml:7:26: server.template_names[4]: it says neither version nor date: give it a part `(?<version>…)` or `(?<date>…)`, or `ignore: true`",
+        ],
+    );
+}
+
+#[test]
+fn catalogues() {
+    let sprout = "\
+server:
+  catalogue_interval: 5s
+  catalogues:
+    'a b': {url: 'http://'}
+    b: {url: 'ftp://x', ca: nowhere.pem}
+    c: {url: 'http://u@h/?x', ca: sprout.yaml}
+    d: {url: 'https://bot.example:8443/hub'}
+  groups:
+    downstream-59z: {catalogue: e}
+    upstream: {catalogue: d}
+";
+    let told = told(sprout, NOTHING).join("\n");
+    for part in [
+        "sprout.yaml:2:23: server.catalogue_interval: shorter than a minute",
+        "sprout.yaml:4:18: server.catalogues.a b: a catalogue's name has",
+        "sprout.yaml:4:18: server.catalogues.a b.url: \"http://\" is no URL to begin with",
+        "sprout.yaml:5:14: server.catalogues.b.url: \"ftp://x\" is no URL",
+        "sprout.yaml:5:29: server.catalogues.b.ca: ",
+        "nowhere.pem cannot be read",
+        "sprout.yaml:6:14: server.catalogues.c.url: \"http://u@h/?x\" is no URL",
+        "sprout.yaml:6:35: server.catalogues.c.ca: ",
+        "sprout.yaml:9:33: server.groups.downstream-59z.catalogue: there is no `e` in server.catalogues; known: a b, b, c, d",
+    ] {
+        assert!(told.contains(part), "{part}\nis not in\n{told}");
+    }
+    assert!(!told.contains("catalogues.d"), "{told}");
 }

@@ -34,6 +34,8 @@ pub enum Reason {
     TaskNotFound,
     /// There is no such job.
     JobNotFound,
+    /// A catalogue could not be read whole.
+    CatalogueUnreadable,
     /// There is no such clean-up rule.
     RuleNotFound,
     /// No worker runs the task.
@@ -125,6 +127,7 @@ impl Reason {
             Self::WorkflowNotCancellable => "WORKFLOW_NOT_CANCELLABLE",
             Self::TaskNotFound => "TASK_NOT_FOUND",
             Self::JobNotFound => "JOB_NOT_FOUND",
+            Self::CatalogueUnreadable => "CATALOGUE_UNREADABLE",
             Self::RuleNotFound => "RULE_NOT_FOUND",
             Self::TaskNotRunning => "TASK_NOT_RUNNING",
             Self::TaskNotRetrying => "TASK_NOT_RETRYING",

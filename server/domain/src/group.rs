@@ -12,8 +12,8 @@ use crate::{GroupName, preparation::Preparation, template::BuildDate, version::V
 pub struct Group {
     /// Its name.
     pub name: GroupName,
-    /// Which template names belong to it.
-    pub pattern: TemplatePattern,
+    /// Which template names belong to it, whatever the rules for names say; none: as those say.
+    pub pattern: Option<TemplatePattern>,
     /// Lease given when a request names none.
     pub default_lease: Duration,
     /// Longest lease from now.

@@ -71,7 +71,7 @@ mod tests {
     fn group() -> Group {
         Group {
             name: "g".into(),
-            pattern: TemplatePattern::new("(?<version>.*)").unwrap(),
+            pattern: TemplatePattern::new("(?<version>.*)").ok(),
             default_lease: Duration::from_secs(3600),
             max_lease: Duration::from_secs(86_400),
             reminders: vec![],

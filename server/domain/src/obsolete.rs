@@ -70,7 +70,7 @@ struct Newest<'a> {
 /// Judges templates that are there and not being deleted; of those of which there is nothing to say, nothing is said.
 pub fn judge(templates: &[Template], limits: impl Fn(&GroupName) -> AgeLimits, today: BuildDate) -> Vec<Verdict> {
     let mut newest: BTreeMap<Kin<'_>, Newest<'_>> = BTreeMap::new();
-    for template in templates.iter().filter(|template| template.state == TemplateState::Ready) {
+    for template in templates.iter().filter(|template| works(template)) {
         let build = (&template.version, template.date);
         let best = newest.entry(kin(template)).or_insert_with(|| Newest {
             build,
@@ -88,6 +88,10 @@ pub fn judge(templates: &[Template], limits: impl Fn(&GroupName) -> AgeLimits, t
         .filter(standing)
         .filter_map(|template| verdict(template, newest.get(&kin(template)), limits(&template.group), today))
         .collect()
+}
+
+fn works(template: &Template) -> bool {
+    template.state == TemplateState::Ready && template.unusable.is_empty()
 }
 
 /// When it was built, or first seen where its name does not tell.

@@ -105,6 +105,8 @@ pub struct Template {
     pub suggested_for_deletion: bool,
     /// Too old to be used for new appliances.
     pub obsolete: bool,
+    /// Why it may not be used, as a catalogue or the rules for names say; empty: it may.
+    pub unusable: String,
     /// The template that it was, or is being, prepared from.
     pub parent_id: Option<TemplateId>,
     /// What its appliances pull, where it was read from an index of builds; empty otherwise.

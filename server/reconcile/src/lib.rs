@@ -6,6 +6,7 @@
 //! warm refill, the look for providers that were never checked.
 
 mod audit;
+mod catalogue_sync;
 mod driver;
 mod job;
 mod late;
@@ -24,7 +25,10 @@ mod worker;
 
 use std::{sync::Arc, time::Duration};
 
-use sprout_app::{App, ports::BuildIndex};
+use sprout_app::{
+    App,
+    ports::{BuildIndex, Listings},
+};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +44,10 @@ pub struct Options {
     pub check_interval: Duration,
     /// Everything on providers is listed.
     pub refresh_interval: Duration,
+    /// Catalogues are read.
+    pub catalogue_interval: Duration,
+    /// Reads them.
+    pub listings: Arc<dyn Listings>,
     /// Workflows that ended are kept for this long.
     pub keep_results: Duration,
     /// Audit records are kept for this long.
@@ -76,6 +84,11 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         Box::new(prune),
         Box::new(audit::PruneAudit { app: app.clone(), keep: options.keep_audit }),
         Box::new(usage::AccountLeases { app: app.clone() }),
+        Box::new(catalogue_sync::SyncCatalogues {
+            app: app.clone(),
+            listings: options.listings,
+            interval: options.catalogue_interval,
+        }),
         Box::new(template::Mark(app.clone())),
         Box::new(template::DeleteObsolete(app.clone())),
         Box::new(template::Prepare(app.clone())),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sprout_domain::{
     Error, Result,
     appliance::{ApplianceState, PowerState},
+    catalogue_sync::ProblemKind,
     event::EventKind,
     job::JobRunState,
     machine::MachineKind,
@@ -99,6 +100,10 @@ names! {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",
         Failed = "failed", Cancelled = "cancelled",
     }
+    ProblemKind {
+        NoRule = "no_rule", TwoRules = "two_rules", OtherGroup = "other_group", Contradiction = "contradiction",
+        Malformed = "malformed",
+    }
     JobRunState { Running = "running", Done = "done", Failed = "failed", Lost = "lost" }
     EventKind {
         PoolRequested = "pool_requested", PoolState = "pool_state", PoolExtended = "pool_extended",
@@ -175,6 +180,7 @@ mod tests {
         every_name_leads_back::<TaskState>();
         every_name_leads_back::<EventKind>();
         every_name_leads_back::<JobRunState>();
+        every_name_leads_back::<ProblemKind>();
         every_name_leads_back::<MachineKind>();
     }
 

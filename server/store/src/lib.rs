@@ -6,6 +6,7 @@
 mod account;
 mod appliance;
 mod audit;
+mod catalogue_sync;
 mod claim;
 mod convert;
 mod entities;

@@ -172,7 +172,7 @@ impl PreparationRows for SeaTx {
     async fn preparable_templates(&mut self, groups: &[GroupName]) -> Result<Vec<Template>> {
         let sql = format!(
             "select t.* from templates t join providers p on p.key = t.provider
-             where t.state = 'ready' and t.unconfigured and not t.obsolete and t.group_name {}
+             where t.state = 'ready' and t.unconfigured and not t.obsolete and t.unusable = '' and t.group_name {}
                and (t.prepare_after is null or t.prepare_after <= $2) and p.working and p.circuit = 'closed' and not {DISABLED}
                and not exists (select 1 from templates c where c.parent_id = t.id and c.state not in ('gone', 'retiring'))
              order by t.build_date desc, t.id desc",

@@ -58,7 +58,7 @@ impl SeaTx {
                         where state in ('cloning', 'starting', 'preparing') and not (state = 'preparing' and prepares is not null)
                         group by provider) a on a.provider = p.key
              left join ({TAKEN} group by provider) r on r.provider = p.key
-             left join (select provider, count(*) as ready from templates where state = 'ready' and not obsolete group by provider) t
+             left join (select provider, count(*) as ready from templates where state = 'ready' and not obsolete and unusable = '' group by provider) t
                     on t.provider = p.key
              order by p.key"
         );

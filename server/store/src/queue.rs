@@ -80,7 +80,7 @@ impl QueueRows for SeaTx {
         let sql = format!(
             "select t.id from (select distinct group_name, version, build_date, provider from pools where {WAITING}) w
              join templates t on t.group_name = w.group_name and t.version = w.version and t.build_date = w.build_date
-             where t.state = 'ready' and t.provider {} and (w.provider is null or w.provider = t.provider) limit 1",
+             where t.state = 'ready' and t.unusable = '' and t.provider {} and (w.provider is null or w.provider = t.provider) limit 1",
             self.among(1)
         );
         let keys = self.texts(providers.iter().map(|key| &*key.0));
@@ -125,7 +125,7 @@ impl QueueRows for SeaTx {
         let sql = format!(
             "select t.* from ({wanted}) as wanted join templates t
                 on t.group_name = wanted_group and t.version = wanted_version and t.build_date = {date}
-             where t.state = 'ready' order by t.id"
+             where t.state = 'ready' and t.unusable = '' order by t.id"
         );
         let rows: Vec<template::Model> = self.rows(&sql, values).await?;
         rows.into_iter().map(Template::try_from).collect()
@@ -239,7 +239,7 @@ impl QueueRows for SeaTx {
              join pools p on p.id = a.pool_id and p.waiting_count = 0 and not p.updated and p.{UNFULFILLED}
              where exists (select 1 from templates t join appliances w on w.template_id = t.id
                            where t.group_name = a.group_name and t.version = a.version and t.build_date = a.build_date
-                             and t.unconfigured = a.unconfigured and t.type = a.template_type
+                             and t.unconfigured = a.unconfigured and t.type = a.template_type and t.unusable = ''
                              and w.state = 'ready' and w.pool_id is null and w.memory_mib is null and w.cpus is null)
              order by a.pool_id, a.id limit $1",
             requested = part("state = 'requested'"),
@@ -263,7 +263,7 @@ impl QueueRows for SeaTx {
              where (p.circuit = 'open' or not (p.key {configured}))
                and exists (select 1 from templates t join providers q on q.key = t.provider
                            where t.group_name = a.group_name and t.version = a.version and t.build_date = a.build_date
-                             and t.unconfigured = a.unconfigured and t.type = a.template_type and t.state = 'ready'
+                             and t.unconfigured = a.unconfigured and t.type = a.template_type and t.state = 'ready' and t.unusable = ''
                              and q.key <> p.key and q.key {configured} and q.working and q.circuit = 'closed'
                              and not (q.disabled or q.switched_off or q.hidden)
                              and (o.provider_type is null or o.provider_type = q.driver))

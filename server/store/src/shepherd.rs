@@ -220,7 +220,7 @@ impl ShepherdRows for SeaTx {
         // In words that the partial index has too, which answers this alone.
         let sql = format!(
             "select a.*, t.version, t.build_date, t.provider,
-                    (t.state not in ('ready', 'quarantined') or t.obsolete or {DISABLED} or (a.user_group_id is not null and not exists (
+                    (t.state not in ('ready', 'quarantined') or t.obsolete or t.unusable <> '' or {DISABLED} or (a.user_group_id is not null and not exists (
                         select 1 from user_group_providers v where v.user_group_id = a.user_group_id and v.provider = t.provider
                     ))) as unusable,
                     t.state = 'quarantined' as quarantined, not p.working as away
@@ -243,7 +243,7 @@ impl ShepherdRows for SeaTx {
     async fn clonable_templates(&mut self, groups: &[GroupName]) -> Result<Vec<Template>> {
         let sql = format!(
             "select t.* from templates t join providers p on p.key = t.provider
-             where t.state = 'ready' and not t.obsolete and p.working and not {DISABLED} and t.group_name {} order by t.id",
+             where t.state = 'ready' and not t.obsolete and t.unusable = '' and p.working and not {DISABLED} and t.group_name {} order by t.id",
             self.among(1)
         );
         let rows: Vec<template::Model> = self.rows(&sql, [self.texts(groups.iter().map(|group| &*group.0))]).await?;
@@ -265,7 +265,7 @@ impl ShepherdRows for SeaTx {
              from (select distinct group_name, version, build_date, provider, unconfigured from pools
                    where waiting_count > 0 and state in ('waiting', 'provisioning')) w
              join templates t on t.group_name = w.group_name and t.version = w.version and t.build_date = w.build_date
-                             and t.unconfigured = w.unconfigured and t.state = 'ready'
+                             and t.unconfigured = w.unconfigured and t.state = 'ready' and t.unusable = ''
              where w.provider is null or w.provider = t.provider";
         let rows: Vec<KeyRow> = self.rows(sql, []).await?;
         Ok(rows.into_iter().map(|row| ProviderKey(row.provider)).collect())

@@ -1,6 +1,6 @@
 //! Templates: kept equal to what a provider lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use sea_orm::{FromQueryResult, Value};
@@ -47,6 +47,7 @@ impl TryFrom<Model> for Template {
                 error: row.preparation_error,
                 not_before: row.prepare_after,
             },
+            unusable: row.unusable,
         })
     }
 }
@@ -71,6 +72,7 @@ fn same(row: &Model, found: &FoundTemplate) -> bool {
         && row.group_name == found.group.0
         && row.version == version(found, Some(row)).as_str()
         && row.build_date == found.date
+        && row.unusable == found.unusable
 }
 
 #[async_trait]
@@ -78,6 +80,7 @@ impl TemplateRows for SeaTx {
     async fn sync_templates(&mut self, provider: &ProviderKey, found: &[FoundTemplate]) -> Result<u64> {
         let rows: Vec<Model> =
             self.rows("select * from templates where provider = $1", [provider.0.as_str().into()]).await?;
+        let in_order = found;
         let found: BTreeMap<&str, &FoundTemplate> = found.iter().map(|found| (&*found.name, found)).collect();
         let known: BTreeMap<&str, &Model> = rows.iter().map(|row| (&*row.name, row)).collect();
 
@@ -90,14 +93,18 @@ impl TemplateRows for SeaTx {
                 found.date.into(),
                 "ready".into(),
                 self.time(self.now),
+                found.unusable.as_str().into(),
             ]
         };
-        let changed = found.values().filter(|found| !known.get(&*found.name).is_some_and(|row| same(row, found)));
-        let changed: Vec<_> = changed.map(|found| row(found)).collect();
+        let mut named = BTreeSet::new();
+        let once = in_order.iter().filter(|found| named.insert(&*found.name));
+        let changed = once.filter(|found| !known.get(&*found.name).is_some_and(|row| same(row, found)));
+        let changed: Vec<_> = changed.map(row).collect();
         let rest = "on conflict (provider, name) do update set
                         group_name = excluded.group_name, version = excluded.version, build_date = excluded.build_date,
+                        unusable = excluded.unusable,
                         state = case when templates.state = 'gone' then excluded.state else templates.state end";
-        let target = "templates (name, provider, group_name, version, build_date, state, found_at)";
+        let target = "templates (name, provider, group_name, version, build_date, state, found_at, unusable)";
         let written = self.insert(target, changed, rest).await?;
 
         let ends = |row: &&Model| !matches!(&*row.state, "gone" | "retiring" | "preparing");
@@ -198,7 +205,7 @@ impl TemplateRows for SeaTx {
             conditions.add("build_date = ?", date);
         }
         if !filter.with_gone {
-            conditions.plain("state = 'ready' and not obsolete");
+            conditions.plain("state = 'ready' and not obsolete and unusable = ''");
         }
         if filter.usable_only {
             conditions.plain("provider in (select key from providers where working and not disabled and not switched_off and not hidden)");

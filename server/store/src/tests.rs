@@ -52,6 +52,9 @@ async fn entities_are_the_schema(db: TestDatabase) -> anyhow::Result<()> {
     columns::<entities::machine::Entity>(&mut entities);
     columns::<entities::cleanup_rule::Entity>(&mut entities);
     columns::<entities::room_change::Entity>(&mut entities);
+    columns::<entities::catalogue_entry::Entity>(&mut entities);
+    columns::<entities::catalogue_look::Entity>(&mut entities);
+    columns::<entities::catalogue_problem::Entity>(&mut entities);
     entities.sort();
 
     let (backend, sql) = match db.kind() {

@@ -125,7 +125,8 @@ impl TrialRows for SeaTx {
         let now = self.time(self.now);
         let sql = format!("select key from providers where {NOT_CLOSED} and circuit_next_try_at <= $1 order by key");
         let providers = self.rows(&sql, [now.clone()]).await?;
-        let sql = "select id from templates where state = 'quarantined' and next_try_at <= $1 order by id";
+        let sql =
+            "select id from templates where state = 'quarantined' and unusable = '' and next_try_at <= $1 order by id";
         let templates = self.rows(sql, [now]).await?;
         Ok(troubled(providers, templates))
     }
@@ -133,7 +134,7 @@ impl TrialRows for SeaTx {
     async fn next_try(&mut self) -> Result<Option<Timestamp>> {
         let sql = format!(
             "select min(circuit_next_try_at) as at from providers where {NOT_CLOSED}
-             union all select min(next_try_at) as at from templates where state = 'quarantined'"
+             union all select min(next_try_at) as at from templates where state = 'quarantined' and unusable = ''"
         );
         let rows: Vec<AtRow> = self.rows(&sql, []).await?;
         Ok(rows.into_iter().filter_map(|row| row.at).min())

@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement};
 use sprout_domain::Secret;
 use sprout_store::{SeaStore, StoreOptions};
 use tempfile::TempDir;
@@ -159,6 +159,48 @@ impl TestDatabase {
         let changed = raw.execute_unprepared(sql).await?.rows_affected();
         raw.close().await?;
         Ok(changed)
+    }
+}
+
+/// Sees whether anything at all was written to a database.
+pub struct Changes {
+    raw: DatabaseConnection,
+    backend: DbBackend,
+    sql: String,
+}
+
+impl TestDatabase {
+    /// Begins to look for changes.
+    pub async fn changes(&self) -> anyhow::Result<Changes> {
+        let raw = Database::connect(self.url()).await?;
+        let (backend, sql) = match self.kind() {
+            // Counts what others wrote to the file.
+            Kind::Sqlite => {
+                (DbBackend::Sqlite, "select data_version || '' as seen from pragma_data_version".to_owned())
+            }
+            Kind::Postgres => {
+                // Rows are numbered by the transactions that wrote, deleted or locked them.
+                let sql = "select string_agg(format('select %L as name, count(*), coalesce(max(xmin::text::bigint), 0) as written,
+                                                            coalesce(max(xmax::text::bigint), 0) as locked from %I', table_name, table_name),
+                                             ' union all ') as seen
+                           from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'";
+                let row = raw.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+                let tables: String = row.context("no tables")?.try_get("", "seen")?;
+                (
+                    DbBackend::Postgres,
+                    format!("select string_agg(t::text, ' ' order by name) as seen from ({tables}) t"),
+                )
+            }
+        };
+        Ok(Changes { raw, backend, sql })
+    }
+}
+
+impl Changes {
+    /// A text that is another one as soon as anything was written.
+    pub async fn look(&self) -> anyhow::Result<String> {
+        let row = self.raw.query_one_raw(Statement::from_string(self.backend, &*self.sql)).await?;
+        Ok(row.context("nothing to see")?.try_get("", "seen")?)
     }
 }
 

@@ -1,3 +1,4 @@
 //! What tests of several crates share, so that each tests against the real thing: databases first.
 
 pub mod database;
+pub mod trackerbot;

@@ -4,6 +4,7 @@
 const SERVICES: &[&str] = &[
     "sprout.appliance.v1.ApplianceService",
     "sprout.audit.v1.AuditService",
+    "sprout.catalogue.v1.CatalogueService",
     "sprout.cleanup.v1.CleanupService",
     "sprout.config.v1.ConfigService",
     "sprout.event.v1.EventService",

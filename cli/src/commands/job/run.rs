@@ -47,7 +47,12 @@ pub(crate) async fn run(context: &Context<'_>, args: Run) -> Result<(), Failure>
 }
 
 /// Waits for the end of the first run that began after this one.
-async fn ended(connection: &Connection, name: &str, after: u64, timeout: Duration) -> Result<JobRun, Failure> {
+pub(crate) async fn ended(
+    connection: &Connection,
+    name: &str,
+    after: u64,
+    timeout: Duration,
+) -> Result<JobRun, Failure> {
     let began = Instant::now();
     loop {
         match latest(connection, name).await? {
@@ -63,7 +68,8 @@ async fn ended(connection: &Connection, name: &str, after: u64, timeout: Duratio
     }
 }
 
-async fn latest(connection: &Connection, name: &str) -> Result<Option<JobRun>, Failure> {
+/// The last run of a job, whether it ended or not.
+pub(crate) async fn latest(connection: &Connection, name: &str) -> Result<Option<JobRun>, Failure> {
     let runs = retry(async || {
         let request = ListJobRunsRequest { name: name.to_owned(), page_size: 1, page_token: String::new() };
         connection.jobs().list_job_runs(request).await.map_err(|status| connection.explain(status))

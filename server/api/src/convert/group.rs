@@ -10,7 +10,7 @@ impl From<Wire<(Group, u32)>> for proto::Group {
     fn from(Wire((group, warm_count)): Wire<(Group, u32)>) -> Self {
         Self {
             name: group.name.0,
-            template_pattern: group.pattern.as_str().to_owned(),
+            template_pattern: group.pattern.map(|pattern| pattern.as_str().to_owned()).unwrap_or_default(),
             default_lease: Some(span(group.default_lease)),
             max_lease: Some(span(group.max_lease)),
             warm_count,

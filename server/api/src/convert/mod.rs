@@ -2,6 +2,7 @@
 
 mod appliance;
 pub(crate) mod audit;
+mod catalogue;
 pub(crate) mod cleanup;
 mod config;
 pub(crate) mod event;

@@ -54,6 +54,7 @@ impl From<Wire<Template>> for proto::Template {
             step: String::new(),
             verified_version: template.verified_version,
             preparation_error: template.preparation.error,
+            unusable_reason: template.unusable,
         }
     }
 }

@@ -186,6 +186,7 @@ fn particulars(method: &str, subject: &Subject) -> Value {
         "ShepherdService/SetShepherd" | "ShepherdService/PlanShepherd" => {
             json!({"shepherd": {"group": "app", "user_group": "testers", "preconfigured": 0}})
         }
+        "CatalogueService/ReadNames" => json!({"names": ["app-1.0"]}),
         "CleanupService/CreateRule" => json!({"name_pattern": "old-.*", "min_age": "86400s", "provider": "lab"}),
         "JobService/RunJob" | "JobService/PauseJob" | "JobService/ResumeJob" | "JobService/ListJobRuns" => {
             json!({"name": "provider-check"})

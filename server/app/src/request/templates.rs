@@ -74,7 +74,7 @@ async fn why_none(
     if let Some(error) = unusable(&providers) {
         return Ok(error);
     }
-    if let Some(error) = quarantined(work, catalogue, request, &filter).await? {
+    if let Some(error) = held_back(work, catalogue, request, &filter).await? {
         return Ok(error);
     }
     let known = TemplateFilter { version: None, date: None, usable_only: false, ..filter };
@@ -84,7 +84,7 @@ async fn why_none(
     let mut versions: Vec<_> = known.iter().map(build_of).collect();
     versions.dedup();
     let there = if versions.is_empty() {
-        "no provider has one (the group's `template_pattern` decides which belong to it; see `sproutctl template list`)"
+        "no provider has one (their names decide which belong to it; see `sproutctl template list`, and as staff `sproutctl catalogue status`)"
             .to_owned()
     } else {
         versions.truncate(5);
@@ -94,8 +94,8 @@ async fn why_none(
     Ok(Error::new(Reason::NoTemplate, sentence))
 }
 
-/// What fits is there, but quarantined.
-async fn quarantined(
+/// What fits is there, but quarantined, or may not be used.
+async fn held_back(
     work: &mut Work,
     catalogue: &Catalogue,
     request: &PoolRequest,
@@ -103,8 +103,20 @@ async fn quarantined(
 ) -> Result<Option<Error>> {
     let all = TemplateFilter { with_gone: true, usable_only: false, ..filter.clone() };
     let mut found = work.tx.templates(&all).await?;
-    found.retain(|t| t.state == TemplateState::Quarantined && is_wanted(catalogue, request, t));
-    let Some(first) = found.first() else { return Ok(None) };
+    found.retain(|t| is_wanted(catalogue, request, t));
+    if let Some(first) = found.iter().find(|t| t.state == TemplateState::Ready && !t.unusable.is_empty()) {
+        let message = format!(
+            "no {} of group {} may be used: of template {} ({} on {}), {}; staff see more in `sproutctl catalogue status`",
+            described(request),
+            request.group,
+            first.id,
+            first.name,
+            first.provider,
+            first.unusable
+        );
+        return Ok(Some(Error::new(Reason::NoTemplate, message).with("template_id", first.id.to_string())));
+    }
+    let Some(first) = found.iter().find(|t| t.state == TemplateState::Quarantined) else { return Ok(None) };
     let message = format!(
         "every {} of group {} is quarantined, because its deployments fail ({}); it is tried now and then, and staff can \
          `sproutctl template release {}`",

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing there has failed")]
 
 mod cancel;
+mod catalogue_sync;
 mod dispatch;
 mod each_step;
 mod event;

@@ -379,6 +379,7 @@ async fn the_service_prepares_the_newest_first_and_no_more_than_it_may(db: TestD
         group: "app".into(),
         version: Version::new(version),
         date: date(day),
+        unusable: String::new(),
     };
     let mut tx = bench.world.database.store().write().await?;
     tx.sync_templates(

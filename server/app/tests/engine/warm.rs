@@ -78,6 +78,7 @@ async fn find(world: &World, provider: &str, versions: &[&str]) -> Result<()> {
         group: "app".into(),
         version: Version::new(*version),
         date: BuildDate::default(),
+        unusable: String::new(),
     };
     let mut tx = world.database.store().write().await?;
     tx.sync_templates(&provider.into(), &versions.iter().map(found).collect::<Vec<_>>()).await?;

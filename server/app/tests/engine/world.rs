@@ -69,6 +69,7 @@ impl World {
             group: "app".into(),
             version: Version::new("1.0"),
             date: TemplatePattern::new("app-(?<version>.*)")?.read("app-1.0").unwrap().1,
+            unusable: String::new(),
         };
         let mut tx = database.store().write().await?;
         tx.sync_templates(&"lab".into(), &[found]).await?;
@@ -209,7 +210,7 @@ pub(crate) async fn server(database: &TestDatabase, catalogue: Catalogue) -> any
 fn catalogue(providers: &[(&str, u32)]) -> anyhow::Result<Catalogue> {
     let group = Group {
         name: "app".into(),
-        pattern: TemplatePattern::new("app-(?<version>.*)")?,
+        pattern: Some(TemplatePattern::new("app-(?<version>.*)")?),
         default_lease: Duration::from_secs(3600),
         max_lease: Duration::from_secs(7200),
         reminders: vec![Duration::from_secs(600)],

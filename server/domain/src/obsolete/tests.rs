@@ -32,6 +32,7 @@ fn template(id: i64, version: &str, built: &str) -> Template {
         build: String::new(),
         verified_version: String::new(),
         preparation: crate::template::Preparations::default(),
+        unusable: String::new(),
     }
 }
 
@@ -77,6 +78,7 @@ fn only_what_works_and_can_stand_in_makes_another_superfluous() {
         Template { state: TemplateState::Quarantined, ..newer.clone() },
         Template { state: TemplateState::Retiring, ..newer.clone() },
         Template { state: TemplateState::Gone, ..newer.clone() },
+        Template { unusable: "a catalogue says so".to_owned(), ..newer.clone() },
         Template { provider: "elsewhere".into(), ..newer.clone() },
         Template { group: "other".into(), ..newer.clone() },
         Template { unconfigured: true, ..newer.clone() },

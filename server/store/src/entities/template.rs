@@ -24,6 +24,7 @@ pub struct Model {
     pub suggested_for_deletion: bool,
     pub quarantine_tries: i64,
     pub obsolete: bool,
+    pub unusable: String,
     pub gone_at: Option<DateTimeUtc>,
     pub parent_id: Option<i64>,
     pub prepared_at: Option<DateTimeUtc>,

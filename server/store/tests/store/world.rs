@@ -150,7 +150,13 @@ pub(crate) fn provider(key: &str, provisioning_limit: u32, appliance_limit: Opti
 }
 
 pub(crate) fn found(name: &str) -> FoundTemplate {
-    FoundTemplate { name: name.to_owned(), group: "g".into(), version: Version::new("1"), date: date("2020-01-01") }
+    FoundTemplate {
+        name: name.to_owned(),
+        group: "g".into(),
+        version: Version::new("1"),
+        date: date("2020-01-01"),
+        unusable: String::new(),
+    }
 }
 
 pub(crate) fn date(text: &str) -> BuildDate {

@@ -213,6 +213,7 @@ pub(crate) async fn find_templates(database: &TestDatabase, versions: &[&str]) -
             group: "app".into(),
             version: Version::new(*version),
             date: sprout_domain::template::BuildDate::default(),
+            unusable: String::new(),
         })
         .collect();
     let mut tx = database.store().write().await?;
@@ -226,7 +227,7 @@ pub(crate) async fn find_templates(database: &TestDatabase, versions: &[&str]) -
 fn catalogue() -> Catalogue {
     let group = |name: &str| Group {
         name: name.into(),
-        pattern: TemplatePattern::new(&format!("{name}-(?<version>[0-9.]+)")).unwrap(),
+        pattern: TemplatePattern::new(&format!("{name}-(?<version>[0-9.]+)")).ok(),
         default_lease: Duration::from_secs(3600),
         max_lease: Duration::from_secs(86_400),
         reminders: vec![Duration::from_secs(600)],
