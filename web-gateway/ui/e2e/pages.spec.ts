@@ -26,6 +26,7 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "templates", path: () => "/templates", title: "Templates" },
   { name: "template-plan", path: () => "/templates?tab=plan", title: "Templates", undocumented: true },
   { name: "preparations", path: () => "/preparations", title: "Template preparations" },
+  { name: "catalogues", path: () => "/catalogues", title: "Catalogues" },
   { name: "shepherd", path: () => "/shepherd", title: "Shepherd" },
   { name: "vms", path: () => "/vms", title: "VMs" },
   { name: "usage", path: () => "/usage", title: "Usage" },

@@ -60,6 +60,7 @@ export function choices(wanted: Wanted, templates: Template[], providers: Provid
       one.group === wanted.group &&
       (one.state === TemplateState.READY || one.state === TemplateState.QUARANTINED) &&
       !one.obsolete &&
+      !one.unusableReason &&
       one.unconfigured === wanted.unconfigured &&
       (!wanted.templateType || one.type === wanted.templateType) &&
       (!wanted.providerType || known.get(one.provider)?.type === wanted.providerType),
