@@ -6,7 +6,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 const PROVIDERS: [&str; 2] = ["sprout/provider/v1/driver.proto", "sprout/sim/v1/sim.proto"];
 
 /// These carry secrets, and have a Debug of their own (src/redacted.rs), that does not show them.
-const REDACTED: [&str; 9] = [
+const REDACTED: [&str; 11] = [
+    "sprout.task.v1.SshAccess",
+    "sprout.task.v1.HttpCall",
     "sprout.user.v1.LoginRequest",
     "sprout.user.v1.LoginResponse",
     "sprout.user.v1.CreateUserRequest",

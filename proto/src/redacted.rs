@@ -18,6 +18,8 @@ macro_rules! redacted {
 }
 
 redacted! {
+    task::SshAccess { endpoint, username, host_key }
+    task::HttpCall { endpoint, tls, method, path, content_type, statuses, username }
     user::LoginRequest { name, lifetime }
     user::LoginResponse { expires_at, user }
     user::CreateUserRequest { name, role, can_override_hardware, user_groups }

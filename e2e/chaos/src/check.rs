@@ -61,11 +61,12 @@ impl Report {
         ];
         let by_kind: Vec<_> = faults.0.iter().map(|(what, count)| format!("{what} {count}")).collect();
         let summary = format!(
-            "{} faults ({}); {} pools requested, {} got ready, {} refused while the provider was away; {} calls answered, {} had to be repeated; {} events, {} entries in the provider's journal",
+            "{} faults ({}); {} pools requested, {} got ready, {} said what they waited for when all was over, {} refused while the provider was away; {} calls answered, {} had to be repeated; {} events, {} entries in the provider's journal",
             faults.total(),
             by_kind.join(", "),
             served.pools.len(),
             served.ready,
+            served.explained,
             served.refused,
             served.calls,
             served.repeated,

@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result};
 use sprout_client::{
     Connection,
     proto::{
+        appliance::ApplianceState,
         event::WatchRequest,
-        pool::{ExtendPoolRequest, GetPoolRequest, KillPoolRequest, Pool, PoolState, RequestPoolRequest},
+        pool::{ExplainPoolRequest, ExtendPoolRequest, GetPoolRequest, KillPoolRequest, Pool, PoolState, RequestPoolRequest},
     },
 };
 use sprout_e2e::{GROUP, retry};
@@ -28,7 +29,10 @@ use crate::world::World;
 /// A call that is not answered within this time is repeated.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A pool that is still not ready after this long, with everything healthy, waits for ever.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_secs(900);
+/// When the faults are over, a pool that still waits after this long may be waiting for a machine that will never have an address, which steps give
+/// ten minutes. It need not be waited for, if it says what it waits for.
+const EXPLAINED: Duration = Duration::from_secs(120);
 
 /// What became of the requests.
 #[derive(Debug, Default)]
@@ -43,6 +47,8 @@ pub(crate) struct Served {
     pub(crate) refused: u64,
     /// Pools that got ready.
     pub(crate) ready: u64,
+    /// Pools that were not, and said why, when the faults had been over for a while.
+    pub(crate) explained: u64,
     /// What was wrong.
     pub(crate) violations: Vec<String>,
     /// Sequences of all events, as the watcher was told them.
@@ -162,6 +168,10 @@ impl User {
                 self.note(|served| served.violations.push(message));
                 break;
             }
+            if *self.over.borrow() && begun.elapsed() > EXPLAINED {
+                self.explained(pool.id).await?;
+                break;
+            }
             self.pause(100, 600).await;
             pool = self.look(pool.id).await?;
         }
@@ -170,6 +180,20 @@ impl User {
             self.note(|served| served.violations.push(message));
         }
         Ok(pool)
+    }
+
+    async fn explained(&mut self, id: u64) -> Result<()> {
+        let ask = ExplainPoolRequest { id };
+        let answer = self.call(async |client| client.pools().explain_pool(ask.clone()).await).await?;
+        let told = answer.context("a pool vanished")?.into_inner();
+        let pool = told.pool.context("no pool")?;
+        let mut waits = pool.appliances.iter().filter(|appliance| appliance.state() != ApplianceState::Ready);
+        let says = !told.reasons.is_empty() || waits.any(|appliance| !appliance.status.is_empty());
+        self.note(|served| match says || pool.state() == PoolState::Ready {
+            true => served.explained += 1,
+            false => served.violations.push(format!("pool {id} does not say why it waits")),
+        });
+        Ok(())
     }
 
     async fn look(&mut self, id: u64) -> Result<Pool> {
