@@ -91,7 +91,7 @@ async fn requests_nothing_can_serve(database: TestDatabase) -> anyhow::Result<()
     for (wrong, code, reason, words) in [
         (group("nope"), Code::NotFound, "GROUP_NOT_FOUND", "known: app, none"),
         (RequestPoolRequest { provider: text("nope"), ..wanted() }, Code::NotFound, "PROVIDER_NOT_FOUND", "known:"),
-        (group("none"), Code::FailedPrecondition, "NO_TEMPLATE", "template_pattern"),
+        (group("none"), Code::FailedPrecondition, "NO_TEMPLATE", "their names decide"),
         (
             RequestPoolRequest { version: text("9.9"), ..wanted() },
             Code::FailedPrecondition,
