@@ -12,7 +12,9 @@ use sprout_client::{
     proto::{
         appliance::ApplianceState,
         event::WatchRequest,
-        pool::{ExplainPoolRequest, ExtendPoolRequest, GetPoolRequest, KillPoolRequest, Pool, PoolState, RequestPoolRequest},
+        pool::{
+            ExplainPoolRequest, ExtendPoolRequest, GetPoolRequest, KillPoolRequest, Pool, PoolState, RequestPoolRequest,
+        },
     },
 };
 use sprout_e2e::{GROUP, retry};
