@@ -186,14 +186,17 @@ impl User {
 
     async fn explained(&mut self, id: u64) -> Result<()> {
         let ask = ExplainPoolRequest { id };
-        let answer = self.call(async |client| client.pools().explain_pool(ask.clone()).await).await?;
+        let answer = self.call(async |client| client.pools().explain_pool(ask).await).await?;
         let told = answer.context("a pool vanished")?.into_inner();
         let pool = told.pool.context("no pool")?;
         let mut waits = pool.appliances.iter().filter(|appliance| appliance.state() != ApplianceState::Ready);
         let says = !told.reasons.is_empty() || waits.any(|appliance| !appliance.status.is_empty());
-        self.note(|served| match says || pool.state() == PoolState::Ready {
-            true => served.explained += 1,
-            false => served.violations.push(format!("pool {id} does not say why it waits")),
+        self.note(|served| {
+            if says || pool.state() == PoolState::Ready {
+                served.explained += 1;
+            } else {
+                served.violations.push(format!("pool {id} does not say why it waits"));
+            }
         });
         Ok(())
     }
