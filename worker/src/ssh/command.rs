@@ -30,7 +30,8 @@ pub(crate) async fn write_file(
 }
 
 /// The script comes as input, so that it can be of any length; it has none itself, so that it cannot read on in its own text. Its process and those that it
-/// began are remembered with the boot they belong to, for whoever comes after a connection that was lost.
+/// began are remembered with the boot they belong to, for whoever comes after a connection that was lost. Who was ended by that one
+/// leaves alone what is not its own any more.
 fn script_command(key: u64, text: &str, environment: &HashMap<String, String>) -> String {
     let mut exports: Vec<_> = environment.iter().collect();
     exports.sort_unstable();
@@ -41,24 +42,27 @@ fn script_command(key: u64, text: &str, environment: &HashMap<String, String>) -
     let interpreter = interpreter(text);
     wrapped(&format!(
         r#"umask 077
-d=/tmp/.sprout-{key}
-mkdir -p "$d" || exit 1
+f=/tmp/.sprout-{key}
 boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
-if [ -f "$d/running" ]; then
+if [ -f "$f.running" ]; then
   p= b=
-  read -r p b <"$d/running"
+  read -r p b <"$f.running"
+  rm -f "$f".*
   if [ -n "$p" ] && [ "$b" = "$boot" ]; then kill -9 -- "-$p" 2>/dev/null || kill -9 "$p" 2>/dev/null; fi
 fi
-cat >"$d/script" || exit 1
+cat >"$f.$$" || exit 1
 umask 022
 {exports}s=
 if command -v setsid >/dev/null 2>&1; then s=setsid; fi
-$s {interpreter} "$d/script" </dev/null &
+$s {interpreter} "$f.$$" </dev/null &
 p=$!
-echo "$p $boot" >"$d/running"
+echo "$p $boot" >"$f.running"
 wait "$p"
 r=$?
-rm -rf "$d"
+rm -f "$f.$$"
+q=
+if [ -f "$f.running" ]; then read -r q b <"$f.running"; fi
+if [ "$q" = "$p" ]; then rm -f "$f.running"; fi
 sync
 exit "$r""#
     ))
@@ -127,7 +131,7 @@ mod tests {
         let mut begun = [0_u8; 6];
         std::io::Read::read_exact(first.stdout.as_mut().unwrap(), &mut begun).unwrap();
         // It is remembered a moment after it began.
-        while !std::path::Path::new(&format!("/tmp/.sprout-{key}/running")).exists() {
+        while !std::path::Path::new(&format!("/tmp/.sprout-{key}.running")).exists() {
             std::thread::yield_now();
         }
         let second = run("echo \"$SPROUT_X\"; exit 7").wait_with_output().unwrap();

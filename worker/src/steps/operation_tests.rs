@@ -224,7 +224,8 @@ async fn a_check_tells_what_the_provider_can_do() {
     let output = bench().run(&Step::CheckProvider(CheckProviderStep {})).await.unwrap().output;
     let Some(Output::CheckProvider(found)) = output else { panic!("{output:?}") };
     let can: Vec<_> = found.capabilities().collect();
-    assert_eq!(can, [Capability::Power, Capability::Suspend, Capability::Rename, Capability::Disk]);
+    let all = [Capability::Power, Capability::Suspend, Capability::Rename, Capability::Disk, Capability::MakeTemplate];
+    assert_eq!(can, all);
 }
 
 #[tokio::test]
