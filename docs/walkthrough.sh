@@ -92,7 +92,7 @@ members() { sed -nE "/: null,?\$/d; s/^ {6}\"$1\": \"?([^\"]*[^\",])\"?,?\$/\1/p
 # is WHAT FOUND OPERATOR WANTED: checks numbers (-eq, -ge), words (=) or times (later than)
 is() {
   case $3 in
-    = | -eq | -ge) [ -n "$2" ] && [ "$2" "$3" "$4" ] ;;
+    = | -eq | -ge) [ -n "$2" ] && test "$2" "$3" "$4" ;;
     later) [[ $2 > $4 ]] ;;
   esac || fail "$1: no, found '$2', wanted $3 '$4'"
   printf '# checked: %s (%s)\n' "$1" "$2"
