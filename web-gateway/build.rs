@@ -1,6 +1,6 @@
 //! Has a release build embed the UI anew after it was built. Other builds read it from the disk, and need not be made again.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, reason = "a build script offers nothing to document")]
 
 use std::{env, path::Path};
 
