@@ -30,8 +30,8 @@ scripts/lint.sh
 
 scripts/ui.sh
 say "test: building"
-cargo build --locked --workspace --bins --quiet
-cargo nextest run --locked --workspace --no-run --cargo-quiet
+# In one go: programs alone would be built with other features of what they depend on, and all of that twice.
+cargo build --locked --workspace --bins --tests --examples --quiet
 
 say "test: starting private services in $dir"
 engine=$(engine_service)
