@@ -35,7 +35,7 @@ take_over
 section "Building"
 # Everything else of the demo works without it.
 "$here/ui.sh" || warn "the browser UI could not be built; its pages will say so"
-(cd "$ROOT" && cargo build --locked -p sprout -p sproutctl) || die "Sprout could not be built" "see what cargo says above"
+(cd "$ROOT" && cargo build --locked --workspace --bins) || die "Sprout could not be built" "see what cargo says above"
 
 section "Starting"
 find_engine
