@@ -4,8 +4,8 @@ import { client } from "$/api/clients";
 import { session } from "$/api/session.svelte";
 import type { Item } from "$/components/Menu.svelte";
 import { checkSpan, leaseField } from "$/features/pool/pool";
-import { capital } from "$/api/errors";
-import { duration, parseSpan } from "$/format";
+import { capital, sentence } from "$/api/errors";
+import { count, duration, parseSpan } from "$/format";
 import { type Appliance, ApplianceService, ApplianceState } from "$/gen/sprout/appliance/v1/appliance_pb";
 import { here, to } from "$/router.svelte";
 import { act, toasts } from "$/toasts.svelte";
@@ -47,6 +47,35 @@ export function kill(appliance: Appliance): void {
     action: `Kill ${appliance.name}`,
     danger: true,
     run: () => appliances.killAppliance({ id: appliance.id }),
+  });
+}
+
+/** Does the same to several, and says of which it was refused. */
+async function each(all: Appliance[], what: (one: Appliance) => Promise<unknown>): Promise<void> {
+  const done = await Promise.allSettled(all.map(what));
+  const refused = done.flatMap((one, index) => (one.status === "rejected" ? [`${all[index]?.name}: ${sentence(one.reason)}`] : []));
+  if (refused.length > 0) throw new Error(`${count(refused.length, "appliance was", "appliances were")} refused. ${refused.slice(0, 3).join(" ")}`);
+}
+const names = (all: Appliance[]) => `${all.slice(0, 8).map((one) => one.name).join(", ")}${all.length > 8 ? ` and ${all.length - 8} more` : ""}`;
+
+export function extendAll(all: Appliance[]): void {
+  ask({
+    title: `Extend ${count(all.length, "appliance")}`,
+    text: `${names(all)}: their leases end this long from now.`,
+    action: "Extend",
+    fields: [leaseField("2h")],
+    run: (values) => each(all, ({ id }) => appliances.extendAppliance({ id, lease: duration(parseSpan(values.lease ?? "") ?? 0) })),
+  });
+}
+
+export function killAll(all: Appliance[]): void {
+  ask({
+    title: `Kill ${count(all.length, "appliance")}?`,
+    text: `${names(all)}: deleted at once, with everything on them.`,
+    action: `Kill ${count(all.length, "appliance")}`,
+    danger: true,
+    type: count(all.length, "appliance"),
+    run: () => each(all, ({ id }) => appliances.killAppliance({ id })),
   });
 }
 
