@@ -8,8 +8,8 @@ export default defineConfig({
   // Beside all other tests on two cores everything takes its time; what must be quick is measured where it is tested.
   timeout: 120_000,
   expect: { timeout: 20_000 },
-  // What needed a second try is told as flaky.
-  retries: 1,
+  // A test that passes now and then is a fault of the test or of what it tests.
+  retries: 0,
   forbidOnly: Boolean(process.env.CI),
   reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
   use: {

@@ -84,6 +84,7 @@ export class Installation {
   url = "";
   #port = 0;
   #processes = new Map<string, ChildProcess>();
+  #sessions = new Map<string, Promise<string>>();
 
   static async start(): Promise<Installation> {
     const made = new Installation();
@@ -148,6 +149,28 @@ export class Installation {
     const ended = new Promise((done) => server.once("exit", done));
     server.kill("SIGKILL");
     await ended;
+  }
+
+  /** The cookie of a session of this user in browsers. Passwords are hashed slowly on purpose, so that all pages share one. */
+  session(name: string): Promise<string> {
+    const begin = async () => {
+      const answer = await fetch(`${this.url}/session`, {
+        method: "POST",
+        headers: { "content-type": "application/json", origin: this.url },
+        body: JSON.stringify({ username: name, password: PASSWORD }),
+      });
+      const cookie = answer.headers.getSetCookie()[0]?.split(";")[0];
+      if (!answer.ok || !cookie) throw new Error(`signing in: ${answer.status} ${await answer.text()}`);
+      return cookie;
+    };
+    const known = this.#sessions.get(name) ?? begin();
+    this.#sessions.set(name, known);
+    return known;
+  }
+
+  /** It was ended: the next page needs another one. */
+  forget(name: string): void {
+    this.#sessions.delete(name);
   }
 
   signIn(name: string): void {

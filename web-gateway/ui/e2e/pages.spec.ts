@@ -54,12 +54,23 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "not-found", path: () => "/nowhere", title: "", undocumented: true },
 ];
 
+/** As a link leads there: the page is not loaded anew, which would take most of the time. */
 async function go(page: Page, at: Seeded, one: (typeof pages)[number]): Promise<void> {
-  await page.goto(one.path(at));
+  const path = one.path(at);
+  await page.evaluate((to) => {
+    history.pushState(null, "", to);
+    dispatchEvent(new PopStateEvent("popstate"));
+  }, path);
+  await expect(page.locator("main")).toHaveAttribute("data-page", one.title ? path.replace(/\?.*/, "") : "");
   if (one.title) await expect(page.getByRole("heading", { level: 1, name: one.title })).toBeVisible();
-  await expect(page.locator("[aria-busy=true]")).toHaveCount(0);
-  if (one.name === "operations") await expect(page.locator("canvas")).toHaveCount(6);
+  await settled(page, one);
   await page.evaluate(() => window.document.fonts.ready.then(() => undefined));
+}
+
+/** Everything is there. */
+async function settled(page: Page, one: (typeof pages)[number]): Promise<void> {
+  await expect(page.locator("main [aria-busy=true]")).toHaveCount(0);
+  if (one.name === "operations") await expect(page.locator("canvas")).toHaveCount(6);
 }
 
 /** In dark only what depends on colours: the rest is the same page. */
@@ -92,40 +103,46 @@ test.describe.configure({ mode: "parallel" });
 test.use({ trace: "off" });
 mkdirSync(SHOTS, { recursive: true });
 
-for (const theme of ["light", "dark"] as const) {
-  test(`every page, ${theme}`, async ({ open, sprout }) => {
+/** The looks of a page: those of docs/ui.md first, and with SPROUT_UI_WIDE=1 on a large screen, too. */
+const LOOKS: { name: string; width: number; height: number; theme: "light" | "dark" }[] = [
+  { name: "light", width: 1280, height: 800, theme: "light" },
+  { name: "dark", width: 1280, height: 800, theme: "dark" },
+  { name: "phone", width: 360, height: 740, theme: "light" },
+  ...(process.env.SPROUT_UI_WIDE
+    ? ([
+        { name: "phone-dark", width: 360, height: 740, theme: "dark" },
+        { name: "wide", width: 2560, height: 1440, theme: "light" },
+        { name: "wide-dark", width: 2560, height: 1440, theme: "dark" },
+      ] as const)
+    : []),
+];
+
+/** In parts that run beside each other. */
+const PARTS = 4;
+for (let part = 0; part < PARTS; part += 1) {
+  test(`every page in light, in dark and on a phone, part ${part + 1}`, async ({ open, sprout }) => {
     test.setTimeout(420_000);
     const at = seed(sprout);
-    const page = await open("admin", "/", { dark: theme === "dark" });
-    for (const one of pages) {
+    const page = await open("admin", "/account");
+    for (const one of pages.filter((_, index) => index % PARTS === part)) {
       await test.step(one.name, async () => {
+        await page.emulateMedia({ colorScheme: "light" });
+        await page.setViewportSize({ width: 1280, height: 800 });
         await go(page, at, one);
-        expect.soft(await serious(page, theme === "dark"), `${one.name} in ${theme}`).toEqual([]);
-        const png = await page.screenshot({ path: join(SHOTS, `${one.name}-${theme}.png`) });
-        if (process.env.SPROUT_UI_DOCS && theme === "light" && !one.undocumented) await document(page, one.name, png);
+        for (const { name, width, height, theme } of LOOKS) {
+          await page.emulateMedia({ colorScheme: theme });
+          await page.setViewportSize({ width, height });
+          await settled(page, one);
+          if (width === 1280) expect.soft(await serious(page, theme === "dark"), `${one.name} in ${theme}`).toEqual([]);
+          const wide = await page.evaluate(() => window.document.documentElement.scrollWidth - window.document.documentElement.clientWidth);
+          expect.soft(wide, `${one.name} is wider than its screen (${name})`).toBeLessThanOrEqual(0);
+          const png = await page.screenshot({ path: join(SHOTS, `${one.name}-${name}.png`), fullPage: width < 1000 });
+          if (process.env.SPROUT_UI_DOCS && name === "light" && !one.undocumented) await document(page, one.name, png);
+        }
       });
     }
   });
 }
-
-test("every page on a phone, and on a large screen", async ({ open, sprout }) => {
-  test.setTimeout(420_000);
-  const at = seed(sprout);
-  const page = await open("admin", "/", { width: 360, height: 740 });
-  for (const one of pages) {
-    await test.step(one.name, async () => {
-      await go(page, at, one);
-      const wide = await page.evaluate(() => window.document.documentElement.scrollWidth - window.document.documentElement.clientWidth);
-      expect.soft(wide, `${one.name} is wider than a phone`).toBeLessThanOrEqual(0);
-      await page.screenshot({ path: join(SHOTS, `${one.name}-phone.png`), fullPage: true });
-    });
-  }
-  await page.setViewportSize({ width: 3840, height: 2160 });
-  for (const one of pages.filter(({ name }) => ["pools", "operations"].includes(name))) {
-    await go(page, at, one);
-    await page.screenshot({ path: join(SHOTS, `${one.name}-4k.png`) });
-  }
-});
 
 test("the sign-in page", async ({ browser, sprout }) => {
   for (const theme of ["light", "dark"] as const) {

@@ -41,6 +41,7 @@ test("a session that ends elsewhere leads to the sign-in, which says so", async 
     sprout.control(["token", "revoke", String(token.id), "--yes"], "", "admin");
   }
   await expect(page.getByText("Your session has ended.")).toBeVisible();
+  sprout.forget("bob");
   sprout.signIn("bob");
 });
 
@@ -62,7 +63,7 @@ test("a user sees nothing of a provider of others, and no pages for staff", asyn
   await expect(staff.getByRole("heading", { name: "Lab two" })).toBeVisible();
 });
 
-test("a token is made, shown once, and revoked; a password is changed", async ({ open }) => {
+test("a token is made, shown once, and revoked; a password is changed", async ({ open, sprout }) => {
   const page = await open("bob", "/account");
   await page.getByRole("button", { name: "Make a token" }).click();
   const dialog = page.getByRole("dialog");
@@ -89,4 +90,5 @@ test("a token is made, shown once, and revoked; a password is changed", async ({
   await change.getByLabel("The one you have now").fill(PASSWORD);
   await change.getByRole("button", { name: "Change it" }).click();
   await expect(page.getByText("Your password is changed.")).toBeVisible();
+  sprout.signIn("bob");
 });
