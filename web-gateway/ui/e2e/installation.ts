@@ -1,9 +1,11 @@
 // A whole Sprout of real processes for one worker of the tests: the all-in-one on SQLite, two simulated providers, and the gateway with the built UI.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import type { Server } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { trackerbot } from "./places.ts";
 
 export const PASSWORD = "correct horse battery";
 const ROOT = resolve(import.meta.dirname, "../../..");
@@ -12,7 +14,7 @@ const PATIENCE = 30_000;
 export const binary = (name: string): string => join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "debug", name);
 
 // The all-in-one has a gateway of its own; the one that is tested is a process of its own, which stays when the server is killed.
-const settings = (port: number, spare: number, data: string) => `
+const settings = (port: number, spare: number, bot: number, data: string) => `
 server:
   listen: 127.0.0.1:${port}
   data_dir: ${data}
@@ -26,6 +28,16 @@ server:
       template_pattern: 'sim-(?<version>[0-9.]+)'
       endpoints: {web: {port: 80, scheme: http}}
       probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
+    downstream-510z:
+      catalogue: hubber
+      endpoints: {web: {port: 80, scheme: http}}
+      probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
+      prepare: {automatic: false, configure: [{http: {endpoint: web, path: /version}}]}
+    downstream-59z:
+      endpoints: {web: {port: 80, scheme: http}}
+      probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
+      prepare: {automatic: false, configure: [{http: {endpoint: web, path: /version, statuses: [204]}}]}
+  catalogues: {hubber: {url: 'http://127.0.0.1:${bot}'}}
 web_gateway:
   listen: 127.0.0.1:${spare}
 `;
@@ -34,7 +46,7 @@ web_gateway:
   listen: 127.0.0.1:${gateway}
   server: http://127.0.0.1:${port}
 `;
-const providers = (one: number, two: number) => `
+const providers = (one: number, two: number, three: number) => `
 management_systems:
   lab-one:
     name: Lab one
@@ -46,6 +58,11 @@ management_systems:
     type: sim
     use_for_sprout: true
     sprout: {endpoint: 'http://127.0.0.1:${two}', provisioning_limit: 2, appliance_limit: 4}
+  lab-three:
+    name: Lab three
+    type: sim
+    use_for_sprout: true
+    sprout: {endpoint: 'http://127.0.0.1:${three}', provisioning_limit: 2, appliance_limit: 6, configuring_limit: 2}
 `;
 const simulation = (templates: string) => `
 templates: {${templates}}
@@ -83,6 +100,9 @@ export class Installation {
   readonly dir = mkdtempSync(join(tmpdir(), "sprout-ui-"));
   url = "";
   #port = 0;
+  /** Where the provider lab-three listens. */
+  labThree = 0;
+  #bot: Server | undefined;
   #processes = new Map<string, ChildProcess>();
   #sessions = new Map<string, Promise<string>>();
 
@@ -101,15 +121,24 @@ export class Installation {
     for (const name of ["sprout", "sprout-sim", "sproutctl", "sprout-web-gateway"]) {
       if (!existsSync(binary(name))) throw new Error(`${binary(name)} is not built: cargo build -p sprout -p sprout-sim -p sproutctl -p sprout-web-gateway`);
     }
-    const [port = 0, gateway = 0, one = 0, two = 0, first = 0, second = 0, spare = 0] = await ports(7);
+    const [port = 0, gateway = 0, one = 0, two = 0, three = 0, first = 0, second = 0, third = 0, spare = 0, bot = 0] = await ports(10);
     this.#port = port;
+    this.labThree = three;
     this.url = `http://127.0.0.1:${gateway}`;
+    this.#bot = trackerbot(bot, [
+      { provider: "lab-three", name: "cfme-5.10.9.0-20200601", group: "downstream-510z", usable: true },
+      { provider: "lab-three", name: "cfme-5.10.8.0-20200301", group: "downstream-510z", usable: false },
+      { provider: "lab-three", name: "cfme-5.10.9.1-20200701", group: "downstream-510z", usable: true },
+      { provider: "lab-three", name: "cfme-newest", group: "downstream-510z", usable: true },
+    ]);
     const write = (name: string, text: string) => writeFileSync(join(this.dir, name), text);
-    write("sprout.yaml", settings(port, spare, join(this.dir, "data")));
+    write("sprout.yaml", settings(port, spare, bot, join(this.dir, "data")));
     write("gateway.yaml", gatewaySettings(port, gateway));
-    write("cfme_data.yaml", providers(one, two));
+    write("cfme_data.yaml", providers(one, two, three));
     write("one.yaml", simulation("sim-1.0: '1.0', sim-1.1: '1.1', cfme-5.11.7.3-20200910: 5.11.7.3, cfme-5.11.8.0-20201012: 5.11.8.0, cfme-5.11.8.0-20201020: 5.11.8.0"));
     write("two.yaml", simulation("sim-1.1: '1.1', cfme-5.11.8.0-20201012: 5.11.8.0"));
+    write("three.yaml", simulation("cfme-5.10.9.0-20200601: 5.10.9.0, cfme-5.10.8.0-20200301: 5.10.8.0, cfme-5.10.8.0-extdb-20200301: 5.10.8.0, cfme-5.9.9.3-20190101: 5.9.9.3, cfme-newest: '5.10'"));
+    this.#run("sprout-sim", "three", "--listen", `127.0.0.1:${three}`, "--appliance-port", String(third), "--state", join(this.dir, "sim-three"), "--config", join(this.dir, "three.yaml"));
     this.#run("sprout-sim", "one", "--listen", `127.0.0.1:${one}`, "--appliance-port", String(first), "--state", join(this.dir, "sim-one"), "--config", join(this.dir, "one.yaml"));
     this.#run("sprout-sim", "two", "--listen", `127.0.0.1:${two}`, "--appliance-port", String(second), "--state", join(this.dir, "sim-two"), "--config", join(this.dir, "two.yaml"));
     execFileSync(binary("sprout"), ["--config", this.#config, "create-superuser", "--name", "admin", "--password-stdin"], { input: PASSWORD, stdio: ["pipe", "ignore", "pipe"] });
@@ -193,6 +222,7 @@ export class Installation {
   }
 
   async stop(): Promise<void> {
+    this.#bot?.close();
     await Promise.all(
       [...this.#processes.values()].map(async (one) => {
         if (one.exitCode !== null || one.signalCode !== null) return;

@@ -26,9 +26,11 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "templates", path: () => "/templates", title: "Templates" },
   { name: "template-plan", path: () => "/templates?tab=plan", title: "Templates", undocumented: true },
   { name: "preparations", path: () => "/preparations", title: "Template preparations" },
+  { name: "preparations-done", path: () => "/preparations?tab=workflows&state=all", title: "Template preparations", undocumented: true },
+  { name: "preparations-steps", path: () => "/preparations?tab=steps", title: "Template preparations", undocumented: true },
   { name: "catalogues", path: () => "/catalogues", title: "Catalogues" },
   { name: "shepherd", path: () => "/shepherd", title: "Shepherd" },
-  { name: "vms", path: () => "/vms", title: "VMs" },
+  { name: "vms", path: () => "/vms?provider=lab-three", title: "VMs" },
   { name: "usage", path: () => "/usage", title: "Usage" },
   { name: "operations", path: () => "/operations?span=15 min", title: "Overview" },
   { name: "queue", path: () => "/queue", title: "Queue" },
@@ -122,7 +124,7 @@ const PARTS = 4;
 for (let part = 0; part < PARTS; part += 1) {
   test(`every page in light, in dark and on a phone, part ${part + 1}`, async ({ open, sprout }) => {
     test.setTimeout(420_000);
-    const at = seed(sprout);
+    const at = await seed(sprout);
     const page = await open("admin", "/account");
     for (const one of pages.filter((_, index) => index % PARTS === part)) {
       await test.step(one.name, async () => {

@@ -1,5 +1,6 @@
 // What there is to see on the pages: pools in several states, something held, something warm, and a little of everything that staff set up.
 import type { Installation } from "./installation.ts";
+import { installation, machine } from "./places.ts";
 
 interface Pool {
   id: number;
@@ -16,7 +17,7 @@ export interface Seeded {
 
 const seeded = new WeakMap<Installation, Seeded>();
 
-export function seed(sprout: Installation): Seeded {
+export async function seed(sprout: Installation): Promise<Seeded> {
   const known = seeded.get(sprout);
   if (known) return known;
   const last = <T>(found: T | T[]): T => (Array.isArray(found) ? (found.at(-1) as T) : found);
@@ -34,6 +35,16 @@ export function seed(sprout: Installation): Seeded {
   sprout.control(["shepherd", "set", "upstream", "--for", "testers", "--max", "4", "--min", "0", "--window", "mon-fri@08:00-18:00=1"]);
   sprout.control(["cleanup", "rule", "add", "^jenkins-", "--older-than", "4h", "--yes"]);
   sprout.control(["worker", "token", "w2"]);
+  const found = sprout.control<{ id: number; name: string; provider: string }[]>(["template", "list"]).filter(({ provider }) => provider === "lab-three");
+  const template = (name: string) => String(found.find((one) => one.name.startsWith(name))?.id);
+  sprout.control(["template", "prepare", template("cfme-5.10.9.0"), "--wait"]);
+  const [prepared] = sprout.control<{ appliance_id: number }[]>(["workflow", "list", "--kind", "prepare", "--all"]);
+  // This one is answered otherwise than it wants, again and again.
+  sprout.control(["template", "prepare", template("cfme-5.9")]);
+  await machine(sprout.labThree, "jenkins-4711", "cfme-5.9.9.3-20190101");
+  await machine(sprout.labThree, "somebody-elses", "cfme-5.9.9.3-20190101");
+  await machine(sprout.labThree, "s_appl_lost", "cfme-5.9.9.3-20190101", { installationId: await installation(sprout.labThree), applianceId: BigInt(prepared?.appliance_id ?? 0), epoch: 99n });
+  sprout.control(["job", "run", "refresh", "--wait"]);
   const workflows = sprout.control<{ id: number; kind: string; tasks: { id: number }[] }[]>(["workflow", "list", "--appliance", String(appliance)]);
   const deploy = workflows.find((one) => one.kind === "deploy");
   const detail = last(sprout.control<{ tasks: { id: number }[] } | { tasks: { id: number }[] }[]>(["workflow", "get", String(deploy?.id)]));

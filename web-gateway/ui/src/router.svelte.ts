@@ -25,16 +25,21 @@ class Location {
     }
   }
 
-  /** Sets filters (empty: not set). What narrows a list begins it anew. */
-  set(changes: Record<string, string>, replace = false): void {
-    const query = new URLSearchParams(untrack(() => this.query));
+  /** This page with other filters (empty: not set). What narrows a list begins it anew. */
+  link(changes: Record<string, string>): string {
+    const query = new URLSearchParams(this.query);
     if (!("page" in changes)) query.delete("page");
     for (const [name, value] of Object.entries(changes)) {
       if (value === "") query.delete(name);
       else query.set(name, value);
     }
     const text = query.toString();
-    this.go(`${untrack(() => this.path)}${text ? `?${text}` : ""}`, replace);
+    return `${this.path}${text ? `?${text}` : ""}`;
+  }
+
+  /** Sets filters. */
+  set(changes: Record<string, string>, replace = false): void {
+    this.go(untrack(() => this.link(changes)), replace);
   }
 
   #read(): void {
