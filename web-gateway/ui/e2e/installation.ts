@@ -100,7 +100,8 @@ export class Installation {
   readonly dir = mkdtempSync(join(tmpdir(), "sprout-ui-"));
   url = "";
   #port = 0;
-  /** Where the provider lab-three listens. */
+  /** Where these providers listen. */
+  labOne = 0;
   labThree = 0;
   #bot: Server | undefined;
   #processes = new Map<string, ChildProcess>();
@@ -123,7 +124,7 @@ export class Installation {
     }
     const [port = 0, gateway = 0, one = 0, two = 0, three = 0, first = 0, second = 0, third = 0, spare = 0, bot = 0] = await ports(10);
     this.#port = port;
-    this.labThree = three;
+    [this.labOne, this.labThree] = [one, three];
     this.url = `http://127.0.0.1:${gateway}`;
     this.#bot = trackerbot(bot, [
       { provider: "lab-three", name: "cfme-5.10.9.0-20200601", group: "downstream-510z", usable: true },
@@ -169,6 +170,11 @@ export class Installation {
 
   startServer(): void {
     this.#run("sprout", "server", "--config", this.#config);
+  }
+
+  /** The provider lab-one does nothing until it goes on: what is under way stays so. */
+  holdLabOne(hold: boolean): void {
+    this.#processes.get("one")?.kill(hold ? "SIGSTOP" : "SIGCONT");
   }
 
   /** As a machine that fails: nothing is finished first. */
@@ -226,6 +232,7 @@ export class Installation {
     await Promise.all(
       [...this.#processes.values()].map(async (one) => {
         if (one.exitCode !== null || one.signalCode !== null) return;
+        one.kill("SIGCONT");
         const ended = new Promise((done) => one.once("exit", done));
         one.kill("SIGTERM");
         const timer = setTimeout(() => one.kill("SIGKILL"), 5000);
