@@ -33,6 +33,7 @@ mod m20261128_000111_late_work;
 mod m20261128_000120_template_preparation;
 mod m20261128_000121_pool_update;
 mod m20261128_000200_catalogue;
+mod m20261128_000300_event_audience;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000120_template_preparation::Migration),
             Box::new(m20261128_000121_pool_update::Migration),
             Box::new(m20261128_000200_catalogue::Migration),
+            Box::new(m20261128_000300_event_audience::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use sprout_client::proto::event::EventKind;
 
 use super::{duration, id};
 
@@ -185,8 +186,27 @@ pub(crate) struct Name {
 /// See what happens.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Event {
-    /// Print events as they happen, until Ctrl-C.
+    /// List what happened to all that you may see, the latest first.
+    List(EventList),
+    /// Print events as they happen, of all that you may see, until Ctrl-C.
     Watch(Events),
+}
+
+/// Which events to list.
+#[derive(Debug, Args)]
+pub(crate) struct EventList {
+    /// Only of this kind, such as pool_state; may be repeated.
+    #[arg(long, value_name = "KIND", value_parser = event_kind)]
+    pub(crate) kind: Vec<EventKind>,
+    /// List at most this many, the latest.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: usize,
+}
+
+fn event_kind(text: &str) -> Result<EventKind, String> {
+    let name = format!("EVENT_KIND_{}", text.to_uppercase());
+    let known = EventKind::from_str_name(&name).filter(|kind| *kind != EventKind::Unspecified);
+    known.ok_or_else(|| format!("there is no kind of event {text}; `event watch` shows them"))
 }
 
 /// Which events to print.

@@ -129,6 +129,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Cleanup(args) => cleanup::dispatch(&context, args).await,
         Command::Audit(args) => audit::dispatch(&context, args).await,
         Command::Usage(args) => usage::run(&context, args).await,
+        Command::Event(other::Event::List(args)) => event::list::all(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,
         Command::User(args) => user::dispatch(&context, args).await,
         Command::UserGroup(args) => user_group::dispatch(&context, args).await,

@@ -88,7 +88,7 @@ pub(crate) async fn visible(tx: &mut dyn Tx, caller: &User, by: &ApplianceBy) ->
             ApplianceBy::Name(name) => format!("appliance named {name}"),
             ApplianceBy::Address(address) => format!("appliance at {address}"),
         };
-        Error::new(Reason::ApplianceNotFound, format!("you have no {what}"))
+        not_found(&what)
     };
     let appliance = tx.appliance(by).await?.ok_or_else(missing)?;
     if caller.role >= Role::Staff {
@@ -99,6 +99,11 @@ pub(crate) async fn visible(tx: &mut dyn Tx, caller: &User, by: &ApplianceBy) ->
         None => None,
     };
     if owner == Some(caller.id) { Ok(appliance) } else { Err(missing()) }
+}
+
+/// The caller has no such appliance.
+pub(crate) fn not_found(what: &str) -> Error {
+    Error::new(Reason::ApplianceNotFound, format!("you have no {what}"))
 }
 
 /// Who and what new appliances are for.

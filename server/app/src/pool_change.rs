@@ -135,7 +135,8 @@ impl App {
             account_until_now(&mut work, &appliances).await?;
             work.tx.transfer_pool(id, heir.id).await?;
             let says = format!("{} gave pool {id} from {} to {}", caller.name, pool.owner, heir.name);
-            emit_pool_changed(&mut work, &pool, caller, says);
+            // Both are told: the one who has it now, and the one who had it, for whom this is the last of it.
+            work.emit(NewEvent { former_owner_id: Some(pool.owner_id), ..pool_changed(&pool, caller, says) });
             work.wake(Topic::Leases);
         }
         let pool = work.tx.lock_pool(id).await?.ok_or_else(|| Error::internal("a pool vanished"))?;
@@ -267,9 +268,13 @@ fn check_quota(pool: &Pool, heir: &User, quota: Option<QuotaAndUse>) -> Result<(
 
 /// Adds an event about a pool of which something other than its state has changed.
 fn emit_pool_changed(work: &mut Work, pool: &Pool, caller: &User, message: String) {
-    work.emit(NewEvent {
+    work.emit(pool_changed(pool, caller, message));
+}
+
+fn pool_changed(pool: &Pool, caller: &User, message: String) -> NewEvent {
+    NewEvent {
         pool_id: Some(pool.id),
         user: Some(caller.name.clone()),
         ..NewEvent::new(EventKind::PoolChanged, message)
-    });
+    }
 }

@@ -26,14 +26,18 @@ mod user_group;
 mod worker;
 mod workflow;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sprout_domain::{
     ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId, UserId, Visible, WorkerId,
     WorkflowId,
     appliance::{Appliance, ApplianceState, PowerState},
-    event::{Event, NewEvent},
+    event::{Audience, Event, NewEvent},
     group::Endpoint,
     lease::LeaseEnd,
     pool::{Pool, PoolState, Priority},
@@ -561,6 +565,17 @@ pub struct EventFilter {
     pub appliance_id: Option<ApplianceId>,
     /// And also about this pool as a whole, where an appliance is named.
     pub whole_pool: Option<PoolId>,
+    /// Only what someone may be told.
+    pub told: Option<Told>,
+}
+
+/// What someone who is not staff may be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What happened to pools while they were this user's; none: nothing of that.
+    pub user_id: Option<UserId>,
+    /// What is for these.
+    pub audiences: BTreeSet<Audience>,
 }
 
 /// Events.

@@ -279,7 +279,7 @@ pub(crate) async fn made(work: &mut Work, appliance: &Appliance, workflow: Workf
             work.tx.set_preparations(parent, &sprout_domain::template::Preparations::default()).await?;
         }
         let says = format!("is ready: it was made of {}", appliance.template);
-        tell(work, &template, TemplateState::Ready, Some(workflow), &says);
+        work.emit(became(&template, TemplateState::Ready, Some(workflow), &says));
         work.wake(Topic::Warm);
         work.wake(Topic::Queue);
     }
@@ -384,7 +384,7 @@ async fn can_make(work: &mut Work, provider: &ProviderKey) -> Result<()> {
     Err(Error::new(Reason::Unsupported, message).with("provider", &*provider.0))
 }
 
-/// Tells what became of a template.
+/// Tells staff what became of a template, and why.
 pub(crate) fn tell(
     work: &mut Work,
     template: &Template,
@@ -392,13 +392,19 @@ pub(crate) fn tell(
     workflow: Option<WorkflowId>,
     says: &str,
 ) {
+    // Why may be that somebody wanted it so.
+    work.emit(NewEvent { audience: None, ..became(template, state, workflow, says) });
+}
+
+/// What became of a template, for everyone who sees its provider.
+fn became(template: &Template, state: TemplateState, workflow: Option<WorkflowId>, says: &str) -> NewEvent {
     let Template { id, name, provider, .. } = template;
-    work.emit(NewEvent {
-        provider: Some(provider.clone()),
+    let message = format!("template {id} ({name} on {provider}) {says}");
+    NewEvent {
         workflow_id: workflow,
         state: Some(state.as_str().to_owned()),
-        ..NewEvent::new(EventKind::TemplateState, format!("template {id} ({name} on {provider}) {says}"))
-    });
+        ..NewEvent::of_provider(EventKind::TemplateState, provider, message)
+    }
 }
 
 fn missing(id: TemplateId) -> Error {

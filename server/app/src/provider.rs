@@ -156,14 +156,11 @@ fn tell_switched(work: &mut Work, caller: &User, key: &ProviderKey, off: Option<
     let off = off.map(|off| if off { "disabled" } else { "enabled" });
     let hidden = hidden.map(|hidden| if hidden { "hidden" } else { "shown" });
     let switched: Vec<_> = [off, hidden].into_iter().flatten().collect();
+    let message = format!("provider {key} was {}", switched.join(" and "));
     work.emit(NewEvent {
-        provider: Some(key.clone()),
         user: Some(caller.name.clone()),
         state: switched.last().map(|state| (*state).to_owned()),
-        ..NewEvent::new(
-            EventKind::ProviderChanged,
-            format!("provider {key} was {} by {}", switched.join(" and "), caller.name),
-        )
+        ..NewEvent::of_provider(EventKind::ProviderChanged, key, message)
     });
     for topic in [Topic::Tasks, Topic::Warm, Topic::Queue] {
         work.wake(topic);
@@ -179,10 +176,10 @@ pub(crate) fn plain(name: &str) -> &str {
 fn emit_checked(work: &mut Work, task: &Task, working: bool, status: String) {
     let key = &task.provider;
     let state = if working { "working" } else { "failing" };
+    let message = format!("provider {key} is {state}: {status}");
     work.emit(NewEvent {
-        provider: Some(key.clone()),
         workflow_id: Some(task.workflow_id),
         state: Some(state.to_owned()),
-        ..NewEvent::new(EventKind::ProviderChecked, format!("provider {key} is {state}: {status}"))
+        ..NewEvent::of_provider(EventKind::ProviderChecked, key, message)
     });
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sprout_domain::{
     Error, GroupName, Reason, Result,
     demand::{Demand, Measured},
-    event::{EventKind, NewEvent},
+    event::{Audience, EventKind, NewEvent},
     shepherd::{Action, Change, Flock, Shepherd},
     user::{Role, User},
 };
@@ -96,7 +96,8 @@ impl App {
         work.tx.set_shepherd(&shepherd).await?;
         work.emit(NewEvent {
             user: Some(caller.name.clone()),
-            ..NewEvent::new(EventKind::ShepherdChanged, said(caller, &shepherd))
+            audience: Some(shepherd.flock.id().map_or(Audience::Everyone, Audience::UserGroup)),
+            ..NewEvent::new(EventKind::ShepherdChanged, said(&shepherd))
         });
         work.wake(Topic::Warm);
         let group = Some(&shepherd.group);
@@ -161,14 +162,15 @@ impl App {
     }
 }
 
-fn said(caller: &User, shepherd: &Shepherd) -> String {
+fn said(shepherd: &Shepherd) -> String {
     let Shepherd { group, flock, preconfigured, unconfigured, demand } = shepherd;
-    let by = &caller.name;
     match demand {
-        _ if shepherd.is_idle() => format!("{by} has nothing of {group} kept warm for {flock} any more"),
-        None => format!("{by} has {preconfigured} of {group} kept warm for {flock}, and {unconfigured} unconfigured"),
+        _ if shepherd.is_idle() => format!("nothing of {group} is kept warm for {flock} any more"),
+        None => {
+            format!("{preconfigured} of {group} are to be kept warm for {flock}, and {unconfigured} unconfigured")
+        }
         Some(demand) => {
-            format!("{by} has {} to {} of {group} kept warm for {flock}, by demand", demand.min, demand.max)
+            format!("{} to {} of {group} are to be kept warm for {flock}, by demand", demand.min, demand.max)
         }
     }
 }

@@ -31,16 +31,21 @@ impl App {
     pub async fn delete_template(&self, caller: &User, id: TemplateId) -> Result<(Template, Option<WorkflowId>)> {
         let template = self.template(caller, id).await?;
         self.catalogue().provider(&template.provider)?;
-        let workflow = self.retire_template(id, &format!("{} deletes it", caller.name)).await?;
+        let workflow = self.retire_template(id, "it is to be deleted", Some(caller)).await?;
         Ok((self.template(caller, id).await?, workflow))
     }
 
-    /// As [`App::delete_template`], for whatever reason.
-    pub(crate) async fn retire_template(&self, id: TemplateId, why: &str) -> Result<Option<WorkflowId>> {
-        repeated(|| self.try_retire(id, why)).await
+    /// As [`App::delete_template`], for whatever reason, which everyone is told who sees the provider.
+    pub(crate) async fn retire_template(
+        &self,
+        id: TemplateId,
+        why: &str,
+        by: Option<&User>,
+    ) -> Result<Option<WorkflowId>> {
+        repeated(|| self.try_retire(id, why, by)).await
     }
 
-    async fn try_retire(&self, id: TemplateId, why: &str) -> Result<Option<WorkflowId>> {
+    async fn try_retire(&self, id: TemplateId, why: &str, by: Option<&User>) -> Result<Option<WorkflowId>> {
         let mut work = self.work().await?;
         // Whoever places appliances has done so, or does so when it is retiring.
         work.tx.take_turn(queue::TURN).await?;
@@ -56,12 +61,9 @@ impl App {
         }
         if template.state != TemplateState::Retiring {
             work.tx.set_trial(id, &Trial { state: TemplateState::Retiring, ..Trial::ready() }).await?;
-            tell(
-                &mut work,
-                &template,
-                TemplateState::Retiring,
-                &format!("is used no more, and goes with its last appliance: {why}"),
-            );
+            let says = format!("is used no more, and goes with its last appliance: {why}");
+            let user = by.map(|user| user.name.clone());
+            work.emit(NewEvent { user, ..became(&template, TemplateState::Retiring, &says) });
             work.wake(Topic::Queue);
             work.wake(Topic::Tries);
         }
@@ -106,7 +108,7 @@ pub(crate) async fn deleted(work: &mut Work, task: &Task) -> Result<()> {
     let Some(id) = template_of(task) else { return Err(Error::internal("a deletion of no template")) };
     let Some((template, _)) = work.tx.lock_trial(id).await? else { return Err(missing(id)) };
     work.tx.set_template_gone(id).await?;
-    tell(work, &template, TemplateState::Gone, "is gone: it was deleted");
+    work.emit(became(&template, TemplateState::Gone, "is gone: it was deleted"));
     Ok(())
 }
 
@@ -114,7 +116,8 @@ pub(crate) async fn deleted(work: &mut Work, task: &Task) -> Result<()> {
 pub(crate) async fn failed(work: &mut Work, task: &Task, why: &str) -> Result<()> {
     let Some(id) = template_of(task) else { return Err(Error::internal("a deletion of no template")) };
     if let Some(template) = work.tx.template(id).await? {
-        tell(work, &template, template.state, &format!("was not deleted, which is tried again later: {why}"));
+        let says = format!("was not deleted, which is tried again later: {why}");
+        work.emit(NewEvent { audience: None, ..became(&template, template.state, &says) });
     }
     Ok(())
 }
@@ -130,13 +133,13 @@ async fn can_delete(work: &mut Work, template: &Template) -> Result<()> {
     Err(Error::new(Reason::Unsupported, message).with("provider", &*template.provider.0))
 }
 
-fn tell(work: &mut Work, template: &Template, state: TemplateState, says: &str) {
+fn became(template: &Template, state: TemplateState, says: &str) -> NewEvent {
     let Template { id, name, provider, .. } = template;
-    work.emit(NewEvent {
-        provider: Some(provider.clone()),
+    let message = format!("template {id} ({name} on {provider}) {says}");
+    NewEvent {
         state: Some(state.as_str().to_owned()),
-        ..NewEvent::new(EventKind::TemplateState, format!("template {id} ({name} on {provider}) {says}"))
-    });
+        ..NewEvent::of_provider(EventKind::TemplateState, provider, message)
+    }
 }
 
 fn missing(id: TemplateId) -> Error {

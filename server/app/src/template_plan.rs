@@ -80,7 +80,7 @@ impl App {
         drop(tx);
         let (mut begun, mut refused) = (0, Vec::new());
         for (template, why) in due.iter().filter(|(template, _)| catalogue.providers.contains_key(&template.provider)) {
-            match self.retire_template(template.id, why).await {
+            match self.retire_template(template.id, why, None).await {
                 Ok(_) => begun += 1,
                 // The others are not to wait for this one.
                 Err(error) => refused.push(format!("template {}: {}", template.id, error.message)),

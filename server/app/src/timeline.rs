@@ -1,23 +1,24 @@
-//! Timelines: what happened to a pool, an appliance or a provider, latest first.
+//! Timelines: what happened to a pool, an appliance or a provider, or to all that someone may see, latest first.
 
 use sprout_domain::{
     ApplianceId, Error, PoolId, ProviderKey, Reason, Result,
-    event::{Event, EventKind},
+    event::{Audience, Event, EventKind},
     user::{Role, User},
 };
 
 use crate::{
     App,
     appliance::visible,
+    event::as_told,
     pool::owned,
-    ports::{About, ApplianceBy, Page, TimelineFilter, Tx},
+    ports::{About, ApplianceBy, Page, Sight, TimelineFilter, Told, Tx},
     visibility::visible_to,
 };
 
 /// What a caller wants to know of the past.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// Everything; staff only.
+    /// Everything that the caller may see.
     All,
     /// A pool and its appliances.
     Pool(PoolId),
@@ -39,16 +40,21 @@ impl App {
         let mut tx = self.ports.store.read().await?;
         let about = self.about(tx.as_mut(), caller, subject).await?;
         let kinds = told(caller, kinds)?;
-        tx.timeline(&TimelineFilter { about, kinds }, page).await
+        let is_told = matches!(about, About::Told(_));
+        let events = tx.timeline(&TimelineFilter { about, kinds }, page).await?;
+        let events = events.into_iter();
+        Ok(if is_told { events.map(|event| as_told(&event, caller.id)).collect() } else { events.collect() })
     }
 
     async fn about(&self, tx: &mut dyn Tx, caller: &User, subject: Subject) -> Result<About> {
+        let is_staff = caller.role >= Role::Staff;
         Ok(match subject {
-            Subject::All if caller.role < Role::Staff => {
-                let message = "only staff may list all events; name a pool, an appliance or a provider";
-                return Err(Error::new(Reason::NotAllowed, message));
+            Subject::All if is_staff => About::All,
+            Subject::All => {
+                let sight = tx.sights(&[caller.id]).await?.remove(&caller.id);
+                let audiences = sight.as_ref().map(Sight::audiences).unwrap_or_default();
+                About::Told(Told { user_id: Some(caller.id), audiences })
             }
-            Subject::All => About::All,
             Subject::Pool(id) => About::Pool(owned(tx, caller, id).await?.id),
             Subject::Appliance(id) => {
                 let appliance = visible(tx, caller, &ApplianceBy::Id(id)).await?;
@@ -57,7 +63,12 @@ impl App {
             Subject::Provider(key) => {
                 let seen = visible_to(tx, caller).await?;
                 self.catalogue().provider_seen(&key, &seen)?;
-                About::Provider(key)
+                if is_staff {
+                    About::Provider(key)
+                } else {
+                    // Not the steps that are done there for others.
+                    About::Told(Told { user_id: None, audiences: [Audience::Provider(key)].into() })
+                }
             }
         })
     }

@@ -194,9 +194,8 @@ fn tell_circuit(work: &mut Work, key: &ProviderKey, circuit: &Circuit) {
         }
     };
     work.emit(NewEvent {
-        provider: Some(key.clone()),
         state: Some(state.to_owned()),
-        ..NewEvent::new(EventKind::ProviderCircuit, format!("provider {key} {says}"))
+        ..NewEvent::of_provider(EventKind::ProviderCircuit, key, format!("provider {key} {says}"))
     });
     for topic in [Topic::Tries, Topic::Tasks, Topic::Warm, Topic::Queue] {
         work.wake(topic);
@@ -228,10 +227,10 @@ fn tell_trial(work: &mut Work, template: &Template, after: &Trial) {
         TemplateState::Quarantined => ("quarantined", format!("is quarantined: {}", after.reason)),
         _ => ("ready", "is used again".to_owned()),
     };
+    let message = format!("template {id} ({name} on {provider}) {says}");
     work.emit(NewEvent {
-        provider: Some(provider.clone()),
         state: Some(state.to_owned()),
-        ..NewEvent::new(EventKind::TemplateState, format!("template {id} ({name} on {provider}) {says}"))
+        ..NewEvent::of_provider(EventKind::TemplateState, provider, message)
     });
     work.wake(Topic::Warm);
     work.wake(Topic::Queue);

@@ -1,6 +1,9 @@
-//! Events: what happened, in order.
+//! Events: what happened, in order, and who may be told of it.
+//!
+//! Staff are told of everything. Everyone else is told of what happens to pools while they own them, and of what is for an [`Audience`] that they belong
+//! to. Both are written down with the event, so that whoever hands it on need ask nobody.
 
-use crate::{ApplianceId, PoolId, ProviderKey, Timestamp, WorkflowId};
+use crate::{ApplianceId, PoolId, ProviderKey, Timestamp, UserGroupId, UserId, WorkflowId};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +93,17 @@ impl EventKind {
     }
 }
 
+/// Whom of those who are not staff an event is for, other than the owner of its pool. What it says must name nobody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// Everyone.
+    Everyone,
+    /// Those who see a provider.
+    Provider(ProviderKey),
+    /// The members of a user group.
+    UserGroup(UserGroupId),
+}
+
 /// An event about to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
@@ -109,6 +123,12 @@ pub struct NewEvent {
     pub state: Option<String>,
     /// One sentence for people.
     pub message: String,
+    /// Whose the pool is. Found when the event is written, if it is not said.
+    pub owner_id: Option<UserId>,
+    /// Whose the pool was until now, where it has changed hands.
+    pub former_owner_id: Option<UserId>,
+    /// Who else is told.
+    pub audience: Option<Audience>,
 }
 
 impl NewEvent {
@@ -123,7 +143,30 @@ impl NewEvent {
             user: None,
             state: None,
             message: message.into(),
+            owner_id: None,
+            former_owner_id: None,
+            audience: None,
         }
+    }
+
+    /// An event about a provider, or a template on it, that all are told who see the provider.
+    pub fn of_provider(kind: EventKind, provider: &ProviderKey, message: impl Into<String>) -> Self {
+        Self {
+            provider: Some(provider.clone()),
+            audience: Some(Audience::Provider(provider.clone())),
+            ..Self::new(kind, message)
+        }
+    }
+
+    /// It is about a pool that is, or was until now, this user's.
+    pub fn is_of(&self, user: UserId) -> bool {
+        !self.kind.is_for_staff() && (self.owner_id == Some(user) || self.former_owner_id == Some(user))
+    }
+
+    /// As those are told who belong to its audience only: not whose doing it was.
+    #[must_use]
+    pub fn without_author(self) -> Self {
+        Self { user: None, workflow_id: None, ..self }
     }
 }
 
@@ -136,4 +179,23 @@ pub struct Event {
     pub happened_at: Timestamp,
     /// What.
     pub fact: NewEvent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_that_changes_hands_concerns_both_and_nobody_else() {
+        let given = NewEvent {
+            owner_id: Some(UserId(2)),
+            former_owner_id: Some(UserId(1)),
+            ..NewEvent::new(EventKind::PoolChanged, "")
+        };
+        assert_eq!([1, 2, 3].map(|user| given.is_of(UserId(user))), [true, true, false]);
+        let for_staff = NewEvent { kind: EventKind::Leak, ..given };
+        assert!(!for_staff.is_of(UserId(2)));
+        let nobodys = NewEvent::of_provider(EventKind::ProviderChecked, &"lab".into(), "");
+        assert!(!nobodys.is_of(UserId(1)) && nobodys.audience == Some(Audience::Provider("lab".into())));
+    }
 }

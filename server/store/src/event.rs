@@ -2,17 +2,17 @@
 
 use async_trait::async_trait;
 use sea_orm::{FromQueryResult, Value};
-use sprout_app::ports::{EventFilter, EventRows};
+use sprout_app::ports::{EventFilter, EventRows, Told};
 use sprout_domain::{
-    ApplianceId, Error, PoolId, ProviderKey, Result, WorkflowId,
-    event::{Event, NewEvent},
+    ApplianceId, Error, PoolId, ProviderKey, Result, UserGroupId, UserId, WorkflowId,
+    event::{Audience, Event, NewEvent},
 };
 
 use crate::{
     convert::{Named, limit, variant},
     entities::event::Model,
     postgres::as_columns,
-    tx::SeaTx,
+    tx::{Clauses, SeaTx},
 };
 
 /// Held on PostgreSQL from the first event to the commit, so that sequences are given in the order of commits.
@@ -34,8 +34,84 @@ impl TryFrom<Model> for Event {
                 user: row.user_name,
                 state: row.state,
                 message: row.message,
+                owner_id: row.owner_id.map(UserId),
+                former_owner_id: row.former_owner_id.map(UserId),
+                audience: row.audience.as_deref().map(audience).transpose()?,
             },
         })
+    }
+}
+
+const EVERYONE: &str = "everyone";
+const PROVIDER: &str = "provider:";
+const USER_GROUP: &str = "user_group:";
+
+/// An audience as it is stored.
+fn stored(audience: &Audience) -> String {
+    match audience {
+        Audience::Everyone => EVERYONE.to_owned(),
+        Audience::Provider(key) => format!("{PROVIDER}{key}"),
+        Audience::UserGroup(id) => format!("{USER_GROUP}{id}"),
+    }
+}
+
+fn audience(stored: &str) -> Result<Audience> {
+    if stored == EVERYONE {
+        return Ok(Audience::Everyone);
+    }
+    if let Some(key) = stored.strip_prefix(PROVIDER) {
+        return Ok(Audience::Provider(key.into()));
+    }
+    let id = stored.strip_prefix(USER_GROUP).and_then(|id| id.parse().ok());
+    let unknown = || Error::internal(format!("the database has an unknown audience: {stored:?}"));
+    id.map(|id| Audience::UserGroup(UserGroupId(id))).ok_or_else(unknown)
+}
+
+impl SeaTx {
+    async fn told_after(&self, sequence: i64, told: &Told, rows: u64) -> Result<Vec<Event>> {
+        let mut clauses = Clauses::default();
+        clauses.add("e.sequence > ?", sequence);
+        let order = format!("order by e.sequence limit {}", clauses.parameter(limit(rows)));
+        let heads = self.told(told, &mut clauses, &order);
+        self.merged(&heads, clauses.values, &order).await
+    }
+
+    /// What several queries give, each in this order, in this order.
+    pub(crate) async fn merged(&self, heads: &[String], values: Vec<Value>, order: &str) -> Result<Vec<Event>> {
+        let heads: Vec<_> =
+            heads.iter().enumerate().map(|(n, head)| format!("select * from ({head}) as head_{n}")).collect();
+        let sql = format!("select * from ({}) as e {order}", heads.join(" union "));
+        let rows: Vec<Model> = self.rows(&sql, values).await?;
+        rows.into_iter().map(Event::try_from).collect()
+    }
+
+    /// Queries that together give what someone may be told, `more` of it: each an ordered read of an index, whose end is `order`.
+    pub(crate) fn told(&self, told: &Told, more: &mut Clauses, order: &str) -> Vec<String> {
+        let mut heads = Vec::new();
+        let user = told.user_id.map(|user| more.parameter(user.0));
+        let audiences: Vec<_> = told.audiences.iter().map(stored).collect();
+        let audiences = more.parameter_of(self.texts(audiences.iter().map(String::as_str)));
+        let conditions = more.conditions();
+        for column in ["owner_id", "former_owner_id"] {
+            if let Some(user) = &user {
+                heads.push(format!("select e.* from events e where e.{column} = {user} and {conditions} {order}"));
+            }
+        }
+        let of_one = |columns| {
+            format!("select {columns} from events e where e.audience = audience.value and {conditions} {order}")
+        };
+        heads.push(if self.on_postgres() {
+            let of_one = of_one("e.*");
+            format!(
+                "select told.* from unnest(${audiences}::text[]) as audience (value) cross join lateral ({of_one}) told"
+            )
+        } else {
+            let of_one = of_one("e.sequence");
+            format!(
+                "select told.* from json_each(${audiences}) audience join events told on told.sequence in ({of_one})"
+            )
+        });
+        heads
     }
 }
 
@@ -56,20 +132,33 @@ impl EventRows for SeaTx {
                 event.user.into(),
                 event.state.into(),
                 event.message.into(),
+                event.owner_id.map(|id| id.0).into(),
+                event.former_owner_id.map(|id| id.0).into(),
+                event.audience.as_ref().map(stored).into(),
             ]
         };
-        let target =
-            "events (happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message)";
+        const COLUMNS: &str = "happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, owner_id, \
+                               former_owner_id, audience";
+        // Whose the pool is when this is committed: who changes that has the pool and its appliances locked.
+        let owner = |pool: &str, owner: &str| {
+            format!("coalesce({owner}, (select p.owner_id from pools p where p.id = {pool}))")
+        };
         let rows: Vec<Vec<Value>> = events.into_iter().map(row).collect();
         if !self.on_postgres() {
-            self.insert(target, rows, "").await?;
+            let plain: Vec<_> = (1..=9).map(|n| format!("column{n}")).collect();
+            let owner = owner("column3", "column10");
+            let target = format!("events ({COLUMNS}) select {}, {owner}, column11, column12 from (", plain.join(", "));
+            self.insert(&target, rows, ")").await?;
             return Ok(());
         }
         // The lock comes first: a row of the other part gets its sequence when it is joined to the row that the lock returned.
         let (given, mut values) = as_columns(2, &rows).ok_or_else(|| Error::internal("events of several forms"))?;
+        let owner = owner("given.pool_id", "given.owner_id");
         let sql = format!(
             "with ordered as materialized (select pg_advisory_xact_lock($1))
-             insert into {target} select given.* from ordered cross join ({given}) as given"
+             insert into events ({COLUMNS})
+             select happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, {owner}, former_owner_id, audience
+             from ordered cross join ({given}) as given ({COLUMNS})"
         );
         values.insert(0, ORDER_LOCK.into());
         self.run(&sql, values).await?;
@@ -77,6 +166,9 @@ impl EventRows for SeaTx {
     }
 
     async fn events_after(&mut self, sequence: i64, filter: &EventFilter, rows: u64) -> Result<Vec<Event>> {
+        if let Some(told) = &filter.told {
+            return self.told_after(sequence, told, rows).await;
+        }
         let mut values: Vec<Value> = vec![sequence.into(), limit(rows).into()];
         let appliance = match filter.appliance_id {
             Some(id) => {

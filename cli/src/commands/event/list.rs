@@ -1,8 +1,15 @@
-//! What happened to one thing, the latest first.
+//! What happened, the latest first: to one thing, or to all that the caller may see.
 
 use sprout_client::{Connection, proto::event::ListEventsRequest};
 
-use crate::{commands::page, context::Context, failure::Failure, output::event::EventView};
+use crate::{args::other::EventList, commands::page, context::Context, failure::Failure, output::event::EventView};
+
+/// `sproutctl event list`
+pub(crate) async fn all(context: &Context<'_>, args: EventList) -> Result<(), Failure> {
+    let kinds = args.kind.into_iter().map(i32::from).collect();
+    let request = ListEventsRequest { kinds, ..ListEventsRequest::default() };
+    run(context, &context.connect()?, request, args.limit).await
+}
 
 pub(crate) async fn run(
     context: &Context<'_>,

@@ -24,7 +24,7 @@ impl TryFrom<Wire<proto::WatchRequest>> for Watch {
             filter: EventFilter {
                 pool_id: optional_id("pool_id", request.pool_id)?.map(PoolId),
                 appliance_id: optional_id("appliance_id", request.appliance_id)?.map(ApplianceId),
-                whole_pool: None,
+                ..EventFilter::default()
             },
             after: request.after_sequence.map(i64::try_from).transpose().map_err(unknown)?,
         })

@@ -4,10 +4,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 use sprout_api::{Access, row};
 use sprout_domain::{Secret, WorkerId};
-use sprout_proto::{
-    event::{ListEventsRequest, WatchRequest},
-    worker::worker_service_client::WorkerServiceClient,
-};
+use sprout_proto::worker::worker_service_client::WorkerServiceClient;
 use sprout_test_support::{database::TestDatabase, on_each_database};
 use tonic::{Code, Request, Status, client::Grpc};
 use tonic_prost::ProstCodec;
@@ -15,9 +12,6 @@ use tonic_prost::ProstCodec;
 use crate::support::{Connection, Served, assert_refused, reason, soon};
 
 on_each_database!(each_rpc_lets_in_whom_the_table_says, an_rpc_without_a_row_is_denied, a_session_knows_its_worker);
-
-const WATCH: &str = "/sprout.event.v1.EventService/Watch";
-const EVENTS: &str = "/sprout.event.v1.EventService/ListEvents";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Who {
@@ -107,15 +101,7 @@ async fn each_rpc_lets_in_whom_the_table_says(database: TestDatabase) -> anyhow:
         let access = row(&path).ok_or_else(|| anyhow::anyhow!("{path} has no row"))?.access;
         for who in Who::ALL {
             let connection = served.with_token(who.token(&served).await?);
-            let answer = if path == WATCH {
-                // Watching everything is for staff, by decision of the use case: this asks for one pool.
-                call(connection, &path, WatchRequest { pool_id: Some(1), ..WatchRequest::default() }).await?
-            } else if path == EVENTS {
-                // So is listing everything.
-                call(connection, &path, ListEventsRequest { pool_id: Some(1), ..ListEventsRequest::default() }).await?
-            } else {
-                call(connection, &path, ()).await?
-            };
+            let answer = call(connection, &path, ()).await?;
             let refusal = answer.err().map(|status| (status.code(), reason(&status)));
             let expected = match who {
                 _ if who.may(access) => None,

@@ -76,10 +76,9 @@ async fn verified(work: &mut Work, task: &Task, made: &Template, printed: &str) 
         }
     };
     work.emit(NewEvent {
-        provider: Some(provider.clone()),
         workflow_id: Some(task.workflow_id),
         state: Some(found.to_string()),
-        ..NewEvent::new(EventKind::TemplateVersion, says.clone())
+        ..NewEvent::of_provider(EventKind::TemplateVersion, provider, says.clone())
     });
     Ok(match found {
         VersionFound::Mismatch(_) => Err(StepError { reason: StepErrorReason::Invalid, message: says }),

@@ -6,7 +6,7 @@ use sprout_domain::{
     event::{Event, EventKind},
 };
 
-use super::Page;
+use super::{Page, Told};
 
 /// What a timeline is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum About {
     Appliance(ApplianceId, Option<PoolId>),
     /// A provider itself, not what is on it.
     Provider(ProviderKey),
+    /// What someone may be told.
+    Told(Told),
 }
 
 /// Which events to list.

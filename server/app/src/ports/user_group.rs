@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use sprout_domain::{ProviderKey, Result, UserGroupId, UserId, user::Role, user_group::UserGroup};
+use sprout_domain::{ProviderKey, Result, UserGroupId, UserId, event::Audience, user::Role, user_group::UserGroup};
 
 /// What decides what a user sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub struct Sight {
     pub user_groups: BTreeSet<UserGroupId>,
     /// Providers of the user's groups, without those that are hidden.
     pub providers: BTreeSet<ProviderKey>,
+}
+
+impl Sight {
+    /// Whom the user belongs to of those that events are for.
+    pub(crate) fn audiences(&self) -> BTreeSet<Audience> {
+        let providers = self.providers.iter().cloned().map(Audience::Provider);
+        let groups = self.user_groups.iter().copied().map(Audience::UserGroup);
+        providers.chain(groups).chain([Audience::Everyone]).collect()
+    }
 }
 
 /// What to add to a user group, and what to take away. What is there, or is not, already does no harm.

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use sprout_app::{
-    EventStream,
+    EventStream, UserGroupUpdate,
     ports::{EventFilter, Store as _},
 };
 use sprout_domain::{
-    event::{EventKind, NewEvent},
+    ProviderKey, Secret,
+    event::{Event, EventKind, NewEvent},
     user::Role,
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
@@ -20,12 +21,11 @@ const EVENTS: usize = 10_000;
 /// Of the message of each: altogether far more than a watcher may cost.
 const SIZE: usize = 2_000;
 
-on_each_database!(a_watcher_that_reads_nothing_harms_nobody_and_misses_nothing);
+on_each_database!(a_watcher_that_reads_nothing_harms_nobody_and_misses_nothing, users_are_told_by_every_server);
 
 async fn a_watcher_that_reads_nothing_harms_nobody_and_misses_nothing(db: TestDatabase) -> anyhow::Result<()> {
     let world = World::new(db).await?;
-    let mut staff = world.user.clone();
-    staff.role = Role::Staff;
+    let staff = world.app.create_user("stan", Secret::new("correct horse"), Role::Staff).await?;
     let feed = world.app.feed().clone();
     let reading = tokio::spawn(async move { feed.run().await });
     let mut sleepers = Vec::new();
@@ -63,6 +63,52 @@ async fn a_watcher_that_reads_nothing_harms_nobody_and_misses_nothing(db: TestDa
     // And one that comes later, where it was.
     let mut back = world.app.events(&staff, EventFilter::default(), Some(begins_after)).await?;
     assert_eq!(read(&mut back).await?, seen);
+    reading.abort();
+    Ok(())
+}
+
+async fn users_are_told_by_every_server(db: TestDatabase) -> anyhow::Result<()> {
+    const CHECKS: usize = 300; // more than is held for one user
+    let world = World::new(db).await?;
+    let other = world.another_server().await?;
+    let feed = other.feed().clone();
+    let reading = tokio::spawn(async move { feed.run().await });
+    let mut stream = other.events(&world.user, EventFilter::default(), None).await?;
+    let mut idle = other.events(&world.user, EventFilter::default(), None).await?;
+    let lab = ProviderKey::from("lab");
+    let checked = |n: usize| NewEvent::of_provider(EventKind::ProviderChecked, &lab, n.to_string());
+    let of_others = |n: usize| NewEvent::of_provider(EventKind::ProviderChecked, &"elsewhere".into(), n.to_string());
+    let mut tx = world.database.store().write().await?;
+    tx.append_events((0..CHECKS).flat_map(|n| [checked(n), of_others(n)]).collect()).await?;
+    tx.commit().await?;
+    let pool = world.request(1, Duration::from_secs(600)).await?;
+    let stan = world.app.create_user("stan", Secret::new("correct horse"), Role::Staff).await?;
+    let out = UserGroupUpdate { remove_members: vec!["ann".to_owned()], ..UserGroupUpdate::default() };
+    world.app.update_user_group(&stan, "testers", &out).await?;
+    let mut tx = world.database.store().write().await?;
+    tx.append_events(vec![checked(0)]).await?;
+    tx.commit().await?;
+    world.app.kill_pool(&world.user, pool).await?;
+
+    let mut told = Vec::new();
+    let is_end = |event: &Event| event.fact.state.as_deref().is_some_and(|state| state.starts_with("end"));
+    while !told.last().is_some_and(is_end) {
+        told.push(timeout(PATIENCE, stream.next()).await??);
+    }
+    // Nothing of what came after the right was lost; of what came before, what the stream had got by then.
+    assert!(told.iter().filter(|event| event.fact.pool_id.is_none()).count() <= CHECKS);
+    let own =
+        |told: &[Event]| told.iter().filter(|event| event.fact.pool_id == Some(pool)).cloned().collect::<Vec<_>>();
+    assert!(own(&told).len() >= 3, "{told:?}");
+    let mut late = Vec::new();
+    while late.last() != told.last() {
+        late.push(timeout(PATIENCE, idle.next()).await??);
+    }
+    assert_eq!(late, own(&told), "what was held for it is not given out any more");
+    let mut again = world.app.events(&world.user, EventFilter::default(), Some(0)).await?;
+    for event in own(&told) {
+        assert_eq!(timeout(PATIENCE, again.next()).await??, event);
+    }
     reading.abort();
     Ok(())
 }

@@ -16,6 +16,9 @@ pub struct Model {
     pub user_name: Option<String>,
     pub state: Option<String>,
     pub message: String,
+    pub owner_id: Option<i64>,
+    pub former_owner_id: Option<i64>,
+    pub audience: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
