@@ -195,7 +195,7 @@ pub(crate) enum Event {
 /// Which events to list.
 #[derive(Debug, Args)]
 pub(crate) struct EventList {
-    /// Only of this kind, such as pool_state; may be repeated.
+    /// Only of this kind, such as `pool_state`; may be repeated.
     #[arg(long, value_name = "KIND", value_parser = event_kind)]
     pub(crate) kind: Vec<EventKind>,
     /// List at most this many, the latest.

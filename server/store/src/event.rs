@@ -18,6 +18,9 @@ use crate::{
 /// Held on PostgreSQL from the first event to the commit, so that sequences are given in the order of commits.
 const ORDER_LOCK: i64 = 0x4556_454e_5453;
 
+/// What is written of an event, in this order.
+const COLUMNS: &str = "happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, owner_id, former_owner_id, audience";
+
 impl TryFrom<Model> for Event {
     type Error = Error;
 
@@ -137,8 +140,6 @@ impl EventRows for SeaTx {
                 event.audience.as_ref().map(stored).into(),
             ]
         };
-        const COLUMNS: &str = "happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, owner_id, \
-                               former_owner_id, audience";
         // Whose the pool is when this is committed: who changes that has the pool and its appliances locked.
         let owner = |pool: &str, owner: &str| {
             format!("coalesce({owner}, (select p.owner_id from pools p where p.id = {pool}))")

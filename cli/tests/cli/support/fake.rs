@@ -419,10 +419,11 @@ impl EventService for Fake {
             message: message.to_owned(),
             ..Event::default()
         };
-        let events = vec![
+        let mut events = vec![
             event(9, EventKind::PoolState, Some("ready"), "pool 1 is ready"),
             event(4, EventKind::PoolRequested, None, "alice requested 2 of demo"),
         ];
+        events.retain(|event| request.kinds.is_empty() || request.kinds.contains(&event.kind));
         Ok(Response::new(event::ListEventsResponse { events, next_page_token: String::new() }))
     }
 }

@@ -97,14 +97,15 @@ async fn a_watch_without_a_past_starts_now(database: TestDatabase) -> anyhow::Re
 
 async fn users_watch_what_is_theirs(database: TestDatabase) -> anyhow::Result<()> {
     let served = Served::new(database).await?;
-    let pool_id = Some(served.pool("ann").await?.id);
+    let id = served.pool("ann").await?.id;
+    let pool_id = Some(id);
     let mut ben = served.events("ben").await?;
     let of_ann = ben.watch(WatchRequest { pool_id, ..WatchRequest::default() }).await;
     assert_refused(of_ann, Code::NotFound, "POOL_NOT_FOUND", "you have no pool");
     // One that was given away is watched no longer.
     let mut ann = served.events("ann").await?.watch(WatchRequest { pool_id, ..WatchRequest::default() }).await?;
     assert!(soon(ann.get_mut().message()).await??.is_some());
-    give(&served, "ann", pool_id.unwrap_or_default(), "ben").await?;
+    give(&served, "ann", id, "ben").await?;
     let last = soon(ann.get_mut().message()).await??.unwrap_or_default().event.unwrap_or_default();
     assert_eq!(last.kind(), EventKind::PoolChanged);
     assert_refused(soon(ann.get_mut().message()).await?, Code::NotFound, "POOL_NOT_FOUND", "you have no pool");
