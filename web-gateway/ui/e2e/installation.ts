@@ -34,9 +34,9 @@ server:
       probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
       prepare: {automatic: false, configure: [{http: {endpoint: web, path: /version}}]}
     downstream-59z:
-      endpoints: {web: {port: 80, scheme: http}}
+      endpoints: {web: {port: 80, scheme: http}, agent: {port: 8443, scheme: https}}
       probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
-      prepare: {automatic: false, configure: [{http: {endpoint: web, path: /version, statuses: [204]}}]}
+      prepare: {automatic: false, configure: [{http: {endpoint: agent, tls: true, path: /}}]}
   catalogues: {hubber: {url: 'http://127.0.0.1:${bot}'}}
 web_gateway:
   listen: 127.0.0.1:${spare}
