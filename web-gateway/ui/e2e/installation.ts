@@ -34,9 +34,9 @@ server:
       probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
       prepare: {automatic: false, configure: [{http: {endpoint: web, path: /version}}]}
     downstream-59z:
-      endpoints: {web: {port: 80, scheme: http}, agent: {port: 8443, scheme: https}}
+      endpoints: {web: {port: 80, scheme: http}}
       probes: [{endpoint: web, http: {path: /version}, deadline: 20s, timeout: 2s}]
-      prepare: {automatic: false, configure: [{http: {endpoint: agent, tls: true, path: /}}]}
+      prepare: {automatic: false, configure: [{http: {endpoint: web, path: /version}}]}
   catalogues: {hubber: {url: 'http://127.0.0.1:${bot}'}}
 web_gateway:
   listen: 127.0.0.1:${spare}
@@ -172,9 +172,9 @@ export class Installation {
     this.#run("sprout", "server", "--config", this.#config);
   }
 
-  /** The provider lab-one does nothing until it goes on: what is under way stays so. */
-  holdLabOne(hold: boolean): void {
-    this.#processes.get("one")?.kill(hold ? "SIGSTOP" : "SIGCONT");
+  /** The provider does nothing until it goes on: what is under way there stays so. */
+  hold(provider: "one" | "three", hold: boolean): void {
+    this.#processes.get(provider)?.kill(hold ? "SIGSTOP" : "SIGCONT");
   }
 
   /** As a machine that fails: nothing is finished first. */

@@ -2,12 +2,11 @@ import type { Locator } from "@playwright/test";
 import { expect, test } from "./test.ts";
 
 for (const user of ["alice", "admin"]) test(`two browsers of ${user} see each other's changes within a second`, async ({ open }) => {
-  // From the answer to the one who changes it until the other one sees it. All soon; the quickest tells how long it takes on a machine that has time.
-  const took: number[] = [];
+  // From the answer to the one who changes it until the other one sees it.
   const soon = async (seen: Locator) => {
     const began = Date.now();
-    await expect(seen).toBeVisible();
-    took.push(Date.now() - began);
+    await seen.waitFor();
+    expect(Date.now() - began).toBeLessThan(1000);
   };
   const [left, right] = [await open(user), await open(user)];
   await expect(left.getByText("You have no pools")).toBeVisible();
@@ -33,7 +32,6 @@ for (const user of ["alice", "admin"]) test(`two browsers of ${user} see each ot
   await left.getByRole("dialog").getByRole("button", { name: /^Kill pool/ }).click();
   await killed;
   await soon(right.getByRole("article").getByText("ending").or(right.getByText("You have no pools")));
-  expect(Math.min(...took), took.join(", ")).toBeLessThan(1000);
   await expect(right.getByText("You have no pools")).toBeVisible();
 });
 

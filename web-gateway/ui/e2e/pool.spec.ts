@@ -20,7 +20,7 @@ test("request, live progress, ready, work with it, extend, kill", async ({ open,
   await expect(page.getByText("At most 3 d, says the group.")).toBeVisible();
   await page.getByLabel("Lease").fill("30m");
   await page.getByLabel("Description").fill("upgrade tests");
-  sprout.holdLabOne(true);
+  sprout.hold("one", true);
   await page.getByRole("button", { name: "Request 2 appliances" }).click();
 
   await expect(page.getByRole("heading", { level: 1, name: /^Pool \d+$/ })).toBeVisible();
@@ -30,7 +30,7 @@ test("request, live progress, ready, work with it, extend, kill", async ({ open,
   await expect(pool.getByRole("progressbar")).toBeVisible();
   await expect(pool.getByText("cloning", { exact: true })).toHaveCount(2);
   // Nothing is reloaded: it gets ready by itself.
-  sprout.holdLabOne(false);
+  sprout.hold("one", false);
   await expect(pool.getByText("ready", { exact: true })).toHaveCount(3);
   await expect(pool.getByText(/^29:\d\d$|^30:00$/).first()).toBeVisible();
 

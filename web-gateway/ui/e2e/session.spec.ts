@@ -53,6 +53,9 @@ test("a user sees nothing of a provider of others, and no pages for staff", asyn
 
   await page.goto("/providers/lab-two");
   await expect(page.getByRole("alert")).toContainText("lab-two");
+  await page.goto("/events");
+  await expect(page.getByRole("link", { name: "lab-one" }).first()).toBeVisible();
+  await expect(page.getByText("lab-two")).toHaveCount(0);
   await page.goto("/workers");
   await expect(page.getByText("This page is for staff")).toBeVisible();
   await page.goto("/request?group=downstream-511z");

@@ -1,8 +1,6 @@
 // The one stream of events of this page. It resumes after the last event seen, so nothing is missed; while nobody looks it is closed, since
 // browsers allow six connections to a host, over all their tabs.
-import { Code, ConnectError } from "@connectrpc/connect";
 import { type Event, EventService } from "$/gen/sprout/event/v1/event_pb";
-import { Changes } from "$/api/changes";
 import { STREAM, client } from "$/api/clients";
 import { reason } from "$/api/errors";
 import { session } from "$/api/session.svelte";
@@ -14,16 +12,8 @@ const FIRST_WAIT = 200;
 const LAST_WAIT = 5_000;
 /** A page that is not seen for this long lets go of its stream. */
 const HIDDEN = 15_000;
-/** How often it is looked for changes, where there is no stream. */
-const LOOK = 400;
 /** A timer that is late by this much: the machine slept, and the connection is likely to be dead without knowing it. */
 const SLEPT = 20_000;
-
-/** Whom the server told that they may not have a stream: asking again would be refused, and written down, each time. */
-const refused = {
-  has: (name: string): boolean => sessionStorage.getItem("no-stream") === name,
-  add: (name: string): void => sessionStorage.setItem("no-stream", name),
-};
 
 class Live {
   /** `paused`: nobody looks. */
@@ -99,10 +89,6 @@ class Live {
       try {
         let first = true;
         const request = this.#sequence === undefined ? {} : { afterSequence: this.#sequence };
-        if (refused.has(session.name)) {
-          await this.#look(this.#abort.signal);
-          throw new Error("it begins anew");
-        }
         for await (const message of this.#events.watch(request, { ...STREAM, signal: this.#abort.signal })) {
           this.#sequence = message.sequence;
           wait = FIRST_WAIT;
@@ -116,10 +102,6 @@ class Live {
           if (message.event) this.#tell(message.event);
         }
       } catch (error) {
-        if (error instanceof ConnectError && error.code === Code.PermissionDenied) {
-          refused.add(session.name);
-          continue;
-        }
         if (reason(error) === "WATCH_TOO_OLD") this.#sequence = undefined;
         else if (reason(error) === "UNAUTHENTICATED" || reason(error) === "NOT_SIGNED_IN") await session.refresh();
       }
@@ -129,25 +111,6 @@ class Live {
       this.state = "reconnecting";
       await this.#sleep(wait * (0.7 + Math.random() * 0.6));
       wait = Math.min(wait * 1.8, LAST_WAIT);
-    }
-  }
-
-  /** Instead of the stream, for those who get none: looks until it cannot, or nobody looks any more. */
-  async #look(signal: AbortSignal): Promise<void> {
-    const changes = new Changes();
-    try {
-      for (let first = true; !signal.aborted; first = false) {
-        const found = await changes.look(signal);
-        if (this.state !== "live") {
-          this.state = "live";
-          this.lostAt = undefined;
-        }
-        if (first) this.#tell(undefined);
-        for (const event of found) this.#tell(event);
-        await this.#sleep(LOOK);
-      }
-    } catch {
-      // As with a stream that ends: it begins anew.
     }
   }
 

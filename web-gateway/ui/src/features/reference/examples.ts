@@ -29,7 +29,13 @@ export interface Reference {
   types: Record<string, Type>;
 }
 
-/** The command that makes the call; empty: there is none, and why is said in the rpc's comment. */
+/** Calls that no command makes, and why. */
+export const uncommanded: Record<string, string> = {
+  "WorkerService/Join": "sprout-worker makes it by itself, the first time it is started with a join token (sproutctl worker token ID).",
+  "WorkerService/RenewCertificate": "sprout-worker makes it by itself, before its certificate runs out.",
+};
+
+/** The command that makes the call. */
 export const commands: Record<string, string> = {
   "ApplianceService/AttachDisk": "sproutctl appliance attach-disk 12 1024",
   "ApplianceService/DescribeAppliance": 'sproutctl appliance describe 12 "for the upgrade tests"',
@@ -60,7 +66,7 @@ export const commands: Record<string, string> = {
   "CleanupService/ListRules": "sproutctl cleanup rule list",
   "CleanupService/Plan": "sproutctl cleanup plan",
   "ConfigService/GetConfigStatus": "sproutctl config status",
-  "EventService/ListEvents": "sproutctl pool events 7",
+  "EventService/ListEvents": "sproutctl event list",
   "EventService/Watch": "sproutctl event watch",
   "GroupService/GetGroup": "sproutctl group get downstream-511z",
   "GroupService/ListGroups": "sproutctl group list",
@@ -135,9 +141,6 @@ export const commands: Record<string, string> = {
   "WorkflowService/GetWorkflow": "sproutctl workflow get 31",
   "WorkflowService/ListWorkflows": "sproutctl workflow list --appliance 12",
   "WorkflowService/Ping": "sproutctl workflow ping lab-docker -n 1000",
-  // Workers do these by themselves; the wait of `sproutctl appliance stop` is the last one.
-  "WorkerService/Join": "",
-  "WorkerService/RenewCertificate": "",
   "WorkflowService/WatchWorkflow": "sproutctl appliance stop 12",
 };
 
