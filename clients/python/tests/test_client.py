@@ -104,6 +104,15 @@ def test_a_lost_answer_makes_no_second_pool(server: Fake, both: Both) -> None:
     assert [request.id for request in server.asked("KillPool")] == [7]
 
 
+def test_what_is_wanted_is_asked_for(server: Fake, both: Both) -> None:
+    both.checkout(server.url, update=True, cpus=2, lease="1h")
+    both.checkout(server.url, keep_alive=None)
+    first, second = server.asked("RequestPool")
+    assert (first.update, first.cpus, first.lease.seconds, first.keep_alive.seconds) == (True, 2, 3600, 60)
+    assert not second.update
+    assert not second.HasField("keep_alive")
+
+
 def test_a_call_is_tried_five_times(server: Fake, both: Both) -> None:
     server.answer(api.LIST_GROUPS, unavailable())
     with pytest.raises(Unavailable) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,10 +111,15 @@ def test_requests_are_checked() -> None:
     request = pool_request("g", 2, template_type="openshift_pod", lease="1h")
     assert (request.template_type, request.lease.seconds, len(request.request_id)) == (2, 3600, 36)
     assert not request.HasField("version")
+    assert not request.update
+    assert pool_request("g", update=True, version="1.0").update
     assert request.request_id != pool_request("g").request_id
     for wrong in ({"group": ""}, {"group": "g", "count": -1}, {"group": "g", "template_type": "unknown"}):
         with pytest.raises(SettingsError):
             pool_request(**wrong)
+    misspelt: Any = {"verson": "1.0"}
+    with pytest.raises(TypeError, match=r"a request has no verson; it has: version, date"):
+        pool_request("g", **misspelt)
 
 
 def test_appliances_are_spread() -> None:

@@ -9,6 +9,7 @@ with SproutClient.from_environment() as client, client.checkout("downstream-511z
 ```
 """
 
+from ._request import Wanted
 from .aio import AsyncAppliance, AsyncSproutClient
 from .aio_checkout import AsyncCheckout
 from .checkout import Checkout
@@ -109,6 +110,7 @@ __all__ = [
     "Unsupported",
     "UserDisabled",
     "WaitTimeout",
+    "Wanted",
     "WrongPassword",
     "WrongState",
 ]

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _work
 from . import rpc as api
 from ._caller import Caller, Watch
-from ._request import KEEP_ALIVE, pool_request
+from ._request import KEEP_ALIVE, Wanted, pool_request
 from ._transport import AsyncTransport
 from .aio_checkout import AsyncCheckout
 from .durations import Time, to_proto
 from .errors import SproutError
-from .models import ApplianceInfo, PoolInfo, Priority, TemplateType, appliance_fields, pool_info
+from .models import ApplianceInfo, PoolInfo, appliance_fields, pool_info
 from .proto.sprout.appliance.v1 import appliance_pb2
 from .proto.sprout.group.v1 import group_pb2
 from .proto.sprout.pool.v1 import pool_pb2
 from .proto.sprout.user.v1 import user_pb2
 from .rpc import Req, Res, Rpc
 from .settings import DEFAULT_SERVER, Settings, addresses, from_environment
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,48 +183,18 @@ class AsyncSproutClient:
         group: str,
         count: int = 1,
         *,
-        version: str | None = None,
-        date: str | None = None,
-        provider: str | None = None,
-        provider_type: str | None = None,
-        template_type: TemplateType | str | None = None,
-        unconfigured: bool = False,
-        lease: Time | None = None,
-        description: str = "",
-        memory_mib: int | None = None,
-        cpus: int | None = None,
-        priority: Priority | None = None,
-        keep_alive: Time | None = KEEP_ALIVE,
-        wait_limit: Time | None = None,
-        request_id: str | None = None,
         timeout: Time | None = None,
         progress: _work.Progress | None = None,
+        **wanted: Unpack[Wanted],
     ) -> AsyncCheckout:
         """Appliances for an `async with` block: requested and waited for at its begin, kept during it, given back at its end.
 
-        `lease` is how long they outlive this process if it dies. `timeout` bounds the waiting here, `wait_limit` that of the server.
+        `timeout` bounds the waiting here, `wait_limit` that of the server. Other arguments: see `Wanted`.
         """
-        request = pool_request(
-            group,
-            count,
-            version=version,
-            date=date,
-            provider=provider,
-            provider_type=provider_type,
-            template_type=template_type,
-            unconfigured=unconfigured,
-            lease=lease,
-            description=description,
-            memory_mib=memory_mib,
-            cpus=cpus,
-            priority=priority,
-            keep_alive=keep_alive,
-            wait_limit=wait_limit,
-            request_id=request_id,
-        )
-        return AsyncCheckout(self, request, timeout=timeout, progress=progress)
+        wanted.setdefault("keep_alive", KEEP_ALIVE)
+        return AsyncCheckout(self, pool_request(group, count, **wanted), timeout=timeout, progress=progress)
 
-    async def request_pool(self, group: str, count: int = 1, **wanted: Any) -> PoolInfo:
+    async def request_pool(self, group: str, count: int = 1, **wanted: Unpack[Wanted]) -> PoolInfo:
         """Requests a pool, and leaves it to the caller: `wait_pool`, `extend_pool`, `kill_pool`. Arguments as of `checkout`."""
         return pool_info((await self.call(api.REQUEST_POOL, pool_request(group, count, **wanted))).pool)
 
