@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and says why it is skipped"
 )]
 
+mod catalogue;
 mod checkout;
 mod crash;
 mod crash_operations;
@@ -15,5 +16,6 @@ mod join;
 mod main_job;
 mod operations;
 mod preparation;
+mod preparation_sim;
 mod replicas;
 mod walkthrough;
