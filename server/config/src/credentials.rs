@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use sprout_conf::{Document, Located, Mistakes, Node, Secret, did_you_mean};
 
+use crate::ssh_key;
+
 /// A name, its password, and whatever else a provider asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
@@ -32,6 +34,11 @@ impl<'a> Book<'a> {
 
     /// The credentials that are written here, or those that are named here. `path` is told with mistakes.
     pub(crate) fn resolve(&self, node: &Node, path: &str, mistakes: &mut Mistakes) -> Option<Credentials> {
+        Some(Credentials::of(self.find(node, path, mistakes)?, path, mistakes))
+    }
+
+    /// The mapping that this is or stands for.
+    fn find<'n>(&'n self, node: &'n Node, path: &str, mistakes: &mut Mistakes) -> Option<&'n Node> {
         let (mut node, mut seen) = (node, Vec::new());
         let wrong = |node: &Node, message: String, mistakes: &mut Mistakes| {
             mistakes.add(Some(node.place().clone()), path, message);
@@ -60,11 +67,26 @@ impl<'a> Book<'a> {
             let message = format!("found {}, expected a mapping with username and password, or its key", node.kind());
             return wrong(node, message, mistakes);
         }
-        Some(Credentials::of(node, path, mistakes))
+        Some(node)
     }
 
     /// The credentials of this key.
     pub(crate) fn named(&self, key: &Located<String>, path: &str, mistakes: &mut Mistakes) -> Option<Credentials> {
+        Some(Credentials::of(self.find_named(key, path, mistakes)?, path, mistakes))
+    }
+
+    /// The credentials of this key, for SSH.
+    pub(crate) fn for_ssh(&self, key: &Located<String>, path: &str, mistakes: &mut Mistakes) -> Option<Credentials> {
+        let node = self.find_named(key, path, mistakes)?;
+        if let Some(private) = node.get("private_key")
+            && let Some(wrong) = private.text().and_then(ssh_key::mistake)
+        {
+            mistakes.add(Some(private.place().clone()), format!("{}.private_key", key.value), wrong);
+        }
+        Some(Credentials::of(node, path, mistakes))
+    }
+
+    fn find_named(&self, key: &Located<String>, path: &str, mistakes: &mut Mistakes) -> Option<&Node> {
         let found = self.document.and_then(|document| document.root().get(&key.value));
         let Some(node) = found else {
             let known: Vec<_> = self.document.iter().flat_map(|document| document.root().entries()).collect();
@@ -74,7 +96,7 @@ impl<'a> Book<'a> {
             mistakes.add(key.place.clone(), path, message);
             return None;
         };
-        self.resolve(node, path, mistakes)
+        self.find(node, path, mistakes)
     }
 
     /// Looks at all of them.

@@ -15,6 +15,7 @@ mod naming;
 mod preparation;
 mod provider;
 mod server;
+mod ssh_key;
 mod time;
 mod tls;
 

@@ -194,7 +194,7 @@ impl GroupConfig {
     pub(crate) fn resolve(&mut self, name: &str, book: &Book<'_>, mistakes: &mut Mistakes) {
         let path = format!("server.groups.{name}");
         if let Some(ssh) = &mut self.ssh {
-            ssh.resolved = book.named(&ssh.credentials, &format!("{path}.ssh.credentials"), mistakes);
+            ssh.resolved = book.for_ssh(&ssh.credentials, &format!("{path}.ssh.credentials"), mistakes);
         }
         let actions = self.prepare.iter_mut().flat_map(PrepareConfig::actions_mut).chain(&mut self.update);
         for action in actions {

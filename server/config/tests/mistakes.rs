@@ -334,6 +334,22 @@ server:
 }
 
 #[test]
+fn keys_that_nobody_signs_in_with_are_told_where_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    let group = "{template_pattern: '(?<version>x)', endpoints: {ssh: {port: 22}}, ssh: {credentials: root}}";
+    write("sprout.yaml", &format!("server:\n  groups:\n    demo: {group}\n"));
+    write("cfme_data.yaml", NOTHING);
+    write(
+        "credentials.yaml",
+        "root:\n  username: root\n  private_key: |\n    -----BEGIN RSA PRIVATE KEY-----\n    MIIEpA==\n    -----END RSA PRIVATE KEY-----\n",
+    );
+    let told = sprout_config::check(dir.path()).mistakes.or(()).unwrap_err().to_string();
+    assert!(told.contains("credentials.yaml:4:5: root.private_key: this is an RSA key"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
 fn rules_for_names() {
     let sprout = "\
 server:
