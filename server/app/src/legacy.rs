@@ -9,14 +9,19 @@ use sprout_domain::{
     event::{EventKind, NewEvent},
     legacy::{LegacyService, LegacyShepherd, LegacyUser, user_group_name},
     shepherd::{Flock, Shepherd},
-    user, user_group,
+    user::check_name as check_user_name,
+    user_group,
 };
 
 use crate::{
     App,
     ports::{ShepherdFilter, Topic, UserChange, UserGroupChange},
+    user,
     work::{Work, repeated},
 };
+
+/// Stored where there is no password: no hash of any kind.
+const NO_PASSWORD: &str = "!";
 
 /// What became of what there was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,7 +86,7 @@ async fn import_user_groups(work: &mut Work, service: &LegacyService, report: &m
     let before: BTreeSet<String> = there.keys().cloned().collect();
     let mut groups = Groups::new();
     for (group, name) in service.user_groups.iter().zip(names) {
-        let what = format!("user group {}", group.name);
+        let what = format!("user group {}", shown(&group.name));
         if user_group::check_name(&name).is_err() {
             report.leave(what, "its name is empty; make one yourself");
             continue;
@@ -121,17 +126,22 @@ async fn import_user_groups(work: &mut Work, service: &LegacyService, report: &m
 async fn import_users(work: &mut Work, users: &[LegacyUser], groups: &Groups, report: &mut ImportReport) -> Result<()> {
     let names: Vec<_> = users.iter().map(|user| user.name.clone()).collect();
     let there: BTreeMap<String, UserId> = work.tx.users_named(&names).await?;
+    let mut there: BTreeSet<String> = there.into_keys().collect();
     for user in users {
-        let what = format!("user {}", user.name);
-        if there.contains_key(&user.name) {
+        let what = format!("user {}", shown(&user.name));
+        if there.contains(&user.name) {
             report.leave(what, "there is a user of that name already, who was left as is");
             continue;
         }
-        if let Err(error) = user::check_name(&user.name) {
+        if let Err(error) = check_user_name(&user.name) {
             report.leave(what, format!("{}; create the user under another one", error.message));
             continue;
         }
-        let made = work.tx.insert_user(&user.name, &user.password_hash, user.role).await?;
+        there.insert(user.name.clone());
+        let no_password = why_no_password(&user.password_hash);
+        // What nobody signs in with any more is better not kept.
+        let hash = if no_password.is_some() { NO_PASSWORD } else { &user.password_hash };
+        let made = work.tx.insert_user(&user.name, hash, user.role).await?;
         let change = UserChange {
             disabled: Some(user.disabled),
             can_override_hardware: Some(user.can_override_hardware),
@@ -142,14 +152,34 @@ async fn import_users(work: &mut Work, users: &[LegacyUser], groups: &Groups, re
         let joined: BTreeSet<_> = user.user_groups.iter().filter_map(|name| Some(groups.get(name)?.0)).collect();
         work.tx.join_user_groups(made.id, &joined.into_iter().collect::<Vec<_>>()).await?;
         report.users += 1;
-        if !user.password_hash.starts_with("pbkdf2_sha256$") {
+        if let Some(why) = no_password {
             report.leave(
                 format!("{what}'s password"),
-                "it is none, or of a kind that is not known; set one with `sproutctl user update --password-stdin`",
+                format!("{why}; set one with `sproutctl user update {} --password-stdin`", user.name),
             );
         }
     }
     Ok(())
+}
+
+/// Why nobody can sign in with what is stored of a password there; none: it goes on working.
+fn why_no_password(hash: &str) -> Option<String> {
+    if user::goes_on_working(hash) {
+        return None;
+    }
+    Some(match hash.split_once('$') {
+        _ if hash.is_empty() || hash.starts_with('!') => "there is none".to_owned(),
+        Some(("pbkdf2_sha256", _)) => "its hash is damaged".to_owned(),
+        Some((hasher, _)) if !hasher.is_empty() => {
+            format!("it was hashed by {}, and only pbkdf2_sha256 goes on working", shown(hasher))
+        }
+        Some(_) | None => "it was hashed in a way of long ago, and only pbkdf2_sha256 goes on working".to_owned(),
+    })
+}
+
+/// A name as it is told: on one line, whatever is in it.
+fn shown(name: &str) -> String {
+    if name.is_empty() { "without a name".to_owned() } else { name.escape_debug().to_string() }
 }
 
 async fn import_shepherds(
@@ -162,7 +192,8 @@ async fn import_shepherds(
     let mut there: BTreeSet<(GroupName, Flock)> =
         there.into_iter().map(|shepherd| (shepherd.group, shepherd.flock)).collect();
     for wanted in shepherds.iter().filter(|wanted| wanted.preconfigured + wanted.unconfigured > 0) {
-        let what = format!("warm appliances of group {} for user group {}", wanted.group, wanted.user_group);
+        let what =
+            format!("warm appliances of group {} for user group {}", shown(&wanted.group), shown(&wanted.user_group));
         let group = GroupName(wanted.group.clone());
         let Some((id, name)) = groups.get(&wanted.user_group).cloned() else {
             report.leave(what, "that user group was not taken over");

@@ -36,6 +36,11 @@ use crate::{
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// A password with this hash, which the service before stored, goes on working.
+pub(crate) fn goes_on_working(hash: &str) -> bool {
+    django::is_whole(hash)
+}
+
 /// A fresh token.
 #[derive(Debug, Clone)]
 pub struct SignedIn {

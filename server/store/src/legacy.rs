@@ -19,17 +19,24 @@ use crate::{
 };
 
 /// Tables without which it is not the database of that service.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 12] = [
     "auth_user",
     "auth_group",
     "auth_user_groups",
+    "auth_permission",
+    "auth_group_permissions",
+    "auth_user_user_permissions",
     "appliances_groupshepherd",
     "appliances_userappliancequota",
     "appliances_provider_user_groups",
+    "appliances_appliancepool",
+    "appliances_appliance",
+    "appliances_bugquery",
 ];
 
 #[derive(FromQueryResult)]
 struct User {
+    id: i64,
     username: String,
     password: String,
     last_name: String,
@@ -42,9 +49,11 @@ struct User {
     appliances: Option<i64>,
 }
 
+/// Two of which one belongs to the other.
 #[derive(FromQueryResult)]
 struct Pair {
-    one: String,
+    id: i64,
+    name: String,
     other: Option<String>,
 }
 
@@ -63,7 +72,9 @@ struct Count {
     bug_queries: i64,
 }
 
-const USERS: &str = "select u.username, u.password, u.last_name,
+// Old databases hold what their constraints forbid: nulls, several quotas of one user, references to what is gone.
+const USERS: &str = "select cast(u.id as bigint) as id, cast(coalesce(u.username, '') as text) as username,
+    cast(coalesce(u.password, '') as text) as password, cast(coalesce(u.last_name, '') as text) as last_name,
     cast(case when u.is_superuser then 1 else 0 end as bigint) as is_superuser,
     cast(case when u.is_staff then 1 else 0 end as bigint) as is_staff,
     cast(case when u.is_active then 1 else 0 end as bigint) as is_active,
@@ -75,17 +86,21 @@ const USERS: &str = "select u.username, u.password, u.last_name,
         join auth_permission p on p.id = gp.permission_id where ug.user_id = u.id and p.codename = 'can_modify_hw'
     ) then 1 else 0 end as bigint) as can_modify_hw,
     cast(q.per_pool_quota as bigint) as per_pool, cast(q.total_pool_quota as bigint) as pools, cast(q.total_vm_quota as bigint) as appliances
-    from auth_user u left join appliances_userappliancequota q on q.user_id = u.id order by u.id";
+    from auth_user u left join (
+        select user_id, min(per_pool_quota) as per_pool_quota, min(total_pool_quota) as total_pool_quota, min(total_vm_quota) as total_vm_quota
+        from appliances_userappliancequota group by user_id
+    ) q on q.user_id = u.id order by u.id";
 
-const MEMBERS: &str = "select u.username as one, g.name as other
-    from auth_user_groups m join auth_user u on u.id = m.user_id join auth_group g on g.id = m.group_id order by m.id";
+const MEMBERS: &str = "select cast(m.user_id as bigint) as id, cast('' as text) as name, cast(g.name as text) as other
+    from auth_user_groups m join auth_group g on g.id = m.group_id order by m.id";
 
-const GROUPS: &str = "select g.name as one, p.provider_id as other
+const GROUPS: &str = "select cast(g.id as bigint) as id, cast(coalesce(g.name, '') as text) as name, cast(p.provider_id as text) as other
     from auth_group g left join appliances_provider_user_groups p on p.group_id = g.id order by g.id, p.provider_id";
 
-const SHEPHERDS: &str = "select s.template_group_id as template_group, g.name as user_group,
-    cast(s.template_pool_size as bigint) as preconfigured, cast(s.unconfigured_template_pool_size as bigint) as unconfigured
-    from appliances_groupshepherd s join auth_group g on g.id = s.user_group_id order by s.id";
+const SHEPHERDS: &str = "select cast(coalesce(s.template_group_id, '') as text) as template_group,
+    cast(coalesce(g.name, 'with the id ' || coalesce(cast(s.user_group_id as text), 'null')) as text) as user_group,
+    cast(coalesce(s.template_pool_size, 0) as bigint) as preconfigured, cast(coalesce(s.unconfigured_template_pool_size, 0) as bigint) as unconfigured
+    from appliances_groupshepherd s left join auth_group g on g.id = s.user_group_id order by s.id";
 
 const COUNTS: &str = "select
     (select count(*) from appliances_appliancepool where not not_needed_anymore) as pools,
@@ -122,20 +137,21 @@ async fn read(database: &DatabaseConnection) -> Result<LegacyService> {
             return Err(Error::new(Reason::InvalidArgument, message).because(error));
         }
     }
-    let mut members: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for Pair { one, other } in rows::<Pair>(&tx, MEMBERS).await? {
-        members.entry(one).or_default().extend(other);
+    let mut members: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for Pair { id, other, .. } in rows::<Pair>(&tx, MEMBERS).await? {
+        members.entry(id).or_default().extend(other);
     }
-    let mut user_groups: Vec<LegacyUserGroup> = Vec::new();
-    for Pair { one: name, other: provider } in rows::<Pair>(&tx, GROUPS).await? {
-        match user_groups.last_mut().filter(|last| last.name == name) {
-            Some(last) => last.providers.extend(provider),
-            None => user_groups.push(LegacyUserGroup { name, providers: provider.into_iter().collect() }),
+    let mut user_groups: Vec<(i64, LegacyUserGroup)> = Vec::new();
+    for Pair { id, name, other: provider } in rows::<Pair>(&tx, GROUPS).await? {
+        match user_groups.last_mut().filter(|(last, _)| *last == id) {
+            Some((_, last)) => last.providers.extend(provider),
+            None => user_groups.push((id, LegacyUserGroup { name, providers: provider.into_iter().collect() })),
         }
     }
+    let user_groups = user_groups.into_iter().map(|(_, group)| group).collect();
     let users = rows::<User>(&tx, USERS).await?;
     let users = users.into_iter().map(|row| {
-        let user_groups = members.remove(&row.username).unwrap_or_default();
+        let user_groups = members.remove(&row.id).unwrap_or_default();
         user(row, user_groups)
     });
     let users = users.collect();

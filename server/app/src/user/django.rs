@@ -16,6 +16,11 @@ pub(super) fn is_hash(hash: &str) -> bool {
     hash.starts_with(ALGORITHM)
 }
 
+/// It is one that a password can match.
+pub(super) fn is_whole(hash: &str) -> bool {
+    parts(hash).is_some()
+}
+
 /// The password has this hash.
 pub(super) fn matches(password: &Secret, hash: &str) -> bool {
     let Some((iterations, salt, wanted)) = parts(hash) else { return false };
@@ -45,7 +50,7 @@ mod tests {
     #[test]
     fn hashes_of_django_match() {
         for hash in HASHES {
-            assert!(is_hash(hash) && matches(&Secret::new("lètmein"), hash));
+            assert!(is_hash(hash) && is_whole(hash) && matches(&Secret::new("lètmein"), hash));
             assert!(!matches(&Secret::new("letmein"), hash));
         }
     }
@@ -59,7 +64,7 @@ mod tests {
             "pbkdf2_sha256$1$salt$not base64",
             "pbkdf2_sha256$1$salt$AAAA",
         ] {
-            assert!(!matches(&Secret::new(""), hash), "{hash}");
+            assert!(!matches(&Secret::new(""), hash) && !is_whole(hash), "{hash}");
         }
         assert!(!is_hash("!unusable") && !is_hash("$argon2id$v=19$"));
     }
