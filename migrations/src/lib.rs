@@ -33,6 +33,7 @@ mod m20261128_000111_late_work;
 mod m20261128_000120_template_preparation;
 mod m20261128_000121_pool_update;
 mod m20261128_000200_catalogue;
+mod m20261128_000210_said_of_templates;
 mod m20261128_000300_event_audience;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000120_template_preparation::Migration),
             Box::new(m20261128_000121_pool_update::Migration),
             Box::new(m20261128_000200_catalogue::Migration),
+            Box::new(m20261128_000210_said_of_templates::Migration),
             Box::new(m20261128_000300_event_audience::Migration),
         ]
     }

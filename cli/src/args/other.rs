@@ -162,6 +162,9 @@ pub(crate) struct Templates {
     /// Only those suggested for deletion, because newer ones make them superfluous.
     #[arg(long)]
     pub(crate) suggested: bool,
+    /// Only those released to everyone, as catalogues say.
+    #[arg(long)]
+    pub(crate) released: bool,
     /// List at most this many.
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 
 /// One template.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else, as the server does")]
 pub(crate) struct TemplateView {
     id: u64,
     name: String,
@@ -30,6 +31,8 @@ pub(crate) struct TemplateView {
     verified_version: String,
     preparation_error: String,
     unusable_reason: String,
+    ga_released: bool,
+    custom_data: serde_json::Value,
 }
 
 impl From<Template> for TemplateView {
@@ -56,6 +59,12 @@ impl From<Template> for TemplateView {
             verified_version: t.verified_version,
             preparation_error: t.preparation_error,
             unusable_reason: t.unusable_reason,
+            ga_released: t.ga_released,
+            // What is no JSON, of a newer server, is a text.
+            custom_data: match &*t.custom_data {
+                "" => serde_json::Value::Null,
+                said => serde_json::from_str(said).unwrap_or_else(|_| said.into()),
+            },
         }
     }
 }
@@ -96,6 +105,8 @@ impl Card for TemplateView {
             ("date", some(self.date.clone())),
             ("state", Some(self.state_and_step())),
             ("workflow", self.workflow_id.map(|id| id.to_string())),
+            ("released", self.ga_released.then(|| "to everyone, as its catalogue says".to_owned())),
+            ("catalogue says", (!self.custom_data.is_null()).then(|| self.custom_data.to_string())),
             ("prepared from", self.parent_id.map(|id| format!("template {id}"))),
             ("unconfigured", self.unconfigured.then(|| "to be prepared before it is used".to_owned())),
             ("version inside", some(self.verified_version.clone())),

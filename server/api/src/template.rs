@@ -141,6 +141,7 @@ struct Wanted {
     states: Vec<TemplateState>,
     with_gone: bool,
     suggested_for_deletion: bool,
+    ga_released: bool,
 }
 
 impl Wanted {
@@ -156,6 +157,7 @@ impl Wanted {
             states: request.states.iter().map(state).collect::<Result<_, _>>()?,
             with_gone: request.include_gone,
             suggested_for_deletion: request.suggested_for_deletion,
+            ga_released: request.ga_released,
         })
     }
 
@@ -164,7 +166,9 @@ impl Wanted {
             [] => self.with_gone || template.state != TemplateState::Gone,
             states => states.contains(&template.state),
         };
-        state && (template.suggested_for_deletion || !self.suggested_for_deletion)
+        state
+            && (template.suggested_for_deletion || !self.suggested_for_deletion)
+            && (template.said.ga_released || !self.ga_released)
     }
 }
 

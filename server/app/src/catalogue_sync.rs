@@ -13,12 +13,12 @@ use std::{
 
 use futures::future::join_all;
 use sprout_domain::{
-    Catalogue, Error, ProviderKey, Reason, Result, TemplateId, Timestamp,
+    Catalogue, Error, GroupName, ProviderKey, Reason, Result, TemplateId, Timestamp,
     catalogue_sync::{self as rules, Delta, Entry, Listing, Look, Place, Sifted},
     event::{EventKind, NewEvent},
     job::{Job, JobRun},
     naming::{Reading, Unread},
-    template::{Template, TemplateState},
+    template::{Said, Template, TemplateState},
 };
 
 pub(crate) use self::found::found;
@@ -31,7 +31,7 @@ use crate::{
 
 /// The job that reads catalogues.
 pub(crate) const JOB: &str = "catalogue-sync";
-/// Whoever writes what may be used does so one at a time, and by what sources said last.
+/// Whoever writes what is said of templates does so one at a time, and by what sources said last.
 const TURN: &str = "catalogue";
 /// A source that is not read by then is given up: its reader should have done so itself.
 const LIMIT: Duration = Duration::from_secs(45);
@@ -92,31 +92,38 @@ impl App {
         let delta = rules::compare(&known, &sifted, listing.is_whole(), asked);
         let entries = entries_after(&known, &delta);
         let templates = work.tx.standing_templates().await?;
-        let reasons = reasons(&catalogue, name, &templates, &entries);
-        let look = look(name, listing, &sifted, &delta, &entries, reasons.len());
+        let made_of = originals(&mut work, &templates).await?;
+        let said = newly_said(&catalogue, name, &templates, &made_of, &entries);
+        let used_otherwise = used_otherwise(&templates, &said);
+        let look = look(name, listing, &sifted, &delta, &entries, used_otherwise);
         let unseen = unseen(&catalogue, &templates, &delta, work.tx.now().date_naive());
         let applied = Applied { says: says(&look, &sifted), failed: !look.failure.is_empty(), unseen };
         if !delta.written.is_empty() || !delta.removed.is_empty() {
             let removed: Vec<_> = delta.removed.iter().map(|at| ids[*at]).collect();
             work.tx.change_catalogue_entries(name, &delta.written, &removed).await?;
         }
-        self.write_reasons(&mut work, &reasons).await?;
-        if work.tx.note_look(&look).await? {
+        self.write_said(&mut work, &said, used_otherwise).await?;
+        let noted = work.tx.note_look(&look).await?;
+        if noted {
             tell(&mut work, name, &look);
+        }
+        if noted || !said.is_empty() {
             work.commit().await?;
         }
         Ok(applied)
     }
 
-    /// Writes which templates may not be used, and lets everyone know who has to do with it.
-    async fn write_reasons(&self, work: &mut Work, reasons: &[(TemplateId, String)]) -> Result<()> {
-        if reasons.is_empty() {
+    /// Writes what is said of templates; where that has others used, lets everyone know who has to do with it.
+    async fn write_said(&self, work: &mut Work, said: &[(TemplateId, Said)], used_otherwise: usize) -> Result<()> {
+        if used_otherwise > 0 {
+            // Whoever places appliances has done so, or sees this.
+            work.tx.take_turn(queue::TURN).await?;
+        }
+        work.tx.set_said(said).await?;
+        if used_otherwise == 0 {
             return Ok(());
         }
-        // Whoever places appliances has done so, or sees this.
-        work.tx.take_turn(queue::TURN).await?;
-        work.tx.set_unusable(reasons).await?;
-        self.mark(work).await?;
+        self.mark_in_turn(work).await?;
         for topic in [Topic::Warm, Topic::Queue, Topic::Tries] {
             work.wake(topic);
         }
@@ -183,27 +190,63 @@ fn entries_after<'a>(known: &'a [Entry], delta: &'a Delta) -> BTreeMap<(&'a Prov
     stay.chain(&delta.written).map(|entry| ((&entry.provider, &*entry.name), entry)).collect()
 }
 
-/// The templates of whose use the source now says something else.
-fn reasons(
+/// Waits until nobody else writes what is said of templates, until the end of this; before anything is locked.
+pub(crate) async fn take_turn(work: &mut Work) -> Result<()> {
+    work.tx.take_turn(TURN).await
+}
+
+/// Names of the templates that others were made of, also of those that are gone.
+pub(crate) async fn originals<'a>(
+    work: &mut Work,
+    templates: impl IntoIterator<Item = &'a Template>,
+) -> Result<BTreeMap<TemplateId, String>> {
+    let ids: BTreeSet<_> = templates.into_iter().filter_map(|template| template.parent_id).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let found = work.tx.templates_by_id(&ids.into_iter().collect::<Vec<_>>()).await?;
+    Ok(found.into_iter().map(|template| (template.id, template.name)).collect())
+}
+
+/// What is said of a template of this name, by rules and the group's source, of whose entries one is looked up; none where its name says nothing.
+pub(crate) fn said_of<'a>(
+    catalogue: &Catalogue,
+    group: &GroupName,
+    provider: &ProviderKey,
+    name: &str,
+    entry: impl Fn(&str, &str) -> Option<&'a Entry>,
+) -> Option<Said> {
+    let reading = catalogue.read_name(name).ok().filter(|reading| !reading.ignore)?;
+    let source = catalogue.source_of(group, provider);
+    Some(rules::said(&reading, source, source.and_then(|source| entry(source, name))))
+}
+
+/// The templates of which the source now says something else.
+fn newly_said(
     catalogue: &Catalogue,
     source: &str,
     templates: &[Template],
+    made_of: &BTreeMap<TemplateId, String>,
     entries: &BTreeMap<(&ProviderKey, &str), &Entry>,
-) -> Vec<(TemplateId, String)> {
+) -> Vec<(TemplateId, Said)> {
     let concerned = templates.iter().filter(|template| {
         template.state != TemplateState::Retiring
             && catalogue.source_of(&template.group, &template.provider) == Some(source)
     });
     let changed = concerned.filter_map(|template| {
         // What Sprout itself made has a name that says nothing of this: what is said of the template that it was made of counts.
-        let made_of = template.parent_id.and_then(|id| templates.iter().find(|other| other.id == id));
-        let said_of = made_of.unwrap_or(template);
-        let reading = catalogue.read_name(&said_of.name).ok().filter(|reading| !reading.ignore)?;
-        let entry = entries.get(&(&said_of.provider, &*said_of.name)).copied();
-        let reason = rules::unusable(&reading, Some(source), entry);
-        (reason != template.unusable).then_some((template.id, reason))
+        let name = template.parent_id.and_then(|id| made_of.get(&id)).unwrap_or(&template.name);
+        let entry = |_: &str, name: &str| entries.get(&(&template.provider, name)).copied();
+        let said = said_of(catalogue, &template.group, &template.provider, name, entry)?;
+        (said != template.said).then_some((template.id, said))
     });
     changed.collect()
+}
+
+/// How many of them may be used from now on, or may not, or not for the same reason.
+fn used_otherwise(templates: &[Template], said: &[(TemplateId, Said)]) -> usize {
+    let before: BTreeMap<_, _> = templates.iter().map(|template| (template.id, &template.said.unusable)).collect();
+    said.iter().filter(|(id, said)| before.get(id).is_none_or(|before| **before != said.unusable)).count()
 }
 
 /// Providers where something new is listed that may be used and was not seen there yet.

@@ -43,7 +43,7 @@ use sprout_domain::{
     pool::{Pool, PoolState, Priority},
     provider::{Provider, ProviderSpec, Totals},
     room::Room,
-    template::{BuildDate, Template, TemplateType},
+    template::{BuildDate, Said, Template, TemplateType},
     token::{Token, TokenScope},
     user::{Role, User},
     version::Version,
@@ -434,8 +434,8 @@ pub struct FoundTemplate {
     pub version: Version,
     /// Date read from its name.
     pub date: BuildDate,
-    /// Why it may not be used; empty: it may.
-    pub unusable: String,
+    /// What is said of it.
+    pub said: Said,
 }
 
 /// Which templates to list.

@@ -344,6 +344,7 @@ fn to_make(
         template_type,
         parent_id: parent.map(|parent| parent.id),
         build,
+        said: parent.map(|parent| parent.said.clone()).unwrap_or_default(),
     }
 }
 

@@ -87,6 +87,8 @@ impl App {
         version: &str,
         names: &[String],
     ) -> Result<()> {
+        // Nobody else writes what is said of templates until the end of this.
+        catalogue_sync::take_turn(work).await?;
         // Only what it may have seen: a look that began before a template was deleted does not bring it back.
         let deleted = match task.started_at {
             Some(began) => work.tx.deleted_since(&task.provider, began).await?,
@@ -96,6 +98,10 @@ impl App {
         let prepared = work.tx.prepared_templates(&task.provider).await?;
         let names: Vec<_> = names.iter().filter(|name| !deleted.contains(name)).collect();
         let (found, mut look) = catalogue_sync::found(work, &task.provider, &names, &prepared).await?;
+        // The provider before its templates, as everyone does.
+        let status = format!("{version}, {} of {} templates belong to a group", found.len(), names.len());
+        work.tx.set_checked(&task.provider, true, &status).await?;
+        self.check_counts(work, &task.provider, CircuitEvent::CheckPassed).await?;
         let mut changed = work.tx.sync_templates(&task.provider, &found).await?;
         let to_prepare: Vec<_> =
             catalogue.groups.values().filter(|g| g.preparation.wanted).map(|group| group.name.clone()).collect();
@@ -104,11 +110,8 @@ impl App {
             look.change = format!("{changed} came, went or became others");
         }
         work.tx.note_look(&look).await?;
-        let status = format!("{version}, {} of {} templates belong to a group", found.len(), names.len());
-        work.tx.set_checked(&task.provider, true, &status).await?;
-        self.check_counts(work, &task.provider, CircuitEvent::CheckPassed).await?;
         if changed > 0 {
-            self.mark(work).await?;
+            self.mark_in_turn(work).await?;
             work.wake(Topic::Warm);
         }
         work.wake(Topic::Queue);

@@ -9,7 +9,7 @@ use sprout_domain::{
 };
 
 use crate::{
-    App,
+    App, catalogue_sync,
     ports::{Topic, Tx},
     visibility::visible_to,
     work::{Work, repeated},
@@ -46,14 +46,16 @@ impl App {
     pub async fn mark_templates(&self) -> Result<(usize, usize)> {
         repeated(|| async {
             let mut work = self.work().await?;
-            let marked = self.mark(&mut work).await?;
+            catalogue_sync::take_turn(&mut work).await?;
+            let marked = self.mark_in_turn(&mut work).await?;
             work.commit().await?;
             Ok(marked)
         })
         .await
     }
 
-    pub(crate) async fn mark(&self, work: &mut Work) -> Result<(usize, usize)> {
+    /// As [`App::mark_templates`], of whoever has taken the turn of those who write what is said of templates.
+    pub(crate) async fn mark_in_turn(&self, work: &mut Work) -> Result<(usize, usize)> {
         let verdicts = self.verdicts(work.tx.as_mut()).await?;
         let ids = |which: fn(&Verdict) -> bool| -> Vec<_> {
             verdicts.iter().filter(|(_, verdict)| which(verdict)).map(|(template, _)| template.id).collect()

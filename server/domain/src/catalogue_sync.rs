@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::{
     Catalogue, GroupName, ProviderKey, Timestamp,
     naming::{Day, Reading, Unread},
-    template::BuildDate,
+    template::{BuildDate, Said},
     version::Version,
 };
 
@@ -30,6 +30,10 @@ pub struct Listed {
     pub date: Option<BuildDate>,
     /// It may be used.
     pub usable: bool,
+    /// It was released to everyone.
+    pub ga_released: bool,
+    /// Whatever else is said of it: a JSON text; empty: nothing.
+    pub custom_data: String,
 }
 
 /// What came of reading a source.
@@ -84,6 +88,10 @@ pub struct Entry {
     pub usable: bool,
     /// When it was built, where its name does not tell the year.
     pub date: Option<BuildDate>,
+    /// It was released to everyone.
+    pub ga_released: bool,
+    /// Whatever else is said of it: a JSON text; empty: nothing.
+    pub custom_data: String,
 }
 
 /// What of a listing concerns us.
@@ -240,6 +248,8 @@ fn entry(listed: &Listed, reading: &Reading) -> Entry {
         name: listed.name.clone(),
         group: GroupName(listed.group.clone()),
         usable: listed.usable,
+        ga_released: listed.ga_released,
+        custom_data: listed.custom_data.clone(),
         // What contradicts the name is no help.
         date: listed.date.filter(|date| needed && reading.day.is_some_and(|day| day.on_or_before(*date) == *date)),
     }
@@ -295,8 +305,18 @@ pub fn compare(known: &[Entry], sifted: &Sifted, whole: bool, asked: bool) -> De
     Delta { written, removed: Vec::new(), kept: absent.len() }
 }
 
-/// Why a template that is there may not be used, as its name and its source say; empty: it may.
-pub fn unusable(reading: &Reading, source: Option<&str>, entry: Option<&Entry>) -> String {
+/// What its name and its source say of a template that is there.
+pub fn said(reading: &Reading, source: Option<&str>, entry: Option<&Entry>) -> Said {
+    let known = entry.filter(|_| source.is_some());
+    Said {
+        unusable: unusable(reading, source, entry),
+        ga_released: known.is_some_and(|entry| entry.ga_released),
+        custom_data: known.map(|entry| entry.custom_data.clone()).unwrap_or_default(),
+    }
+}
+
+/// Why it may not be used; empty: it may.
+fn unusable(reading: &Reading, source: Option<&str>, entry: Option<&Entry>) -> String {
     if reading.unusable {
         let build_type = reading.build_type.as_deref().unwrap_or_default();
         return format!("builds of type {build_type} are not used, says rule {}", reading.rule);

@@ -91,7 +91,7 @@ pub fn judge(templates: &[Template], limits: impl Fn(&GroupName) -> AgeLimits, t
 }
 
 fn works(template: &Template) -> bool {
-    template.state == TemplateState::Ready && template.unusable.is_empty()
+    template.state == TemplateState::Ready && template.said.unusable.is_empty()
 }
 
 /// When it was built, or first seen where its name does not tell.

@@ -97,7 +97,7 @@ mod tests {
             build: String::new(),
             verified_version: String::new(),
             preparation: crate::template::Preparations::default(),
-            unusable: String::new(),
+            said: crate::template::Said::default(),
         }
     }
 

@@ -105,8 +105,8 @@ pub struct Template {
     pub suggested_for_deletion: bool,
     /// Too old to be used for new appliances.
     pub obsolete: bool,
-    /// Why it may not be used, as a catalogue or the rules for names say; empty: it may.
-    pub unusable: String,
+    /// What its catalogue and the rules for names say of it.
+    pub said: Said,
     /// The template that it was, or is being, prepared from.
     pub parent_id: Option<TemplateId>,
     /// What its appliances pull, where it was read from an index of builds; empty otherwise.
@@ -115,6 +115,17 @@ pub struct Template {
     pub verified_version: String,
     /// How its preparation goes, of one that others are made of.
     pub preparation: Preparations,
+}
+
+/// What a catalogue and the rules for names say of a template. One that was made of another is as that one is said to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// Why it may not be used; empty: it may.
+    pub unusable: String,
+    /// It was released to everyone ("generally available").
+    pub ga_released: bool,
+    /// Whatever else the catalogue has on it: a JSON text; empty: nothing.
+    pub custom_data: String,
 }
 
 /// How preparing a template went.

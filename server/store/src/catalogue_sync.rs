@@ -8,6 +8,7 @@ use sprout_app::ports::CatalogueRows;
 use sprout_domain::{
     Error, ProviderKey, Result, TemplateId,
     catalogue_sync::{Entry, Look, Place, Problem},
+    template::Said,
 };
 
 use crate::{
@@ -28,6 +29,8 @@ fn entry(row: catalogue_entry::Model) -> Entry {
         group: (&*row.group_name).into(),
         usable: row.usable,
         date: row.build_date,
+        ga_released: row.ga_released,
+        custom_data: row.custom_data,
     }
 }
 
@@ -137,27 +140,45 @@ impl CatalogueRows for SeaTx {
                 entry.group.0.as_str().into(),
                 entry.usable.into(),
                 entry.date.into(),
+                entry.ga_released.into(),
+                entry.custom_data.as_str().into(),
             ]
         };
-        let target = "catalogue_entries (source, provider, name, group_name, usable, build_date)";
+        let target =
+            "catalogue_entries (source, provider, name, group_name, usable, build_date, ga_released, custom_data)";
         let rest = "on conflict (provider, name, source) do update set
-                        group_name = excluded.group_name, usable = excluded.usable, build_date = excluded.build_date";
+                        group_name = excluded.group_name, usable = excluded.usable, build_date = excluded.build_date,
+                        ga_released = excluded.ga_released, custom_data = excluded.custom_data";
         self.insert(target, written.iter().map(row).collect(), rest).await?;
         Ok(())
     }
 
-    async fn set_unusable(&mut self, reasons: &[(TemplateId, String)]) -> Result<u64> {
-        let mut by_reason: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-        for (id, reason) in reasons {
-            by_reason.entry(reason).or_default().push(id.0);
+    async fn set_said(&mut self, said: &[(TemplateId, Said)]) -> Result<u64> {
+        if said.is_empty() {
+            return Ok(0);
         }
-        // A handful of reasons, however many templates.
-        let mut changed = 0;
-        for (reason, ids) in by_reason {
-            let sql = format!("update templates set unusable = $1 where unusable <> $1 and id {}", self.among(2));
-            changed += self.run(&sql, [reason.into(), self.numbers(ids)]).await?;
-        }
-        Ok(changed)
+        self.lock_templates(said.iter().map(|(id, _)| id.0)).await?;
+        let values = if self.on_postgres() {
+            "select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[]) as said (id, unusable, ga, custom_data)"
+        } else {
+            "select i.value as id, u.value as unusable, g.value as ga, c.value as custom_data
+             from json_each($1) i join json_each($2) u on u.key = i.key join json_each($3) g on g.key = i.key
+             join json_each($4) c on c.key = i.key"
+        };
+        let sql = format!(
+            "update templates set unusable = said.unusable, ga_released = (said.ga <> 0), custom_data = said.custom_data
+             from ({values}) as said
+             where templates.id = said.id
+               and (templates.unusable, templates.ga_released, templates.custom_data)
+                   <> (said.unusable, said.ga <> 0, said.custom_data)"
+        );
+        let values = [
+            self.numbers(said.iter().map(|(id, _)| id.0)),
+            self.texts(said.iter().map(|(_, said)| &*said.unusable)),
+            self.numbers(said.iter().map(|(_, said)| i64::from(said.ga_released))),
+            self.texts(said.iter().map(|(_, said)| &*said.custom_data)),
+        ];
+        self.run(&sql, values).await
     }
 
     async fn looks(&mut self) -> Result<Vec<Look>> {

@@ -61,9 +61,13 @@ impl PreparationRows for SeaTx {
             new.template_type.name().into(),
             new.parent_id.map(|id| id.0).into(),
             new.build.as_str().into(),
+            new.said.unusable.as_str().into(),
+            new.said.ga_released.into(),
+            new.said.custom_data.as_str().into(),
         ];
         let target =
-            "templates (name, provider, group_name, version, build_date, state, found_at, type, parent_id, build)";
+            "templates (name, provider, group_name, version, build_date, state, found_at, type, parent_id, build,
+                                 unusable, ga_released, custom_data)";
         let inserted: Vec<Model> =
             self.insert_returning(target, vec![row], "on conflict do nothing returning *").await?;
         let taken = || Error::new(Reason::Conflict, "a template of this name, or of the same parent, is being made");
@@ -143,6 +147,7 @@ impl PreparationRows for SeaTx {
 
     async fn set_verified(&mut self, ids: &[TemplateId], found: &str, correct: bool) -> Result<()> {
         let version = if correct { ", version = $1" } else { "" };
+        self.lock_templates(ids.iter().map(|id| id.0)).await?;
         let sql = format!("update templates set verified_version = $1{version} where id {}", self.among(2));
         self.run(&sql, [found.into(), self.numbers(ids.iter().map(|id| id.0))]).await?;
         Ok(())
@@ -162,9 +167,11 @@ impl PreparationRows for SeaTx {
 
     async fn mark_unconfigured(&mut self, provider: &ProviderKey, groups: &[GroupName]) -> Result<u64> {
         let wanted = format!("(prepared_at is null and group_name {})", self.among(2));
+        // What somebody else is writing right now is marked with the next check: whoever holds templates waits for no other.
         let sql = format!(
-            "update templates set unconfigured = {wanted}
-             where provider = $1 and state not in ('gone', 'preparing') and unconfigured <> {wanted}"
+            "update templates set unconfigured = {wanted} where id in
+                 (select id from templates where provider = $1 and state not in ('gone', 'preparing') and unconfigured <> {wanted}{})",
+            self.locked_skipping()
         );
         self.run(&sql, [provider.0.as_str().into(), self.texts(groups.iter().map(|group| &*group.0))]).await
     }

@@ -8,7 +8,7 @@ use sprout_app::ports::{FoundTemplate, TemplateFilter, TemplateRows};
 use sprout_domain::{
     ApplianceId, Error, ProviderKey, Result, TemplateId, Timestamp, Visible, WorkflowId,
     preparation::{VersionFound, compare_versions},
-    template::{Preparations, Template},
+    template::{Preparations, Said, Template},
     version::Version,
 };
 
@@ -47,7 +47,7 @@ impl TryFrom<Model> for Template {
                 error: row.preparation_error,
                 not_before: row.prepare_after,
             },
-            unusable: row.unusable,
+            said: Said { unusable: row.unusable, ga_released: row.ga_released, custom_data: row.custom_data },
         })
     }
 }
@@ -72,7 +72,21 @@ fn same(row: &Model, found: &FoundTemplate) -> bool {
         && row.group_name == found.group.0
         && row.version == version(found, Some(row)).as_str()
         && row.build_date == found.date
-        && row.unusable == found.unusable
+        && (&row.unusable, row.ga_released, &row.custom_data)
+            == (&found.said.unusable, found.said.ga_released, &found.said.custom_data)
+}
+
+impl SeaTx {
+    /// Locks templates, in the order in which everyone does who needs several.
+    pub(crate) async fn lock_templates(&self, ids: impl IntoIterator<Item = i64> + Send) -> Result<()> {
+        let ids: Vec<i64> = ids.into_iter().collect();
+        if ids.is_empty() || !self.on_postgres() {
+            return Ok(());
+        }
+        let sql = format!("select id from templates where id {} order by id{}", self.among(1), self.locked());
+        self.run(&sql, [self.numbers(ids)]).await?;
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -93,29 +107,33 @@ impl TemplateRows for SeaTx {
                 found.date.into(),
                 "ready".into(),
                 self.time(self.now),
-                found.unusable.as_str().into(),
+                found.said.unusable.as_str().into(),
+                found.said.ga_released.into(),
+                found.said.custom_data.as_str().into(),
             ]
         };
         let mut named = BTreeSet::new();
         let once = in_order.iter().filter(|found| named.insert(&*found.name));
         let changed = once.filter(|found| !known.get(&*found.name).is_some_and(|row| same(row, found)));
-        let changed: Vec<_> = changed.map(row).collect();
-        let rest = "on conflict (provider, name) do update set
-                        group_name = excluded.group_name, version = excluded.version, build_date = excluded.build_date,
-                        unusable = excluded.unusable,
-                        state = case when templates.state = 'gone' then excluded.state else templates.state end";
-        let target = "templates (name, provider, group_name, version, build_date, state, found_at, unusable)";
-        let written = self.insert(target, changed, rest).await?;
-
+        let changed: Vec<_> = changed.collect();
         let ends = |row: &&Model| !matches!(&*row.state, "gone" | "retiring" | "preparing");
         let gone = rows.iter().filter(ends).filter(|row| !found.contains_key(&*row.name));
         let gone: Vec<i64> = gone.map(|row| row.id).collect();
+        let touched = changed.iter().filter_map(|found| known.get(&*found.name)).map(|row| row.id);
+        self.lock_templates(touched.chain(gone.iter().copied())).await?;
+        let rest = "on conflict (provider, name) do update set
+                        group_name = excluded.group_name, version = excluded.version, build_date = excluded.build_date,
+                        unusable = excluded.unusable, ga_released = excluded.ga_released, custom_data = excluded.custom_data,
+                        state = case when templates.state = 'gone' then excluded.state else templates.state end";
+        let target = "templates (name, provider, group_name, version, build_date, state, found_at, unusable, ga_released, custom_data)";
+        let written = self.insert(target, changed.into_iter().map(row).collect(), rest).await?;
         if gone.is_empty() {
             return Ok(written);
         }
         let sql = format!(
             "update templates set state = 'gone', failure_count = 0, quarantine_tries = 0, quarantine_reason = '', specimen_id = null,
-                                  next_try_at = null where id {}",
+                                  next_try_at = null
+             where state not in ('gone', 'retiring', 'preparing') and id {}",
             self.among(1)
         );
         Ok(written + self.run(&sql, [self.numbers(gone)]).await?)
@@ -176,9 +194,12 @@ impl TemplateRows for SeaTx {
 
     async fn mark_templates(&mut self, suggested: &[TemplateId], obsolete: &[TemplateId]) -> Result<u64> {
         let (suggests, disuses) = (self.among(1), self.among(2));
+        // What somebody else is writing right now is marked the next time: whoever holds templates waits for no other.
         let sql = format!(
-            "update templates set suggested_for_deletion = (id {suggests}), obsolete = (id {disuses})
-             where state <> 'gone' and (suggested_for_deletion <> (id {suggests}) or obsolete <> (id {disuses}))"
+            "update templates set suggested_for_deletion = (id {suggests}), obsolete = (id {disuses}) where id in
+                 (select id from templates
+                  where state <> 'gone' and (suggested_for_deletion <> (id {suggests}) or obsolete <> (id {disuses})){})",
+            self.locked_skipping()
         );
         let ids = |ids: &[TemplateId]| self.numbers(ids.iter().map(|id| id.0));
         self.run(&sql, [ids(suggested), ids(obsolete)]).await

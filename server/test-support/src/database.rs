@@ -107,6 +107,17 @@ impl TestDatabase {
         Arc::clone(&self.store)
     }
 
+    /// From now on, transactions that wait for each other in a circle on PostgreSQL wait until their statements are too late, of which callers are
+    /// told; else the server would end one of them after a second, its caller would try again, and nobody would see.
+    pub async fn hanging_in_circles(mut self) -> anyhow::Result<Self> {
+        if self.kind() == Kind::Postgres {
+            let sql = "do $$ begin execute format('alter database %I set deadlock_timeout = ''10min''', current_database()); end $$";
+            self.execute(sql).await?;
+            self.store = Arc::new(SeaStore::open(&self.options()).await?);
+        }
+        Ok(self)
+    }
+
     /// Waits until nobody is in a transaction.
     ///
     /// # Errors

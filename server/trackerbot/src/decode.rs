@@ -5,6 +5,8 @@ use sprout_domain::catalogue_sync::{Listed, Problem, ProblemKind};
 
 /// Characters of a name or key; longer ones are no name of anything.
 const LONGEST: usize = 255;
+/// Bytes of what else is said of a template.
+const LARGEST: usize = 16 << 10;
 
 /// One page.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -86,7 +88,28 @@ fn listed(object: &Value) -> Result<Listed, String> {
         group: text(object, &["template", "group", "name"])?,
         date,
         usable,
+        ga_released: match at(object, &["template", "ga_released"]) {
+            Value::Null => false,
+            Value::Bool(released) => *released,
+            other => return Err(expected("template.ga_released", "true or false", other)),
+        },
+        custom_data: custom_data(at(object, &["template", "custom_data"]))?,
     })
+}
+
+/// What else is said of a template, as a JSON text: some say it as JSON, some as JSON in a text.
+fn custom_data(said: &Value) -> Result<String, String> {
+    let read = said.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let data = match read.as_ref().unwrap_or(said) {
+        Value::Null => return Ok(String::new()),
+        Value::Object(fields) if fields.is_empty() => return Ok(String::new()),
+        Value::String(text) if text.trim().is_empty() => return Ok(String::new()),
+        data => data.to_string(),
+    };
+    if data.len() > LARGEST {
+        return Err(format!("`template.custom_data` is larger than {} KiB", LARGEST >> 10));
+    }
+    Ok(data)
 }
 
 fn at<'a>(object: &'a Value, path: &[&str]) -> &'a Value {
@@ -138,7 +161,7 @@ mod tests {
             r#"{"meta": {"limit": 100, "next": "/api/providertemplate/?limit=100&offset=100", "offset": 0, "previous": null, "total_count": 101},
                 "objects": [{"id": 7, "provider": {"key": "lab", "type": "rhevm", "active": true},
                              "template": {"name": "cfme-59022-0101", "datestamp": "2018-01-01", "group": {"name": "downstream-59z"},
-                                          "ga_released": false, "custom_data": {}}, "usable": true, "tested": false}]}"#,
+                                          "ga_released": true, "custom_data": {"vm": {"size": 2}}}, "usable": true, "tested": false}]}"#,
         )
         .unwrap();
         let listed = Listed {
@@ -147,6 +170,8 @@ mod tests {
             group: "downstream-59z".to_owned(),
             date: "2018-01-01".parse().ok(),
             usable: true,
+            ga_released: true,
+            custom_data: r#"{"vm": {"size": 2}}"#.replace(": ", ":"),
         };
         assert_eq!((page.count, page.total, page.listed), (1, Some(101), vec![listed]));
         assert_eq!(page.next.as_deref(), Some("/api/providertemplate/?limit=100&offset=100"));
@@ -166,9 +191,11 @@ mod tests {
             object("true", "\"b\"", "\"yesterday\""),
             object("false", "\"\\u0000\"", "null"),
             "null".to_owned(),
+            object("true", "\"c\"", "null, \"ga_released\": 1"),
+            object("true", "\"d\"", &format!("null, \"custom_data\": {:?}", "x".repeat(LARGEST))),
         ];
         let page = read(&format!(r#"{{"meta": {{"next": null}}, "objects": [{}]}}"#, objects.join(","))).unwrap();
-        assert_eq!((page.count, page.total, page.listed.len()), (6, None, 1));
+        assert_eq!((page.count, page.total, page.listed.len()), (8, None, 1));
         let told: Vec<_> = page.problems.iter().map(|p| format!("{}: {}", p.subject, p.message)).collect();
         assert_eq!(
             told,
@@ -178,8 +205,25 @@ mod tests {
                 "b: `template.datestamp` is \"yesterday\", expected a date such as 2018-01-31",
                 "number 5: `template.name` has control characters in it",
                 "number 6: `usable` is missing, expected true or false",
+                "c: `template.ga_released` is a number, expected true or false",
+                "d: `template.custom_data` is larger than 16 KiB",
             ]
         );
+    }
+
+    #[test]
+    fn custom_data_is_json_however_it_is_said() {
+        for nothing in ["null", "{}", r#""""#, r#""{}""#, r#"" null ""#] {
+            assert_eq!(custom_data(&serde_json::from_str(nothing).unwrap()).unwrap(), "", "{nothing}");
+        }
+        for (said, kept) in [
+            (r#"{"a": 1}"#, r#"{"a":1}"#),
+            (r#""{\"a\": 1}""#, r#"{"a":1}"#),
+            (r#""a: b""#, r#""a: b""#),
+            ("[1]", "[1]"),
+        ] {
+            assert_eq!(custom_data(&serde_json::from_str(said).unwrap()).unwrap(), kept, "{said}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) async fn run(context: &Context<'_>, args: Templates) -> Result<(), Fa
             provider: args.provider.clone(),
             include_gone: args.gone,
             suggested_for_deletion: args.suggested,
+            ga_released: args.released,
             page_size,
             page_token,
             ..ListTemplatesRequest::default()

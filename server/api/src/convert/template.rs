@@ -54,7 +54,9 @@ impl From<Wire<Template>> for proto::Template {
             step: String::new(),
             verified_version: template.verified_version,
             preparation_error: template.preparation.error,
-            unusable_reason: template.unusable,
+            unusable_reason: template.said.unusable,
+            ga_released: template.said.ga_released,
+            custom_data: template.said.custom_data,
         }
     }
 }

@@ -9,7 +9,7 @@ use sprout_domain::{
     template::{BuildDate, Template},
 };
 
-use super::TURN;
+use super::{originals, said_of};
 use crate::{
     ports::{FoundTemplate, TemplateFilter},
     provider::plain,
@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// The templates that belong to a group, newest first and groups in turn; and what is to be remembered of the look, with the names that say nothing.
+/// Whoever asks has taken the turn.
 pub(crate) async fn found(
     work: &mut Work,
     provider: &ProviderKey,
@@ -26,11 +27,11 @@ pub(crate) async fn found(
     let catalogue = work.catalogue.clone();
     let mut problems = Vec::new();
     let mut read: Vec<(&str, Reading)> = Vec::new();
-    let mut known = Vec::new();
+    let mut made = Vec::new();
     for name in names {
-        // Nobody else gives such names. Whether it may be used follows from the template that it was made of.
-        if let Some(Template { name, group, version, date, unusable, .. }) = prepared.get(plain(name)).cloned() {
-            known.push(FoundTemplate { name, group, version, date, unusable });
+        // Nobody else gives such names.
+        if let Some(template) = prepared.get(plain(name)) {
+            made.push(template);
             continue;
         }
         match catalogue.read_name(name) {
@@ -45,17 +46,28 @@ pub(crate) async fn found(
     let found = read.into_iter().map(|(name, reading)| {
         let group = GroupName(reading.stream.clone());
         let source = catalogue.source_of(&group, provider);
-        let entry = source.and_then(|source| entries.get(&(source, name)));
-        let unusable = rules::unusable(&reading, source, entry);
+        let entry = source.and_then(|source| entries.get(source, name));
+        let said = rules::said(&reading, source, entry);
         let (version, date) = reading.build(seen.get(name).copied().unwrap_or(today));
         let date = entry.and_then(|entry| entry.date).unwrap_or(date);
-        FoundTemplate { name: name.to_owned(), group, version, date, unusable }
+        FoundTemplate { name: name.to_owned(), group, version, date, said }
+    });
+    let made_of = originals(work, made.iter().copied()).await?;
+    let known = made.into_iter().map(|template| {
+        // What is said of the template that it was made of, there or not, is said of it.
+        let of = template.parent_id.and_then(|id| made_of.get(&id));
+        let says = |name: &String| {
+            said_of(&catalogue, &template.group, provider, name, |source, name| entries.get(source, name))
+        };
+        let said = of.and_then(says).unwrap_or_else(|| template.said.clone());
+        let Template { name, group, version, date, .. } = template.clone();
+        FoundTemplate { name, group, version, date, said }
     });
     let found =
         rules::in_turn(found.chain(known).collect(), |found| (found.group.clone(), found.date, found.version.clone()));
     let mut look = Look::at(Place::Provider(provider.clone()), problems);
     look.listed = found.len() as u64;
-    look.usable = found.iter().filter(|found| found.unusable.is_empty()).count() as u64;
+    look.usable = found.iter().filter(|found| found.said.unusable.is_empty()).count() as u64;
     Ok((found, look))
 }
 
@@ -66,8 +78,6 @@ async fn entries(work: &mut Work, provider: &ProviderKey) -> Result<Entries> {
     {
         return Ok(Entries::default());
     }
-    // Until the end of this nobody writes what sources say.
-    work.tx.take_turn(TURN).await?;
     let mut entries = Entries::default();
     for (source, entry) in work.tx.catalogue_entries_of(provider).await? {
         entries.0.entry(source).or_default().insert(entry.name.clone(), entry);
@@ -79,8 +89,8 @@ async fn entries(work: &mut Work, provider: &ProviderKey) -> Result<Entries> {
 struct Entries(BTreeMap<String, BTreeMap<String, Entry>>);
 
 impl Entries {
-    fn get(&self, (source, name): &(&str, &str)) -> Option<&Entry> {
-        self.0.get(*source)?.get(*name)
+    fn get(&self, source: &str, name: &str) -> Option<&Entry> {
+        self.0.get(source)?.get(name)
     }
 }
 

@@ -7,6 +7,7 @@ use sprout_domain::{
     ProviderKey, Result, TemplateId,
     catalogue::Source,
     catalogue_sync::{Entry, Listing, Look, Place},
+    template::Said,
 };
 
 /// Reads sources.
@@ -28,8 +29,8 @@ pub trait CatalogueRows: Send {
     /// Writes what a source says now, in this order, and removes what it says no more.
     async fn change_catalogue_entries(&mut self, source: &str, written: &[Entry], removed: &[i64]) -> Result<()>;
 
-    /// Writes why templates may not be used. Returns how many rows changed.
-    async fn set_unusable(&mut self, reasons: &[(TemplateId, String)]) -> Result<u64>;
+    /// Writes what is said of templates. Returns how many rows changed.
+    async fn set_said(&mut self, said: &[(TemplateId, Said)]) -> Result<u64>;
 
     /// The last looks, sources before providers, by name.
     async fn looks(&mut self) -> Result<Vec<Look>>;

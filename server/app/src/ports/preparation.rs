@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use sprout_domain::{
     ApplianceId, GroupName, ProviderKey, Result, TemplateId, Timestamp, WorkflowId,
-    template::{BuildDate, Preparations, Template, TemplateType},
+    template::{BuildDate, Preparations, Said, Template, TemplateType},
     version::Version,
     workflow::StepKind,
 };
@@ -32,6 +32,8 @@ pub struct NewPrepared {
     pub parent_id: Option<TemplateId>,
     /// As in [`Template`].
     pub build: String,
+    /// As in [`Template`].
+    pub said: Said,
 }
 
 /// Indexes of builds, wherever they are.

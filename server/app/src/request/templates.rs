@@ -104,7 +104,7 @@ async fn held_back(
     let all = TemplateFilter { with_gone: true, usable_only: false, ..filter.clone() };
     let mut found = work.tx.templates(&all).await?;
     found.retain(|t| is_wanted(catalogue, request, t));
-    if let Some(first) = found.iter().find(|t| t.state == TemplateState::Ready && !t.unusable.is_empty()) {
+    if let Some(first) = found.iter().find(|t| t.state == TemplateState::Ready && !t.said.unusable.is_empty()) {
         let message = format!(
             "no {} of group {} may be used: of template {} ({} on {}), {}; staff see more in `sproutctl catalogue status`",
             described(request),
@@ -112,7 +112,7 @@ async fn held_back(
             first.id,
             first.name,
             first.provider,
-            first.unusable
+            first.said.unusable
         );
         return Ok(Some(Error::new(Reason::NoTemplate, message).with("template_id", first.id.to_string())));
     }

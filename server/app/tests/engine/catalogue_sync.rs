@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use sprout_app::{
     WantedShepherd,
     ports::{ApplianceFilter, Listings, Page, Store as _, TemplateFilter},
@@ -18,13 +19,13 @@ use sprout_domain::{
     catalogue_sync::{Listed, Listing, Look, Place, Problem, ProblemKind},
     group::TemplatePattern,
     provider::Totals,
-    template::Template,
+    template::{Said, Template},
     user::{Role, User},
-    workflow::{StepKind, StepOutput},
+    workflow::{StepErrorReason, StepKind, StepOutput},
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 
-use crate::world::{Worker, World, key};
+use crate::world::{Worker, World, badly, key};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -37,11 +38,12 @@ on_each_database!(
     without_a_source_what_is_found_is_used,
     names_that_say_nothing_are_told,
     what_is_not_configured_any_more_is_forgotten,
+    those_who_write_templates_wait_for_nobody_in_a_circle,
 );
 
 /// A source that says what a test wants.
 #[derive(Debug, Default)]
-struct Says(Mutex<Listing>);
+pub(crate) struct Says(Mutex<Listing>);
 
 #[async_trait]
 impl Listings for Says {
@@ -51,13 +53,15 @@ impl Listings for Says {
 }
 
 impl Says {
-    fn lists(&self, templates: &[(&str, bool)]) {
+    pub(crate) fn lists(&self, templates: &[(&str, bool)]) {
         let one = |(name, usable): &(&str, bool)| Listed {
             provider: "lab".to_owned(),
             name: (*name).to_owned(),
             group: "app".to_owned(),
             date: None,
             usable: *usable,
+            ga_released: false,
+            custom_data: String::new(),
         };
         self.says(Listing { listed: templates.iter().map(one).collect(), ..Listing::default() });
     }
@@ -71,11 +75,16 @@ impl World {
     /// From now on, group "app" has a source.
     async fn with_source(database: TestDatabase) -> anyhow::Result<Self> {
         let world = Self::new(database).await?;
-        let mut catalogue = (*world.app.catalogue()).clone();
+        world.add_source().await?;
+        Ok(world)
+    }
+
+    /// The same, of a world that is there.
+    pub(crate) async fn add_source(&self) -> anyhow::Result<()> {
+        let mut catalogue = (*self.app.catalogue()).clone();
         let groups = BTreeSet::from(["app".into()]);
         catalogue.sources.insert("bot".to_owned(), Source { url: String::new(), ca_pem: String::new(), groups });
-        world.app.set_catalogue(catalogue).await?;
-        Ok(world)
+        Ok(self.app.set_catalogue(catalogue).await?)
     }
 
     async fn usable(&self) -> anyhow::Result<Vec<String>> {
@@ -136,9 +145,22 @@ async fn a_source_says_what_may_be_used(db: TestDatabase) -> anyhow::Result<()> 
     assert_eq!(world.usable().await?, ["app-1.0"]);
     world.request(1, HOUR).await?;
 
+    let plain = says.0.lock().unwrap_or_else(PoisonError::into_inner).listed.remove(0);
+    let released = Listed { ga_released: true, custom_data: r#"{"vm":{"size":2}}"#.to_owned(), ..plain };
+    says.says(Listing { listed: vec![released.clone()], ..Listing::default() });
+    world.app.sync_catalogues(&says, false).await?;
+    let said = world.template_named("app-1.0").await?.said;
+    let known = Said { unusable: String::new(), ga_released: true, custom_data: released.custom_data };
+    assert_eq!(said, known);
+    let worker = world.worker("w", &[]).await?;
+    worker.work().await?;
+    world.sees(&worker, &["app-1.0"]).await?;
+    assert_eq!(world.template_named("app-1.0").await?.said, known, "a look at the provider knows it, too");
+
     says.lists(&[("app-1.0", false)]);
     world.app.sync_catalogues(&says, false).await?;
-    assert_eq!(world.template_named("app-1.0").await?.unusable, "catalogue bot says that it is not usable");
+    assert!(!world.template_named("app-1.0").await?.said.ga_released);
+    assert_eq!(world.template_named("app-1.0").await?.said.unusable, "catalogue bot says that it is not usable");
     let look = world.look(bot()).await?.unwrap();
     assert_eq!((look.listed, look.usable, look.problem_count), (1, 0, 0));
     assert_eq!(look.change, "1 listed anew as not usable, 1 of those that are there used otherwise");
@@ -167,6 +189,8 @@ async fn a_second_sync_writes_nothing(db: TestDatabase) -> anyhow::Result<()> {
             group: group.to_owned(),
             date: None,
             usable,
+            ga_released: false,
+            custom_data: String::new(),
         };
         let listed = vec![
             one("app-1.0", "app", true),
@@ -267,7 +291,7 @@ async fn what_is_listed_and_not_seen_is_looked_for(db: TestDatabase) -> anyhow::
         world.usable().await?.into_iter().collect::<BTreeSet<_>>(),
         ["app-1.0", "app-2.0"].map(String::from).into()
     );
-    assert_eq!(world.template_named("app-2.5").await?.unusable, "catalogue bot does not list it");
+    assert_eq!(world.template_named("app-2.5").await?.said.unusable, "catalogue bot does not list it");
     let newest = world.app.pool(&world.user, world.request(1, HOUR).await?).await?.pool.version;
     assert_eq!(newest.as_str(), "2.0");
 
@@ -302,7 +326,7 @@ async fn without_a_source_what_is_found_is_used(db: TestDatabase) -> anyhow::Res
     world.sees(&worker, &names).await?;
     let of = async |name: &str| {
         let template = world.template_named(name).await?;
-        anyhow::Ok(format!("{} {} {}", template.group, template.version, template.unusable))
+        anyhow::Ok(format!("{} {} {}", template.group, template.version, template.said.unusable))
     };
     assert_eq!(of("cfme-5.11.7.3-20200910").await?, "downstream-511z 5.11.7.3 ");
     assert_eq!(of("miq-nightly-202009120000").await?, "upstream ...20200912 ");
@@ -370,5 +394,50 @@ async fn what_is_not_configured_any_more_is_forgotten(db: TestDatabase) -> anyho
     );
     world.sees(&worker, &["app-1.0"]).await?;
     assert_eq!(world.usable().await?, ["app-1.0"]);
+    Ok(())
+}
+
+async fn those_who_write_templates_wait_for_nobody_in_a_circle(db: TestDatabase) -> anyhow::Result<()> {
+    let db = db.hanging_in_circles().await?;
+    let world = World::with_providers(db, &[("lab", 100), ("other", 100)]).await?;
+    world.add_source().await?;
+    let worker = world.worker("w", &[]).await?;
+    let says = Says::default();
+    for round in 0..15_usize {
+        // Builds come on both providers at once, so that each check makes others on the other provider superfluous.
+        let names: Vec<_> = (0..=round).map(|n| format!("app-{}.{}.{n}", 1 + round / 3, n % 3)).collect();
+        says.lists(&names.iter().map(|name| (&**name, round % 2 == 0)).collect::<Vec<_>>());
+        world.app.check_providers().await?;
+        let claimed = worker.claim().await?;
+        anyhow::ensure!(claimed.len() == 2, "round {round}: {} checks", claimed.len());
+        let checks = join_all(claimed.iter().enumerate().map(async |(n, assignment)| {
+            let mut templates = names.clone();
+            templates.rotate_left(n % names.len());
+            let (capabilities, totals) = (BTreeSet::default(), Totals::default());
+            let seen = StepOutput::Provider { version: round.to_string(), templates, capabilities, totals };
+            worker.finish(key(assignment), Ok(seen)).await
+        }));
+        // As deployments that ended: providers, then templates.
+        let deployments = join_all((0..4).map(async |_| {
+            let mut tx = world.database.store().write().await?;
+            for provider in ["lab", "other"] {
+                tx.lock_circuit(&provider.into()).await?;
+            }
+            for template in tx.standing_templates().await? {
+                tx.lock_trial(template.id).await?;
+            }
+            tx.commit().await
+        }));
+        let (checked, synced, marked, deployed) =
+            tokio::join!(checks, world.app.sync_catalogues(&says, true), world.app.mark_templates(), deployments);
+        checked.into_iter().collect::<Result<Vec<_>, _>>()?;
+        deployed.into_iter().collect::<Result<Vec<_>, _>>()?;
+        synced?;
+        marked?;
+        // Those that the catalogue asked for.
+        for assignment in worker.claim().await? {
+            worker.finish(key(&assignment), badly(StepErrorReason::Invalid)).await?;
+        }
+    }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sprout_app::{
-    App, Outcome, TaskKey,
+    App, Outcome, TaskKey, WantedShepherd,
     ports::{ApplianceBy, ApplianceFilter, BuildIndex, EventFilter, FoundTemplate, Page, PoolFilter, Store as _},
 };
 use sprout_domain::{
@@ -15,14 +15,17 @@ use sprout_domain::{
     operation::Capability,
     pool::{PoolRequest, PoolState},
     preparation::{Action, Deed, Preparation},
-    template::{Template, TemplateState, TemplateType},
+    template::{Said, Template, TemplateState, TemplateType},
     user::{Role, User},
     version::Version,
     workflow::{StepErrorReason, StepKind, StepOutput, WorkflowKind, WorkflowState},
 };
 use sprout_test_support::{database::TestDatabase, on_each_database};
 
-use crate::world::{Worker, World, badly, key, server, well};
+use crate::{
+    catalogue_sync::Says,
+    world::{Worker, World, badly, key, server, well},
+};
 
 on_each_database!(
     a_template_is_made_and_appliances_are_deployed_from_it,
@@ -36,6 +39,7 @@ on_each_database!(
     who_waits_goes_first,
     builds_are_pulled_by_templates_of_their_own,
     what_is_to_be_updated_is_deployed_and_updated_before_it_is_ready,
+    what_was_made_of_a_template_may_be_used_as_that_one_may,
 );
 
 /// The steps of a preparation.
@@ -379,7 +383,7 @@ async fn the_service_prepares_the_newest_first_and_no_more_than_it_may(db: TestD
         group: "app".into(),
         version: Version::new(version),
         date: date(day),
-        unusable: String::new(),
+        said: Said::default(),
     };
     let mut tx = bench.world.database.store().write().await?;
     tx.sync_templates(
@@ -588,5 +592,69 @@ async fn what_is_to_be_updated_is_deployed_and_updated_before_it_is_ready(db: Te
     let plain = server(&bench.world.database, without).await?;
     let refused = plain.request_pool(&bench.world.user, request("t")).await.unwrap_err();
     assert_eq!(refused.reason, Reason::InvalidArgument);
+    Ok(())
+}
+
+async fn what_was_made_of_a_template_may_be_used_as_that_one_may(db: TestDatabase) -> anyhow::Result<()> {
+    let bench = bench(db).await?;
+    bench.world.add_source().await?;
+    let says = Says::default();
+    let minute = Duration::from_secs(60);
+    let sync = async |listed: &[(&str, bool)]| {
+        says.lists(listed);
+        bench.app().sync_catalogues(&says, true).await
+    };
+    sync(&[("app-1.0", true)]).await?;
+    let (made, _) = bench.begin().await?;
+    let (last, first) = steps().split_last().unwrap();
+    for step in first {
+        bench.end(*step).await?;
+    }
+    // While it is made, what it is made of may be used no more.
+    sync(&[("app-1.0", false)]).await?;
+    bench.end(*last).await?;
+    bench.cleans_up().await?;
+    let why = async || anyhow::Ok(bench.template(made.id).await?.said.unusable);
+    let not = "catalogue bot says that it is not usable";
+    assert_eq!(why().await?, not);
+    assert_eq!(bench.world.request(1, minute).await.unwrap_err().reason, Reason::NoTemplate);
+
+    // Warm ones of it come and go with it.
+    sync(&[("app-1.0", true)]).await?;
+    assert_eq!(why().await?, "");
+    let one = WantedShepherd { group: "app".into(), user_group: None, preconfigured: 1, unconfigured: 0, demand: None };
+    bench.app().set_shepherd(&bench.staff, one).await?;
+    bench.app().refill_warm().await?;
+    bench.worker.work().await?;
+    let states = async || {
+        let found = bench.appliances().await?;
+        anyhow::Ok(found.iter().map(|appliance| (appliance.template_id, appliance.state)).collect::<Vec<_>>())
+    };
+    assert_eq!(states().await?, [(made.id, ApplianceState::Ready)]);
+    sync(&[("app-1.0", false)]).await?;
+    bench.app().refill_warm().await?;
+    assert_eq!(states().await?, [(made.id, ApplianceState::Killing)]);
+    bench.cleans_up().await?;
+
+    // A look at the provider changes nothing of that, also where what it was made of is there no more; nor does that end what the catalogue says.
+    for listed in [&["app-1.0", &made.name][..], &[&made.name]] {
+        bench.looked_at(listed).await?;
+        assert_eq!(why().await?, not, "{listed:?}");
+    }
+    assert_eq!(bench.template(bench.parent).await?.state, TemplateState::Gone);
+    sync(&[("app-1.0", true)]).await?;
+    assert_eq!(why().await?, "");
+    // Its provider is looked at: what is listed is there no more.
+    bench.looked_at(&[&made.name]).await?;
+    sync(&[]).await?;
+    assert_eq!(why().await?, "catalogue bot does not list it");
+
+    // Without a catalogue, what is there is used.
+    let mut catalogue = (*bench.app().catalogue()).clone();
+    catalogue.sources.clear();
+    bench.app().set_catalogue(catalogue).await?;
+    bench.looked_at(&[&made.name]).await?;
+    assert_eq!(why().await?, "");
+    bench.world.request(1, minute).await?;
     Ok(())
 }

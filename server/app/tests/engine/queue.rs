@@ -16,7 +16,7 @@ use sprout_domain::{
     pool::{PoolRequest, PoolState, Priority},
     provider::{Circuit, CircuitState},
     quota::Quota,
-    template::BuildDate,
+    template::{BuildDate, Said},
     user::{Role, User},
     version::Version,
     worker::Slots,
@@ -73,7 +73,7 @@ async fn template(world: &World, key: &str) -> anyhow::Result<()> {
         group: "app".into(),
         version: Version::new("1.0"),
         date: BuildDate::default(),
-        unusable: String::new(),
+        said: Said::default(),
     };
     let mut tx = world.database.store().write().await?;
     tx.sync_templates(&key.into(), &[found]).await?;
@@ -369,7 +369,7 @@ async fn warm_appliances_that_nobody_waits_for_make_room(db: TestDatabase) -> an
         group: "app".into(),
         version: Version::new("2.0"),
         date: BuildDate::default(),
-        unusable: String::new(),
+        said: Said::default(),
     };
     let mut tx = world.database.store().write().await?;
     tx.sync_templates(&"lab".into(), &[found]).await?;

@@ -12,7 +12,7 @@ use sprout_domain::{
     obsolete::Action,
     operation::Capability,
     provider::Totals,
-    template::{BuildDate, TemplateState},
+    template::{BuildDate, Said, TemplateState},
     version::Version,
     workflow::{StepErrorReason, StepKind, StepOutput, WorkflowState},
 };
@@ -193,7 +193,7 @@ async fn old_versions_are_suggested_and_old_builds_used_no_more_and_deleted(db: 
         group: "app".into(),
         version: Version::new(version),
         date: today.checked_sub_days(chrono::Days::new(age)).unwrap_or(BuildDate::MIN),
-        unusable: String::new(),
+        said: Said::default(),
     };
     tx.sync_templates(&"lab".into(), &[found("1.1.1", 100), found("1.1.2", 20), found("1.1.3", 1)]).await?;
     tx.commit().await?;

@@ -13,7 +13,7 @@ use sprout_domain::{
     demand::Demand,
     pool::{PoolState, Priority},
     shepherd::Action,
-    template::BuildDate,
+    template::{BuildDate, Said},
     user::{Role, User},
     version::Version,
     workflow::{StepErrorReason, StepKind},
@@ -78,7 +78,7 @@ async fn find(world: &World, provider: &str, versions: &[&str]) -> Result<()> {
         group: "app".into(),
         version: Version::new(*version),
         date: BuildDate::default(),
-        unusable: String::new(),
+        said: Said::default(),
     };
     let mut tx = world.database.store().write().await?;
     tx.sync_templates(&provider.into(), &versions.iter().map(found).collect::<Vec<_>>()).await?;

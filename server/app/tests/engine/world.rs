@@ -17,6 +17,7 @@ use sprout_domain::{
     pool::PoolRequest,
     preparation::Preparation,
     provider::{ProviderSettings, ProviderSpec},
+    template::Said,
     user::{Role, User},
     version::Version,
     worker::Slots,
@@ -69,7 +70,7 @@ impl World {
             group: "app".into(),
             version: Version::new("1.0"),
             date: TemplatePattern::new("app-(?<version>.*)")?.read("app-1.0").unwrap().1,
-            unusable: String::new(),
+            said: Said::default(),
         };
         let mut tx = database.store().write().await?;
         tx.sync_templates(&"lab".into(), &[found]).await?;

@@ -46,7 +46,7 @@ fn catalogue() -> Catalogue {
 
 fn listed(provider: &str, name: &str, group: &str) -> Listed {
     let (provider, name, group) = (provider.to_owned(), name.to_owned(), group.to_owned());
-    Listed { provider, name, group, date: None, usable: true }
+    Listed { provider, name, group, date: None, usable: true, ga_released: false, custom_data: String::new() }
 }
 
 fn sifted(listed: Vec<Listed>) -> Sifted {
@@ -60,6 +60,8 @@ fn entries(names: std::ops::Range<u32>) -> Vec<Entry> {
         group: "downstream-59z".into(),
         usable: true,
         date: None,
+        ga_released: false,
+        custom_data: String::new(),
     };
     names.map(entry).collect()
 }
@@ -168,6 +170,11 @@ fn says_why_a_template_may_not_be_used() {
     let entry = entries(1..2).remove(0);
     let not = Entry { usable: false, ..entry.clone() };
     assert_eq!(unusable(&plain, None, None), "");
+    let released = Entry { ga_released: true, custom_data: "{}".to_owned(), ..not.clone() };
+    let told = said(&plain, Some("bot"), Some(&released));
+    assert_eq!((told.ga_released, &*told.custom_data), (true, "{}"));
+    assert_eq!(told.unusable, "catalogue bot says that it is not usable");
+    assert_eq!(said(&plain, None, Some(&released)), Said::default());
     assert_eq!(unusable(&plain, Some("bot"), Some(&entry)), "");
     assert_eq!(unusable(&plain, Some("bot"), None), "catalogue bot does not list it");
     assert_eq!(unusable(&plain, Some("bot"), Some(&not)), "catalogue bot says that it is not usable");

@@ -32,7 +32,7 @@ fn template(id: i64, version: &str, built: &str) -> Template {
         build: String::new(),
         verified_version: String::new(),
         preparation: crate::template::Preparations::default(),
-        unusable: String::new(),
+        said: crate::template::Said::default(),
     }
 }
 
@@ -78,7 +78,13 @@ fn only_what_works_and_can_stand_in_makes_another_superfluous() {
         Template { state: TemplateState::Quarantined, ..newer.clone() },
         Template { state: TemplateState::Retiring, ..newer.clone() },
         Template { state: TemplateState::Gone, ..newer.clone() },
-        Template { unusable: "a catalogue says so".to_owned(), ..newer.clone() },
+        Template {
+            said: crate::template::Said {
+                unusable: "a catalogue says so".to_owned(),
+                ..crate::template::Said::default()
+            },
+            ..newer.clone()
+        },
         Template { provider: "elsewhere".into(), ..newer.clone() },
         Template { group: "other".into(), ..newer.clone() },
         Template { unconfigured: true, ..newer.clone() },

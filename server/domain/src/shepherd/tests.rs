@@ -33,7 +33,7 @@ fn template(id: i64, provider: &str, version: &str) -> Template {
         build: String::new(),
         verified_version: String::new(),
         preparation: crate::template::Preparations::default(),
-        unusable: String::new(),
+        said: crate::template::Said::default(),
     }
 }
 

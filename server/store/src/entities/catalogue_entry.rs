@@ -13,6 +13,8 @@ pub struct Model {
     pub group_name: String,
     pub usable: bool,
     pub build_date: Option<Date>,
+    pub ga_released: bool,
+    pub custom_data: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -25,6 +25,8 @@ pub struct Model {
     pub quarantine_tries: i64,
     pub obsolete: bool,
     pub unusable: String,
+    pub ga_released: bool,
+    pub custom_data: String,
     pub gone_at: Option<DateTimeUtc>,
     pub parent_id: Option<i64>,
     pub prepared_at: Option<DateTimeUtc>,

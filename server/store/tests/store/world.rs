@@ -12,7 +12,7 @@ use sprout_domain::{
     dispatch::Server,
     pool::{Pool, PoolState, Priority},
     provider::{ProviderSettings, ProviderSpec},
-    template::{BuildDate, Template},
+    template::{BuildDate, Said, Template},
     user::{Role, User},
     version::Version,
     worker::Slots,
@@ -155,7 +155,7 @@ pub(crate) fn found(name: &str) -> FoundTemplate {
         group: "g".into(),
         version: Version::new("1"),
         date: date("2020-01-01"),
-        unusable: String::new(),
+        said: Said::default(),
     }
 }
 

@@ -58,6 +58,9 @@ async fn template_in_use(target: &Target) {
     let source = target.cloned("source").await;
     let template = target.invent_template("used");
     driver.make_template(&source.name, &template).await.expect("make a template");
+    // As a prepared one, which outlives the appliance that became it.
+    driver.delete(&source.name, &source.tags).await.expect("delete the source");
+    assert!(driver.templates().await.expect("templates").contains(&template));
     let user = target.invent("user");
     let mut spec = target.spec(&user);
     spec.template.clone_from(&template);

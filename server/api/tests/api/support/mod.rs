@@ -213,7 +213,7 @@ pub(crate) async fn find_templates(database: &TestDatabase, versions: &[&str]) -
             group: "app".into(),
             version: Version::new(*version),
             date: sprout_domain::template::BuildDate::default(),
-            unusable: String::new(),
+            said: sprout_domain::template::Said::default(),
         })
         .collect();
     let mut tx = database.store().write().await?;
