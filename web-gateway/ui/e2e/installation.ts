@@ -1,6 +1,6 @@
 // A whole Sprout of real processes for one worker of the tests: the all-in-one on SQLite, two simulated providers, and the gateway with the built UI.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -103,6 +103,7 @@ export class Installation {
   /** Where these providers listen. */
   labOne = 0;
   labThree = 0;
+  #settings: string | undefined;
   #bot: Server | undefined;
   #processes = new Map<string, ChildProcess>();
   #sessions = new Map<string, Promise<string>>();
@@ -170,6 +171,12 @@ export class Installation {
 
   startServer(): void {
     this.#run("sprout", "server", "--config", this.#config);
+  }
+
+  /** Adds lines to the configuration of the server, which reads it anew by itself; nothing: as it was. */
+  configure(lines = ""): void {
+    this.#settings ??= readFileSync(this.#config, "utf8");
+    writeFileSync(this.#config, this.#settings + lines);
   }
 
   /** The provider does nothing until it goes on: what is under way there stays so. */

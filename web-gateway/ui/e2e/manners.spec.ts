@@ -1,3 +1,4 @@
+import { until } from "./installation.ts";
 import { expect, test } from "./test.ts";
 
 test("everything works by keyboard: skip link, menus, dialogs give focus back", async ({ open, sprout }) => {
@@ -75,6 +76,34 @@ test("filters are in the URL, and an empty list says what to do", async ({ open 
   await page.getByLabel("Id, name or address").fill("nothing-like-that");
   await page.getByRole("button", { name: "Find" }).click();
   await expect(page.getByRole("alert")).toContainText("nothing-like-that");
+});
+
+test("a list is sorted by its heads, walked by arrow keys, and what was chosen in it is killed together", async ({ open, sprout }) => {
+  sprout.control(["pool", "request", "upstream", "-n", "2", "--description", "to choose from", "--provider", "lab-one", "--wait"], "", "alice");
+  const page = await open("alice", "/appliances");
+  const rows = page.getByRole("row").filter({ hasText: "upstream" });
+  await expect(rows).toHaveCount(2);
+  const names = () => rows.getByRole("link", { name: /^s_appl/ }).evaluateAll((links) => links.map((link) => link.getAttribute("aria-label") ?? ""));
+  const head = page.getByRole("columnheader", { name: "Appliance" });
+  await head.getByRole("button").click();
+  await expect(head).toHaveAttribute("aria-sort", "ascending");
+  const up = await names();
+  expect(up).toEqual(up.toSorted());
+  await head.getByRole("button").click();
+  await expect(page).toHaveURL(/sort=-appliance/);
+  expect(await names()).toEqual(up.toReversed());
+
+  await rows.first().getByRole("link", { name: /^s_appl/ }).focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(rows.last().getByRole("link", { name: /^s_appl/ })).toBeFocused();
+
+  await page.getByLabel("Choose all").check();
+  await page.getByRole("region", { name: "What was chosen" }).getByRole("button", { name: "Kill" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByRole("button", { name: "Kill 2 appliances" })).toBeDisabled();
+  await dialog.getByLabel(/^Type/).fill("2 appliances");
+  await dialog.getByRole("button", { name: "Kill 2 appliances" }).click();
+  await expect(page.getByText("No appliance is like that")).toBeVisible();
 });
 
 test("what is shown first does not move as the rest comes", async ({ open, sprout }) => {
@@ -155,6 +184,26 @@ test("administration: a user, a user group, a quota, and a provider that is disa
   await expect(page.getByRole("article").filter({ hasText: "Lab two" }).getByText("disabled")).toBeVisible();
   sprout.control(["provider", "enable", "lab-two"]);
   await expect(page.getByRole("article").filter({ hasText: "Lab two" }).getByText("working")).toBeVisible();
+});
+
+test("staff are told on every page that a newer configuration was refused, and where it is wrong", async ({ open, sprout }) => {
+  const refused = () => sprout.control<{ refused_at?: string | null }>(["config", "status"]).refused_at;
+  sprout.configure("nonsense: true\n");
+  await until("the configuration is refused", () => {
+    if (!refused()) throw new Error("not yet");
+  });
+  const page = await open("admin", "/providers");
+  await expect(page.getByText("A newer configuration was refused")).toContainText(/sprout\.yaml:\d+.*nonsense/);
+  await page.getByRole("link", { name: "Show it" }).click();
+  await expect(page.getByRole("heading", { name: /A newer configuration was refused/ })).toBeVisible();
+  const other = await open("alice", "/providers");
+  await expect(other.getByRole("heading", { name: "Lab one" })).toBeVisible();
+  await expect(other.getByText("A newer configuration was refused")).toHaveCount(0);
+  sprout.configure();
+  await until("the configuration is read", () => {
+    if (refused()) throw new Error("not yet");
+  });
+  await expect(page.getByText("A newer configuration was refused")).toHaveCount(0);
 });
 
 test("a log of 50,000 lines stays smooth: only what is seen is drawn", async ({ open }) => {

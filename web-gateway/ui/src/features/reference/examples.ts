@@ -98,6 +98,7 @@ export const commands: Record<string, string> = {
   "ShepherdService/ListShepherds": "sproutctl shepherd list",
   "ShepherdService/PlanShepherd": "sproutctl shepherd plan downstream-511z --preconfigured 3",
   "ShepherdService/SetShepherd": "sproutctl shepherd set downstream-511z --preconfigured 3",
+  "StatsService/Query": "sproutctl stats",
   "TaskService/CancelTask": "sproutctl task cancel 112",
   "TaskService/GetTask": "sproutctl task get 112",
   "TaskService/ListTasks": "sproutctl task list",
