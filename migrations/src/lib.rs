@@ -35,6 +35,7 @@ mod m20261128_000121_pool_update;
 mod m20261128_000200_catalogue;
 mod m20261128_000210_said_of_templates;
 mod m20261128_000300_event_audience;
+mod m20261128_000310_samples;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000200_catalogue::Migration),
             Box::new(m20261128_000210_said_of_templates::Migration),
             Box::new(m20261128_000300_event_audience::Migration),
+            Box::new(m20261128_000310_samples::Migration),
         ]
     }
 }

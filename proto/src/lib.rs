@@ -76,6 +76,11 @@ pub mod sprout {
             tonic::include_proto!("sprout.sim.v1");
         }
     }
+    pub mod stats {
+        pub mod v1 {
+            tonic::include_proto!("sprout.stats.v1");
+        }
+    }
     pub mod task {
         pub mod v1 {
             tonic::include_proto!("sprout.task.v1");
@@ -111,6 +116,6 @@ pub mod sprout {
 pub use sprout::{
     appliance::v1 as appliance, audit::v1 as audit, catalogue::v1 as catalogue, cleanup::v1 as cleanup,
     config::v1 as config, event::v1 as event, group::v1 as group, job::v1 as job, pool::v1 as pool,
-    provider::v1 as provider, shepherd::v1 as shepherd, sim::v1 as sim, task::v1 as task, template::v1 as template,
-    usage::v1 as usage, user::v1 as user, worker::v1 as worker, workflow::v1 as workflow,
+    provider::v1 as provider, shepherd::v1 as shepherd, sim::v1 as sim, stats::v1 as stats, task::v1 as task,
+    template::v1 as template, usage::v1 as usage, user::v1 as user, worker::v1 as worker, workflow::v1 as workflow,
 };

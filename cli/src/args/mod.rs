@@ -17,6 +17,7 @@ pub(crate) mod pool;
 pub(crate) mod pool_change;
 pub(crate) mod session;
 pub(crate) mod shepherd;
+pub(crate) mod stats;
 pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod usage;
@@ -146,6 +147,8 @@ pub(crate) enum Command {
     /// Look up who changed what (staff).
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Show numbers over time: who waits, how long it took, what failed, how busy workers are (staff).
+    Stats(stats::Stats),
     /// Sum for how long who had how many appliances, in hours.
     Usage(usage::Usage),
     /// See and manage users (staff, superusers).
@@ -190,6 +193,7 @@ impl Command {
             Self::Job(_) | Self::Catalogue(_) => "job",
             Self::Config(_) => "config",
             Self::Audit(_) => "audit",
+            Self::Stats(_) => "stats",
             Self::Usage(_) => "usage",
             Self::Event(_) => "event",
             Self::User(_) | Self::Quota(_) | Self::Passwd(_) => "user",

@@ -18,6 +18,7 @@ mod pool;
 mod provider;
 mod quota;
 mod shepherd;
+mod stats;
 mod status;
 mod task;
 mod template;
@@ -128,6 +129,7 @@ pub(crate) async fn run(cli: Cli, out: &Printer) -> Result<(), Failure> {
         Command::Machine(args) => machine::dispatch(&context, args).await,
         Command::Cleanup(args) => cleanup::dispatch(&context, args).await,
         Command::Audit(args) => audit::dispatch(&context, args).await,
+        Command::Stats(args) => stats::run(&context, args).await,
         Command::Usage(args) => usage::run(&context, args).await,
         Command::Event(other::Event::List(args)) => event::list::all(&context, args).await,
         Command::Event(other::Event::Watch(args)) => event::watch::run(&context, args).await,

@@ -15,6 +15,7 @@ pub(crate) mod pool;
 pub(crate) mod progress;
 pub(crate) mod provider;
 pub(crate) mod shepherd;
+pub(crate) mod stats;
 pub(crate) mod status;
 mod table;
 pub(crate) mod task;

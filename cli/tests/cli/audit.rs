@@ -1,4 +1,4 @@
-//! Who changed what, and who used how much.
+//! Who changed what, who used how much, and numbers over time.
 
 use super::support::Bed;
 
@@ -24,4 +24,13 @@ fn usage_by_what_is_asked() {
     insta::assert_snapshot!("usage_table", bed.run(&["usage", "--by", "day,user-group"]).stdout);
     insta::assert_snapshot!("usage_json", bed.run(&["usage", "-o", "json"]).stdout);
     assert_eq!(bed.run(&["usage", "--by", "moon"]).code, 2);
+}
+
+#[test]
+fn numbers_over_time_fit_a_terminal() {
+    let bed = Bed::new();
+    let table = bed.run(&["stats", "--since", "30m", "--step", "10m"]).stdout;
+    assert!(table.lines().all(|line| line.len() <= 80), "{table}");
+    insta::assert_snapshot!("stats_table", table);
+    insta::assert_snapshot!("stats_json", bed.run(&["stats", "--since", "2h", "-o", "json"]).stdout);
 }

@@ -10,10 +10,11 @@ use sprout_proto::{
     config::config_service_client::ConfigServiceClient, event::event_service_client::EventServiceClient,
     group::group_service_client::GroupServiceClient, job::job_service_client::JobServiceClient,
     pool::pool_service_client::PoolServiceClient, provider::provider_service_client::ProviderServiceClient,
-    shepherd::shepherd_service_client::ShepherdServiceClient, task::task_service_client::TaskServiceClient,
-    template::template_service_client::TemplateServiceClient, usage::usage_service_client::UsageServiceClient,
-    user::user_group_service_client::UserGroupServiceClient, user::user_service_client::UserServiceClient,
-    worker::worker_service_client::WorkerServiceClient, workflow::workflow_service_client::WorkflowServiceClient,
+    shepherd::shepherd_service_client::ShepherdServiceClient, stats::stats_service_client::StatsServiceClient,
+    task::task_service_client::TaskServiceClient, template::template_service_client::TemplateServiceClient,
+    usage::usage_service_client::UsageServiceClient, user::user_group_service_client::UserGroupServiceClient,
+    user::user_service_client::UserServiceClient, worker::worker_service_client::WorkerServiceClient,
+    workflow::workflow_service_client::WorkflowServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -171,6 +172,7 @@ services! {
     pools: PoolServiceClient, "pools";
     providers: ProviderServiceClient, "providers";
     shepherds: ShepherdServiceClient, "shepherds";
+    stats: StatsServiceClient, "numbers over time";
     tasks: TaskServiceClient, "tasks";
     templates: TemplateServiceClient, "templates";
     usage: UsageServiceClient, "usage";

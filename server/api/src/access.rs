@@ -123,6 +123,7 @@ pub fn row(path: &str) -> Option<Row> {
         | "/sprout.user.v1.UserService/ListUsers"
         | "/sprout.provider.v1.ProviderService/ListMachines"
         | "/sprout.shepherd.v1.ShepherdService/PlanShepherd"
+        | "/sprout.stats.v1.StatsService/Query"
         | "/sprout.template.v1.TemplateService/Plan"
         | "/sprout.template.v1.TemplateService/WatchTemplateLogs"
         | "/sprout.config.v1.ConfigService/GetConfigStatus"

@@ -24,6 +24,7 @@ mod provider;
 mod routes;
 mod sent;
 mod shepherd;
+mod stats;
 mod status;
 mod stay;
 mod stream;

@@ -9,10 +9,10 @@ use sprout_proto::{
     config::config_service_server as config, event::event_service_server as event,
     group::group_service_server as group, job::job_service_server as job, pool::pool_service_server as pool,
     provider::provider_service_server as provider, shepherd::shepherd_service_server as shepherd,
-    task::task_service_server as task, template::template_service_server as template,
-    usage::usage_service_server as usage, user::user_group_service_server as user_group,
-    user::user_service_server as user, worker::worker_service_server as worker,
-    workflow::workflow_service_server as workflow,
+    stats::stats_service_server as stats, task::task_service_server as task,
+    template::template_service_server as template, usage::usage_service_server as usage,
+    user::user_group_service_server as user_group, user::user_service_server as user,
+    worker::worker_service_server as worker, workflow::workflow_service_server as workflow,
 };
 use tonic::service::Routes;
 use tower::layer::layer_fn;
@@ -33,6 +33,7 @@ use crate::{
     pool::PoolApi,
     provider::ProviderApi,
     shepherd::ShepherdApi,
+    stats::StatsApi,
     task::TaskApi,
     template::TemplateApi,
     usage::UsageApi,
@@ -47,7 +48,7 @@ pub(crate) const MAX_REQUEST: usize = 4 << 20;
 /// Bytes of one message from a worker. Listings of providers are the only ones that come near: 16 MiB are some 60,000 machines.
 const MAX_SAID: usize = 16 << 20;
 
-const SERVICES: [&str; 19] = [
+const SERVICES: [&str; 20] = [
     "", // the server as a whole
     appliance::SERVICE_NAME,
     audit::SERVICE_NAME,
@@ -60,6 +61,7 @@ const SERVICES: [&str; 19] = [
     pool::SERVICE_NAME,
     provider::SERVICE_NAME,
     shepherd::SERVICE_NAME,
+    stats::SERVICE_NAME,
     task::SERVICE_NAME,
     template::SERVICE_NAME,
     usage::SERVICE_NAME,
@@ -143,6 +145,7 @@ pub async fn api(
         .add_service(
             shepherd::ShepherdServiceServer::new(ShepherdApi { app: app() }).max_decoding_message_size(MAX_REQUEST),
         )
+        .add_service(stats::StatsServiceServer::new(StatsApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(usage::UsageServiceServer::new(UsageApi { app: app() }).max_decoding_message_size(MAX_REQUEST))
         .add_service(
             user_group::UserGroupServiceServer::new(UserGroupApi { app: app() }).max_decoding_message_size(MAX_REQUEST),

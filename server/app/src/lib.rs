@@ -39,6 +39,7 @@ mod request;
 mod served;
 mod shepherd;
 mod stall;
+mod stats;
 mod task;
 mod task_list;
 mod template;
@@ -85,6 +86,7 @@ pub use self::{
     queue::Placed,
     request::RequestedPool,
     shepherd::{Counted, PlannedShepherd, ShepherdView, WantedShepherd},
+    stats::Sampled,
     task::{Assignment, Outcome, TaskKey},
     timeline::Subject as TimelineSubject,
     usage::UsageQuestion,

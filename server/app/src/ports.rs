@@ -16,6 +16,7 @@ mod preparation;
 mod queue;
 mod quota;
 mod shepherd;
+mod stats;
 mod task;
 mod task_list;
 mod timeline;
@@ -64,6 +65,7 @@ pub use self::{
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
     shepherd::{Asked, Pick, ShepherdFilter, ShepherdRows, StockRow},
+    stats::StatsRows,
     task::{Claim, Claimed, HandOn, Progress, TaskChange, TaskRows},
     task_list::{TaskFilter, TaskListRows},
     timeline::{About, TimelineFilter, TimelineRows},
@@ -124,6 +126,7 @@ pub trait Tx:
     + LateRows
     + MachineRows
     + CatalogueRows
+    + StatsRows
 {
     /// The database's clock at the beginning of the transaction; the same at every call.
     fn now(&self) -> Timestamp;

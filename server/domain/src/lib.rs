@@ -30,6 +30,7 @@ pub mod quota;
 pub mod room;
 pub mod secret;
 pub mod shepherd;
+pub mod stats;
 pub mod template;
 pub mod token;
 pub mod turn;

@@ -17,6 +17,7 @@ mod prune;
 mod queue;
 mod refresh;
 mod stalled;
+mod stats;
 mod template;
 mod trial;
 mod usage;
@@ -94,6 +95,7 @@ pub async fn run(app: Arc<App>, options: Options, shutdown: CancellationToken) -
         Box::new(template::Prepare(app.clone())),
         Box::new(template::Builds { app: app.clone(), index: options.index }),
         Box::new(late::EndEmptyPools(app.clone())),
+        Box::new(stats::Sample(app.clone())),
     ];
     let jobs = Jobs::new(app.clone(), server.clone(), leading.clone(), every);
     let scheduler =

@@ -33,6 +33,7 @@ mod quota;
 mod room;
 mod shepherd;
 mod simulation;
+mod stats;
 mod task;
 mod task_list;
 mod template;

@@ -55,6 +55,7 @@ async fn entities_are_the_schema(db: TestDatabase) -> anyhow::Result<()> {
     columns::<entities::catalogue_entry::Entity>(&mut entities);
     columns::<entities::catalogue_look::Entity>(&mut entities);
     columns::<entities::catalogue_problem::Entity>(&mut entities);
+    columns::<entities::sample::Entity>(&mut entities);
     entities.sort();
 
     let (backend, sql) = match db.kind() {

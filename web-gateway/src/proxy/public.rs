@@ -13,6 +13,7 @@ const SERVICES: &[&str] = &[
     "sprout.pool.v1.PoolService",
     "sprout.provider.v1.ProviderService",
     "sprout.shepherd.v1.ShepherdService",
+    "sprout.stats.v1.StatsService",
     "sprout.task.v1.TaskService",
     "sprout.template.v1.TemplateService",
     "sprout.usage.v1.UsageService",

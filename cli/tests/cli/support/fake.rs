@@ -8,6 +8,7 @@ mod config;
 mod fleet;
 mod job;
 mod shepherd;
+mod stats;
 
 use std::{
     collections::HashMap,
@@ -35,6 +36,7 @@ use sprout_client::proto::{
         provider_service_server::{ProviderService, ProviderServiceServer},
     },
     shepherd::shepherd_service_server::ShepherdServiceServer,
+    stats::stats_service_server::StatsServiceServer,
     task::task_service_server::TaskServiceServer,
     usage::usage_service_server::UsageServiceServer,
     user::{
@@ -87,6 +89,7 @@ impl Fake {
             .add_service(WorkerServiceServer::new(self.clone()))
             .add_service(WorkflowServiceServer::new(self.clone()))
             .add_service(ShepherdServiceServer::new(self.clone()))
+            .add_service(StatsServiceServer::new(self.clone()))
             .add_service(EventServiceServer::new(self))
             .serve_with_incoming(TcpListenerStream::new(listener))
             .await

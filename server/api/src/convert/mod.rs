@@ -14,6 +14,7 @@ pub(crate) mod machine;
 mod pool;
 mod provider;
 mod shepherd;
+pub(crate) mod stats;
 mod task;
 mod template;
 pub(crate) mod usage;

@@ -21,6 +21,7 @@ mod prove;
 mod queue;
 mod refresh;
 mod request;
+mod stats;
 mod task;
 mod template;
 mod together;

@@ -26,6 +26,7 @@ pub(crate) mod machine;
 pub(crate) mod pool;
 pub(crate) mod provider;
 pub(crate) mod room_change;
+pub(crate) mod sample;
 pub(crate) mod shepherd;
 pub(crate) mod task;
 pub(crate) mod template;

@@ -157,20 +157,28 @@ async fn what_is_due_is_found_at_once_among_fifty_thousand(db: TestDatabase) -> 
          insert into appliances (name, {same}) select 'many-' || i, {same} from n, appliances where name = 'a0'"
     ))
     .await?;
-    raw.execute_unprepared("analyze").await?;
+    // On PostgreSQL an index alone answers for pages that were vacuumed.
+    raw.execute_unprepared(if world.db.kind() == Kind::Postgres { "vacuum analyze appliances" } else { "analyze" })
+        .await?;
     let mut tx = world.write().await?;
     let begun = Instant::now();
     assert_eq!(tx.next_lease_due().await?, Some(lease::begin(now, hour)));
     assert_eq!((tx.expired(200).await?, tx.holds_over(200).await?), (vec![made[1].id], vec![]));
     assert!(tx.take_reminders(200).await?.is_empty());
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // They are counted by state along an index, too.
+    assert_eq!(tx.count_levels().await?.appliances[&ApplianceState::Ready], 50_003);
     drop(tx);
     let (explain, column) = match world.db.kind() {
         Kind::Sqlite => ("explain query plan", "detail"),
         Kind::Postgres => ("explain", "QUERY PLAN"),
     };
-    for (condition, by, index) in QUESTIONS {
-        let sql = format!("{explain} select {by} from appliances where {condition} order by {by} limit 1");
+    let by_state = "select provider, state, count(*) from appliances where state <> 'gone' group by provider, state";
+    let asked = QUESTIONS.map(|(condition, by, index)| {
+        (format!("select {by} from appliances where {condition} order by {by} limit 1"), by, index)
+    });
+    for (sql, by, index) in asked.into_iter().chain([(by_state.to_owned(), "state", "appliances_there")]) {
+        let sql = format!("{explain} {sql}");
         let plan = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), sql)).await?;
         let plan: Vec<String> = plan.iter().map(|row| row.try_get("", column)).collect::<Result<_, _>>()?;
         assert!(plan.iter().any(|line| line.contains(index)), "{by} is not found by {index}: {plan:?}");

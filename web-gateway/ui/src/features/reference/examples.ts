@@ -98,7 +98,7 @@ export const commands: Record<string, string> = {
   "ShepherdService/ListShepherds": "sproutctl shepherd list",
   "ShepherdService/PlanShepherd": "sproutctl shepherd plan downstream-511z --preconfigured 3",
   "ShepherdService/SetShepherd": "sproutctl shepherd set downstream-511z --preconfigured 3",
-  "StatsService/Query": "sproutctl stats",
+  "StatsService/Query": "sproutctl stats --since 24h --step 10m",
   "TaskService/CancelTask": "sproutctl task cancel 112",
   "TaskService/GetTask": "sproutctl task get 112",
   "TaskService/ListTasks": "sproutctl task list",
@@ -205,6 +205,7 @@ const own: Record<string, Record<string, unknown>> = {
   "ProviderService/UpdateProvider": { disabled: true },
   "ShepherdService/SetShepherd": { shepherd: { group: "downstream-511z", preconfigured: 3 } },
   "ShepherdService/PlanShepherd": { shepherd: { group: "downstream-511z", preconfigured: 3 } },
+  "StatsService/Query": { step: "600s" },
   "UsageService/QueryUsage": { by: ["USAGE_DIMENSION_USER", "USAGE_DIMENSION_PROVIDER"] },
   "ApplianceService/GetAppliance": { id: "12" },
 };
