@@ -32,7 +32,6 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "shepherd", path: () => "/shepherd", title: "Shepherd" },
   { name: "vms", path: () => "/vms?provider=lab-three", title: "VMs" },
   { name: "usage", path: () => "/usage", title: "Usage" },
-  { name: "operations", path: () => "/operations?span=15 min", title: "Overview" },
   { name: "queue", path: () => "/queue", title: "Queue" },
   { name: "workers", path: () => "/workers", title: "Workers" },
   { name: "worker", path: () => "/workers/local?state=all", title: "local" },
@@ -53,6 +52,8 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "account", path: () => "/account", title: "Account" },
   { name: "reference", path: () => "/reference", title: "API reference" },
   { name: "reference-service", path: () => "/reference/PoolService", title: "PoolService" },
+  // Last, so that a minute has passed and is written down.
+  { name: "operations", path: () => "/operations", title: "Overview" },
   { name: "not-found", path: () => "/nowhere", title: "", undocumented: true },
 ];
 

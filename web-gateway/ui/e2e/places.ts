@@ -9,7 +9,7 @@ export function trackerbot(port: number, templates: { provider: string; name: st
   const objects = templates.map(({ provider, name, group, usable }, index) => ({
     id: index + 1,
     provider: { key: provider, type: "rhevm", active: true },
-    template: { name, datestamp: "2020-06-01", group: { name: group }, ga_released: false, custom_data: {} },
+    template: { name, datestamp: "2020-06-01", group: { name: group }, ga_released: usable, custom_data: usable ? { build: index + 1 } : {} },
     usable,
     tested: true,
   }));
