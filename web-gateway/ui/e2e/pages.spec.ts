@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
+import type { Installation } from "./installation.ts";
 import { seed, type Seeded } from "./seed.ts";
 import { expect, type Page, test } from "./test.ts";
 
@@ -10,7 +11,7 @@ const SHOTS = join(import.meta.dirname, "../test-results/pages");
 const DOCS = join(import.meta.dirname, "../../../docs/ui");
 
 /** `undocumented`: much like another one. */
-const pages: { name: string; path: (at: Seeded) => string; title: string | RegExp; undocumented?: true }[] = [
+const pages: { name: string; path: (at: Seeded) => string; title: string | RegExp; undocumented?: true; before?: (sprout: Installation, at: Seeded) => unknown }[] = [
   { name: "pools", path: () => "/", title: "My pools" },
   { name: "pools-everyone", path: () => "/?owner=*", title: "Everyone's pools", undocumented: true },
   { name: "pool", path: (at) => `/pools/${at.pool}`, title: /^Pool /, undocumented: true },
@@ -25,7 +26,7 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "group", path: () => "/groups/downstream-511z", title: "downstream-511z" },
   { name: "templates", path: () => "/templates", title: "Templates" },
   { name: "template-plan", path: () => "/templates?tab=plan", title: "Templates", undocumented: true },
-  { name: "preparations", path: () => "/preparations", title: "Template preparations" },
+  { name: "preparations", path: () => "/preparations", title: "Template preparations", before: (sprout, at) => sprout.control(["template", "prepare", String(at.unprepared)]) },
   { name: "preparations-done", path: () => "/preparations?tab=workflows&state=all", title: "Template preparations", undocumented: true },
   { name: "preparations-steps", path: () => "/preparations?tab=steps", title: "Template preparations", undocumented: true },
   { name: "catalogues", path: () => "/catalogues", title: "Catalogues" },
@@ -131,6 +132,7 @@ for (let part = 0; part < PARTS; part += 1) {
       await test.step(one.name, async () => {
         await page.emulateMedia({ colorScheme: "light" });
         await page.setViewportSize({ width: 1280, height: 800 });
+        one.before?.(sprout, at);
         await go(page, at, one);
         for (const { name, width, height, theme } of LOOKS) {
           await page.emulateMedia({ colorScheme: theme });

@@ -13,6 +13,7 @@ export interface Seeded {
   appliance: number;
   workflow: number;
   task: number;
+  unprepared: number;
 }
 
 const seeded = new WeakMap<Installation, Seeded>();
@@ -44,13 +45,12 @@ export async function seed(sprout: Installation): Promise<Seeded> {
   const name = sprout.control<{ name: string }>(["appliance", "get", String(prepared?.appliance_id)]).name;
   await machine(sprout.labThree, name, "cfme-5.9.9.3-20190101", { installationId: await installation(sprout.labOne), applianceId: BigInt(prepared?.appliance_id ?? 0), epoch: 99n });
   sprout.control(["job", "run", "refresh", "--wait"]);
-  // What is under way there stays so.
+  // As it is there now it stays.
   sprout.hold("three", true);
-  sprout.control(["template", "prepare", template("cfme-5.9")]);
   const workflows = sprout.control<{ id: number; kind: string; tasks: { id: number }[] }[]>(["workflow", "list", "--appliance", String(appliance)]);
   const deploy = workflows.find((one) => one.kind === "deploy");
   const detail = last(sprout.control<{ tasks: { id: number }[] } | { tasks: { id: number }[] }[]>(["workflow", "get", String(deploy?.id)]));
-  const made = { pool: mine.id, waiting: waiting.id, appliance, workflow: deploy?.id ?? 0, task: detail.tasks[0]?.id ?? 0 };
+  const made = { pool: mine.id, waiting: waiting.id, appliance, workflow: deploy?.id ?? 0, task: detail.tasks[0]?.id ?? 0, unprepared: Number(template("cfme-5.9")) };
   seeded.set(sprout, made);
   return made;
 }
