@@ -7,6 +7,7 @@ pub mod command;
 pub mod config_command;
 mod error;
 pub mod import;
+mod metrics;
 mod reload;
 pub mod report;
 mod service;

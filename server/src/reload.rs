@@ -172,10 +172,11 @@ impl Reload {
     }
 
     fn refuse(&self, mistakes: &[String]) {
+        // Before it is said, so that whoever reads it finds it so.
+        self.app.note_refused_configuration(mistakes.to_vec());
         for mistake in mistakes {
             tracing::error!("the new configuration is not used, the old one stays: {mistake}");
         }
-        self.app.note_refused_configuration(mistakes.to_vec());
     }
 }
 

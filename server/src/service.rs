@@ -19,6 +19,7 @@ use tonic::transport::{
 use crate::{
     Error, Settings,
     builds::HttpIndex,
+    metrics::{self, Metrics},
     reload::Reload,
     wiring::{self, FleetSessions, Wired},
 };
@@ -44,6 +45,7 @@ pub struct Options {
 /// A server that has its port and its database, and does not serve yet.
 pub struct Server {
     listener: TcpListener,
+    metrics: Option<TcpListener>,
     transport: Transport,
     wired: Wired,
     address: SocketAddr,
@@ -70,6 +72,13 @@ impl Server {
         let listen = |source| Error::Listen { address: server.listen, source };
         let listener = TcpListener::bind(server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let metrics = match server.metrics_listen {
+            Some(address) => {
+                let listen = |source| Error::Listen { address, source };
+                Some(TcpListener::bind(address).await.map_err(listen)?)
+            }
+            None => None,
+        };
         if options.migrate {
             let applied = wiring::migrate(&server).await?;
             if !applied.is_empty() {
@@ -113,6 +122,7 @@ impl Server {
         };
         Ok(Self {
             listener,
+            metrics,
             transport,
             wired,
             address,
@@ -142,9 +152,10 @@ impl Server {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Error> {
         let app = self.wired.app.clone();
         let fleet = Fleet::new(app.clone(), self.version);
-        let Api { routes, drain } = api(app.clone(), FleetSessions(fleet.clone()), self.version, self.forwarders)
-            .await
-            .map_err(|e| Error::Api(e.to_string()))?;
+        let Api { routes, drain, meter } =
+            api(app.clone(), FleetSessions(fleet.clone()), self.version, self.forwarders)
+                .await
+                .map_err(|e| Error::Api(e.to_string()))?;
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let stop_accepting = CancellationToken::new();
         let mut transport = self.transport;
@@ -159,6 +170,14 @@ impl Server {
         let health = tokio::spawn({
             let (drain, answers) = (drain.clone(), app.database_answers());
             async move { drain.follow(answers).await }
+        });
+        // Until the very end: how a server stops is to be seen, too.
+        let metrics = self.metrics.map(|listener| {
+            if let Ok(address) = listener.local_addr() {
+                metrics::announce(address);
+            }
+            let (store, version) = (self.wired.store.clone(), self.version);
+            tokio::spawn(metrics::serve(listener, Metrics { app: app.clone(), store, meter, version }))
         });
         let scheme = if self.encrypted { "https" } else { "http" };
         // Whoever looks at a provider knows ours by the id.
@@ -185,6 +204,9 @@ impl Server {
         if !activities.is_finished() {
             // Each drops what it is doing at once; an error would be one that was reported before.
             let _ = timeout(GRACE, activities).await;
+        }
+        if let Some(metrics) = metrics {
+            metrics.abort();
         }
         self.wired.close().await;
         tracing::info!("stopped");

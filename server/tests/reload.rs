@@ -4,13 +4,17 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Lines},
+    io::{BufRead as _, BufReader, Lines, Read as _, Write as _},
+    net::TcpStream,
     path::Path,
     process::{Child, ChildStderr, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 struct Running {
     child: Child,
+    /// Where its numbers are.
+    metrics: String,
     log: Lines<BufReader<ChildStderr>>,
 }
 
@@ -24,7 +28,10 @@ impl Running {
         assert!(command().arg("migrate").status().unwrap().success());
         let mut child = command().stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut running = Self { child, log };
+        let mut running = Self { child, metrics: String::new(), log };
+        let said = running.says("metrics are at http://");
+        let address = said.split("http://").nth(1).unwrap().trim_end_matches("/metrics");
+        address.clone_into(&mut running.metrics);
         running.says("listening on");
         running
     }
@@ -33,6 +40,24 @@ impl Running {
     fn says(&mut self, part: &str) -> String {
         let line = self.log.by_ref().map_while(Result::ok).find(|line| line.contains(part));
         line.unwrap_or_else(|| panic!("the server ended and never said {part:?}"))
+    }
+
+    /// A number, as Prometheus gets it.
+    fn metric(&self, name: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.metrics).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nhost: metrics\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200") && text.contains("# EOF"), "{text}");
+        text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")).map(str::to_owned))
+    }
+
+    /// Waits until a number is this one.
+    fn counts(&self, name: &str, number: &str) {
+        let begun = Instant::now();
+        while self.metric(name).as_deref() != Some(number) {
+            assert!(begun.elapsed() < PATIENCE, "{name} is {:?} instead of {number}", self.metric(name));
+        }
     }
 
     fn hang_up(&self) {
@@ -48,11 +73,13 @@ impl Drop for Running {
     }
 }
 
+/// A number that does not come by then never does.
+const PATIENCE: Duration = Duration::from_secs(30);
 const IN_USE: &str = "the configuration was read again and is in use";
 const REFUSED: &str = "the new configuration is not used, the old one stays: ";
 
 fn sprout(groups: &str) -> String {
-    format!("server:\n  listen: 127.0.0.1:0\n  data_dir: data\n  groups:\n{groups}")
+    format!("server:\n  listen: 127.0.0.1:0\n  metrics_listen: 127.0.0.1:0\n  data_dir: data\n  groups:\n{groups}")
 }
 
 #[test]
@@ -72,15 +99,27 @@ fn changes_are_taken_whole_or_not_at_all() {
     let said = server.says(IN_USE);
     assert!(said.contains("groups=2") && said.contains("providers=0"), "{said}");
 
+    server.counts("sprout_config_generation", "2");
+    server.counts("sprout_config_reload_ok", "1");
+
     // All that is wrong is told, and nothing is taken; SIGHUP tells it again.
     write("sprout.yaml", &sprout("    c: {template_pattern: '(', max_lease: soon}\n    d: {max_lease: later}\n"));
     for round in 0..2 {
         let said = [server.says(REFUSED), server.says(REFUSED)];
-        assert!(said[0].contains("sprout.yaml:5:") && said[1].contains("sprout.yaml:6:"), "{round}: {said:?}");
+        assert!(said[0].contains("sprout.yaml:6:") && said[1].contains("sprout.yaml:7:"), "{round}: {said:?}");
         if round == 0 {
             server.hang_up();
         }
     }
+
+    server.counts("sprout_config_reload_ok", "0");
+    server.counts("sprout_config_mistakes", "2");
+    server.counts("sprout_config_generation", "2");
+    // What is sampled and counted is there, too.
+    server.counts("sprout_leader", "1");
+    server.counts("sprout_workers", "0");
+    server.counts("sprout_database_up", "1");
+    assert!(server.metric("sprout_database_commits_total").is_some_and(|commits| commits != "0"));
 
     // A file is emptied by who is about to write it.
     fs::write(dir.path().join("sprout.yaml"), "").unwrap();

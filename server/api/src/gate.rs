@@ -19,6 +19,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use crate::{
     access::{Row, row},
     auth, deadline,
+    meter::Meter,
     peer::{Forwarders, Peer},
     sent::{Sent, kept},
     status::{CallRefused, name, status},
@@ -30,12 +31,13 @@ use crate::{
 pub(crate) struct Gate<S> {
     app: Arc<App>,
     forwarders: Arc<Forwarders>,
+    meter: Meter,
     inner: S,
 }
 
 impl<S> Gate<S> {
-    pub(crate) fn new(app: Arc<App>, forwarders: Arc<Forwarders>, inner: S) -> Self {
-        Self { app, forwarders, inner }
+    pub(crate) fn new(app: Arc<App>, forwarders: Arc<Forwarders>, meter: Meter, inner: S) -> Self {
+        Self { app, forwarders, meter, inner }
     }
 }
 
@@ -70,10 +72,13 @@ where
         );
         let app = self.app.clone();
         let row = row(request.uri().path());
+        let (meter, path, begun) = (self.meter.clone(), row.map(|_| request.uri().path().to_owned()), Instant::now());
         let (call, request) = told(request, row, peer);
         let answer = async move {
             let passed = pass(&app, inner, request, row, call.clone());
             let (response, outcome) = bounded(limit, passed).await;
+            let code = outcome.as_ref().map_or(Code::Ok, Status::code);
+            meter.count(path.as_deref(), code, begun.elapsed());
             note(&app, &call, row, outcome);
             Ok(response)
         };

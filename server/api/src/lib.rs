@@ -16,6 +16,7 @@ mod gate;
 mod group;
 mod guess;
 mod job;
+mod meter;
 mod operate;
 mod page;
 mod peer;
@@ -40,6 +41,7 @@ mod workflow;
 pub use self::{
     access::{Access, Effect, Row, row},
     drain::Drain,
+    meter::Meter,
     peer::Forwarders,
     routes::{Api, api},
     worker::{SessionHandler, SessionRequests, SessionResponses},

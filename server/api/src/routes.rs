@@ -29,6 +29,7 @@ use crate::{
     group::GroupApi,
     guess::Guesses,
     job::JobApi,
+    meter::Meter,
     peer::Forwarders,
     pool::PoolApi,
     provider::ProviderApi,
@@ -78,6 +79,8 @@ pub struct Api {
     pub routes: Routes,
     /// For the end of the server. Health watches of clients do not end with it: bound the time a graceful end may take.
     pub drain: Drain,
+    /// Calls so far.
+    pub meter: Meter,
 }
 
 /// Puts the API together. `version` is that of the program that serves; `forwarders` are believed for whom they call.
@@ -153,7 +156,8 @@ pub async fn api(
         .add_service(
             worker::WorkerServiceServer::new(WorkerApi { app: app(), sessions }).max_decoding_message_size(MAX_SAID),
         );
-    let gated =
-        routes.into_axum_router().layer(layer_fn(move |inner| Gate::new(gate.clone(), forwarders.clone(), inner)));
-    Ok(Api { routes: gated.into(), drain })
+    let meter = Meter::default();
+    let metered = meter.clone();
+    let layer = layer_fn(move |inner| Gate::new(gate.clone(), forwarders.clone(), metered.clone(), inner));
+    Ok(Api { routes: routes.into_axum_router().layer(layer).into(), drain, meter })
 }

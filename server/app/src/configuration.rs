@@ -7,6 +7,8 @@ use crate::App;
 /// How configuration stands. Times are by this server's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
+    /// Counts those that were taken since the server started, from 1.
+    pub generation: u64,
     /// When what the server runs with was read.
     pub loaded_at: SystemTime,
     /// The files it is from, in the order they were read.
@@ -37,8 +39,9 @@ impl App {
     /// Notes that a configuration was taken.
     pub fn note_configuration(&self, files: Vec<String>, notes: Vec<String>, waiting: Vec<String>) {
         let loaded_at = SystemTime::now();
-        let taken = Configuration { loaded_at, files, notes, waiting, refused: None };
-        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Some(taken);
+        let mut configuration = self.configuration.write().unwrap_or_else(PoisonError::into_inner);
+        let generation = configuration.as_ref().map_or(1, |before| before.generation + 1);
+        *configuration = Some(Configuration { generation, loaded_at, files, notes, waiting, refused: None });
     }
 
     /// Notes that a configuration was not taken, and why.

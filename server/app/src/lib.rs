@@ -59,7 +59,10 @@ mod worker;
 mod workflow;
 mod workflow_watch;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{
+    Arc, Mutex, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use sprout_domain::{Catalogue, PoolId, Result, version::set_release_names};
 use tokio::sync::watch;
@@ -106,6 +109,8 @@ pub struct App {
     catalogue: RwLock<Arc<Catalogue>>,
     configuration: RwLock<Option<Configuration>>,
     installation_id: String,
+    /// For people: whether it does is decided in transactions.
+    leads: AtomicBool,
     feed: Feed,
     tokens: Arc<token::Tokens>,
     places: explain::Places,
@@ -134,6 +139,7 @@ impl App {
             catalogue: RwLock::default(),
             configuration: RwLock::default(),
             installation_id,
+            leads: AtomicBool::new(false),
             feed,
             tokens,
             places: explain::Places::default(),
@@ -168,6 +174,16 @@ impl App {
     /// The catalogue as it is now.
     pub fn catalogue(&self) -> Arc<Catalogue> {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes whether this server leads.
+    pub fn note_leading(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Relaxed);
+    }
+
+    /// Whether this server led when it last asked.
+    pub fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
     }
 
     /// Id of this installation.

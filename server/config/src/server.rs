@@ -21,6 +21,8 @@ const DATA_DIR: &str = "/var/lib/sprout";
 pub struct ServerConfig {
     /// Address to listen on; default `127.0.0.1:7600`. Port 0: any free one.
     pub listen: SocketAddr,
+    /// Address where numbers can be read by Prometheus, without a password; default: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// TLS; required when others than this machine can connect.
     pub tls: Option<TlsConfig>,
     /// The database.
@@ -67,6 +69,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7600)),
+            metrics_listen: None,
             tls: None,
             database: DatabaseConfig::default(),
             redis: None,
@@ -119,6 +122,7 @@ impl ServerConfig {
     pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let differs = [
             ("listen", self.listen != other.listen),
+            ("metrics_listen", self.metrics_listen != other.metrics_listen),
             ("tls", self.tls != other.tls),
             ("database", self.database != other.database),
             ("redis", self.redis != other.redis),

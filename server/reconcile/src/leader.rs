@@ -27,6 +27,7 @@ impl Lead {
     }
 
     fn tell(&self, term: Option<Term>) {
+        self.app.note_leading(term.is_some());
         self.term.send_if_modified(|known| {
             let changed = *known != term;
             if changed {

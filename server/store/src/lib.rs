@@ -49,5 +49,5 @@ mod worker;
 mod workflow;
 
 pub use legacy::read_legacy;
-pub use open::{MigrationReport, SeaStore, StoreOptions, migrate, pending};
+pub use open::{Load, MigrationReport, SeaStore, StoreOptions, migrate, pending};
 pub use simulation::{Moment, Simulation};

@@ -77,6 +77,17 @@ pub struct SeaStore {
     pulse: Option<Arc<Pulse>>,
 }
 
+/// How busy a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Connections to the database.
+    pub open: u32,
+    /// Those in use.
+    pub busy: u32,
+    /// Transactions that this process committed.
+    pub commits: u64,
+}
+
 /// Makes the schema current, in one transaction. Creates a SQLite file that is missing.
 pub async fn migrate(options: &StoreOptions) -> Result<MigrationReport> {
     let place = Place::read(options)?;
@@ -160,6 +171,22 @@ impl SeaStore {
         }
         close(&self.writer).await;
         close(&self.reader).await;
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> Load {
+        let (open, idle) = match self.writer.get_database_backend() {
+            DbBackend::Postgres => {
+                let pool = self.writer.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            _ => [&self.writer, &self.reader].iter().fold((0, 0), |(open, idle), database| {
+                let pool = database.get_sqlite_connection_pool();
+                (open + pool.size(), idle + pool.num_idle())
+            }),
+        };
+        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+        Load { open, busy: open.saturating_sub(idle), commits: crate::tx::commits() }
     }
 
     /// The same store, as a process in a simulation has it.

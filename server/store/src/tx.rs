@@ -2,7 +2,10 @@
 
 use std::{
     pin::pin,
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,6 +24,14 @@ use crate::{
 /// Parameters of one statement. SQLite takes 32,766, PostgreSQL 65,535; but SQLite looks each `$n` up among all others by name, and
 /// nobody can stop it while it does, so statements stay well below that.
 const MAX_PARAMETERS: usize = 8_000;
+
+/// Transactions that this process committed.
+static COMMITS: AtomicU64 = AtomicU64::new(0);
+
+/// How many transactions this process committed.
+pub(crate) fn commits() -> u64 {
+    COMMITS.load(Ordering::Relaxed)
+}
 
 /// The moments that both databases can hold.
 static EARLIEST: LazyLock<Timestamp> = LazyLock::new(|| moment("0001-01-01T00:00:00Z"));
@@ -259,6 +270,7 @@ impl Tx for SeaTx {
         };
         let commit = bounded(simulation.as_deref(), self.deadline, transaction.commit());
         while_it_answers(self.pulse.as_ref(), commit).await?;
+        COMMITS.fetch_add(1, Ordering::Relaxed);
         pass(simulation.as_deref(), Moment::Committed).await
     }
 }

@@ -7,7 +7,7 @@ use super::Wire;
 
 impl From<Wire<Configuration>> for proto::ConfigStatus {
     fn from(Wire(configuration): Wire<Configuration>) -> Self {
-        let Configuration { loaded_at, files, notes, waiting, refused } = configuration;
+        let Configuration { generation: _, loaded_at, files, notes, waiting, refused } = configuration;
         Self {
             loaded_at: Some(loaded_at.into()),
             files,
