@@ -202,7 +202,7 @@ impl<'t> Builder<'t, '_> {
                 "there is no anchor of this name above; quote the text if it is no alias".to_owned()
             }
             _ if error.info().starts_with("tabs ") => format!("{}; indent with spaces", error.info()),
-            _ if error.info().contains("nest") => TOO_MUCH.to_owned(),
+            _ if error.info().contains("nest") || error.info().contains("recursion") => TOO_MUCH.to_owned(),
             _ => error.info(),
         };
         Stop { place, message }
