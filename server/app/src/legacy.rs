@@ -126,10 +126,11 @@ async fn import_user_groups(work: &mut Work, service: &LegacyService, report: &m
 async fn import_users(work: &mut Work, users: &[LegacyUser], groups: &Groups, report: &mut ImportReport) -> Result<()> {
     let names: Vec<_> = users.iter().map(|user| user.name.clone()).collect();
     let there: BTreeMap<String, UserId> = work.tx.users_named(&names).await?;
-    let mut there: BTreeSet<String> = there.into_keys().collect();
+    let mut taken = BTreeSet::new();
+    let mut without_password: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for user in users {
         let what = format!("user {}", shown(&user.name));
-        if there.contains(&user.name) {
+        if there.contains_key(&user.name) {
             report.leave(what, "there is a user of that name already, who was left as is");
             continue;
         }
@@ -137,7 +138,10 @@ async fn import_users(work: &mut Work, users: &[LegacyUser], groups: &Groups, re
             report.leave(what, format!("{}; create the user under another one", error.message));
             continue;
         }
-        there.insert(user.name.clone());
+        if !taken.insert(&user.name) {
+            report.leave(what, "another one has the same name, and was taken over");
+            continue;
+        }
         let no_password = why_no_password(&user.password_hash);
         // What nobody signs in with any more is better not kept.
         let hash = if no_password.is_some() { NO_PASSWORD } else { &user.password_hash };
@@ -153,11 +157,14 @@ async fn import_users(work: &mut Work, users: &[LegacyUser], groups: &Groups, re
         work.tx.join_user_groups(made.id, &joined.into_iter().collect::<Vec<_>>()).await?;
         report.users += 1;
         if let Some(why) = no_password {
-            report.leave(
-                format!("{what}'s password"),
-                format!("{why}; set one with `sproutctl user update {} --password-stdin`", user.name),
-            );
+            without_password.entry(why).or_default().push(&user.name);
         }
+    }
+    for (why, names) in without_password {
+        let whose =
+            if let [one] = names[..] { format!("user {one}'s password") } else { format!("{} passwords", names.len()) };
+        let of = if names.len() == 1 { String::new() } else { format!(": {}", names.join(", ")) };
+        report.leave(whose, format!("{why}; set another with `sproutctl user update NAME --password-stdin`{of}"));
     }
     Ok(())
 }
@@ -179,7 +186,14 @@ fn why_no_password(hash: &str) -> Option<String> {
 
 /// A name as it is told: on one line, whatever is in it.
 fn shown(name: &str) -> String {
-    if name.is_empty() { "without a name".to_owned() } else { name.escape_debug().to_string() }
+    if name.is_empty() {
+        return "without a name".to_owned();
+    }
+    let mut told = String::new();
+    for c in name.chars() {
+        if c.is_control() { told.extend(c.escape_default()) } else { told.push(c) }
+    }
+    told
 }
 
 async fn import_shepherds(

@@ -117,6 +117,10 @@ pub(crate) async fn read_only(options: &StoreOptions) -> Result<DatabaseConnecti
     match Place::read(options)? {
         place @ Place::Server(_) => place.connect(options, 1, Use::Read, None).await,
         Place::File(file) => {
+            if !file.is_file() {
+                let message = format!("there is no file {}; check the URL of the database", file.display());
+                return Err(Error::new(Reason::InvalidArgument, message));
+            }
             // Without the journal mode of our own files, which would be written into this one.
             let connect = SqliteConnectOptions::new().filename(&file).read_only(true).disable_statement_logging();
             let pool = SqlitePoolOptions::new().max_connections(1).connect_with(connect).await;

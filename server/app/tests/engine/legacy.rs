@@ -53,6 +53,7 @@ fn service() -> LegacyService {
             user("old", Role::Superuser, &[]),
             user("Old", Role::User, &[]),
             LegacyUser { password_hash: "sha1$salt$0000".to_owned(), ..user("sha", Role::User, &[]) },
+            LegacyUser { password_hash: "sha1$other$1111".to_owned(), ..user("sha-2", Role::User, &[]) },
             LegacyUser { password_hash: "0123456789abcdef0123456789abcdef".to_owned(), ..user("md5", Role::User, &[]) },
             LegacyUser { password_hash: "pbkdf2_sha256$12000$salt".to_owned(), ..user("cut", Role::User, &[]) },
         ],
@@ -70,29 +71,34 @@ async fn what_has_a_place_is_taken_over_once(db: TestDatabase) -> anyhow::Result
     assert_eq!(world.app.login("root", Secret::new("lètmein"), None).await.unwrap_err().reason, Reason::WrongPassword);
     let report = world.app.import_legacy(&service(), false).await?;
     assert_eq!(report, planned, "a dry run tells what will be");
-    assert_eq!((report.users, report.user_groups, report.shepherds), (7, 1, 1));
+    assert_eq!((report.users, report.user_groups, report.shepherds), (8, 1, 1));
     let left: Vec<_> = report.left.iter().map(|left| left.what.as_str()).collect();
     assert_eq!(
         left,
         [
             "user group QE & infra's right to provider gone",
             "user group testers",
-            "user left's password",
             "user ann",
             "user zoë",
             "user without a name",
             "user old",
-            "user sha's password",
+            "2 passwords",
             "user md5's password",
             "user cut's password",
+            "user left's password",
             "warm appliances of group no-such for user group QE & infra",
             "1 pools and 4 appliances",
         ]
     );
-    let why =
-        |of: &str| report.left.iter().find(|left| left.what == format!("user {of}'s password")).unwrap().why.clone();
-    assert!(why("sha").starts_with("it was hashed by sha1, and only pbkdf2_sha256 goes on working; set one with"));
-    assert!(why("md5").contains("of long ago") && why("cut").contains("damaged") && why("left").contains("none"));
+    let why = |of: &str| report.left.iter().find(|left| left.what == of).unwrap().why.clone();
+    let hashed = why("2 passwords");
+    assert!(
+        hashed.starts_with("it was hashed by sha1, and only pbkdf2_sha256 goes on working; set another with"),
+        "{hashed}"
+    );
+    assert!(hashed.ends_with(": sha, sha-2"), "{hashed}");
+    assert!(why("user md5's password").contains("of long ago") && why("user cut's password").contains("damaged"));
+    assert!(why("user left's password").contains("none") && why("user old").contains("another one has the same name"));
     let kept = world.database.store().read().await?.user_by_name("md5").await?.unwrap().1;
     assert_eq!(kept, "!", "what nobody signs in with is not kept");
     let root = world.app.login("root", Secret::new("lètmein"), None).await?.user.user;
