@@ -55,7 +55,13 @@ pub(crate) fn catalogue(config: &Config, mistakes: &mut Mistakes) -> Catalogue {
         let known =
             groups.filter(|(_, group)| group.catalogue.as_ref().is_some_and(|catalogue| catalogue.value == *name));
         let groups = known.map(|(group, _)| GroupName(group.clone())).collect();
-        let source = Source { url: source.url.value.clone(), ca_pem: source.ca_pem.clone(), groups };
+        let authorization = source.authorization();
+        let source = Source {
+            url: source.url.value.clone(),
+            ca_pem: source.ca_pem.clone(),
+            authorization: Secret::new(authorization.expose()),
+            groups,
+        };
         catalogue.sources.insert(name.clone(), source);
     }
     let without = config.providers.iter().filter(|provider| !provider.catalogue);

@@ -120,8 +120,8 @@ impl Config {
         self.providers = provider::read(&providers, &file, &book, &mut self.watched, mistakes);
     }
 
-    /// Reads what groups name: files, and credentials.
-    fn read_groups(&mut self, base: &Path, mistakes: &mut Mistakes) {
+    /// Reads what groups and catalogues name: files, and credentials.
+    fn read_named(&mut self, base: &Path, mistakes: &mut Mistakes) {
         let mut groups = std::mem::take(&mut self.server.groups);
         for (name, group) in &mut groups {
             for (file, wrong) in group.read_files(base) {
@@ -131,7 +131,9 @@ impl Config {
                 self.watched.push(file);
             }
         }
-        if groups.values().any(GroupConfig::has_credentials) {
+        let mut catalogues = std::mem::take(&mut self.server.catalogues);
+        if groups.values().any(GroupConfig::has_credentials) || catalogues.values().any(|one| one.credentials.is_some())
+        {
             let providers = self.server.providers_file.clone().unwrap_or_else(|| base.join(PROVIDERS_FILE));
             let file = providers.with_file_name(CREDENTIALS_FILE);
             match Document::open_if_there(&file, Dialect::Legacy, &KeySource::default()) {
@@ -140,11 +142,15 @@ impl Config {
                     for (name, group) in &mut groups {
                         group.resolve(name, &book, mistakes);
                     }
+                    for (name, catalogue) in &mut catalogues {
+                        catalogue.resolve(name, &book, mistakes);
+                    }
                 }
                 Err(error) => mistakes.add_error(error),
             }
         }
         self.server.groups = groups;
+        self.server.catalogues = catalogues;
     }
 
     /// Reads the certificates that sign those of catalogues.
@@ -185,7 +191,7 @@ pub fn read(file: &Path, mistakes: &mut Mistakes) -> Option<Config> {
     config.watched.extend(sprout_conf::key_files_of(base));
     config.note(&document);
     config.read_providers(base, mistakes);
-    config.read_groups(base, mistakes);
+    config.read_named(base, mistakes);
     config.read_certificates(mistakes);
     config.server.check(&config, mistakes);
     Some(config)

@@ -350,6 +350,54 @@ fn keys_that_nobody_signs_in_with_are_told_where_they_are() {
 }
 
 #[test]
+fn credentials_of_catalogues() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write(
+        "sprout.yaml",
+        "\
+server:
+  catalogues:
+    a: {url: 'https://bot', credentials: basic}
+    b: {url: 'http://localhost:80/x', credentials: key}
+    c: {url: 'https://bot', credentials: token}
+    d: {url: 'http://bot', credentials: token}
+    e: {url: 'https://bot', credentials: nothing}
+    f: {url: 'https://bot', credentials: two}
+    g: {url: 'https://bot', credentials: tokn}
+    h: {url: 'http://localhost.evil', credentials: token}
+",
+    );
+    write("cfme_data.yaml", NOTHING);
+    write(
+        "credentials.yaml",
+        "\
+basic: {username: u, password: p}
+key: {principal: u, api_key: k}
+token: {token: t}
+nothing: {username: u}
+two: {username: u, password: p, api_key: k}
+",
+    );
+    let mut mistakes = Mistakes::default();
+    let config = read(&dir.path().join("sprout.yaml"), &mut mistakes).unwrap();
+    let shown = |name: &str| config.server.catalogues[name].authorization().expose().to_owned();
+    assert_eq!(["a", "b", "c"].map(shown), ["Basic dTpw", "ApiKey u:k", "Bearer t"]);
+    let told = mistakes.or(()).unwrap_err().to_string().replace(&format!("{}/", dir.path().display()), "");
+    let told: Vec<_> = told.lines().map(|line| line.split(", ").next().unwrap().split(';').next().unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "sprout.yaml:9:42: server.catalogues.g.credentials: there are no credentials `tokn` (did you mean `token`?) in credentials.yaml",
+            "sprout.yaml:6:41: server.catalogues.d.credentials: credentials do not travel unencrypted",
+            "sprout.yaml:7:42: server.catalogues.e.credentials: these credentials are not what a trackerbot takes",
+            "sprout.yaml:8:42: server.catalogues.f.credentials: these credentials are not what a trackerbot takes",
+            "sprout.yaml:10:52: server.catalogues.h.credentials: credentials do not travel unencrypted",
+        ]
+    );
+}
+
+#[test]
 fn rules_for_names() {
     let sprout = "\
 server:

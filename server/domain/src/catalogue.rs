@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Error, GroupName, ProviderKey, Reason, Result, Visible,
+    Error, GroupName, ProviderKey, Reason, Result, Secret, Visible,
     group::Group,
     naming::{self, Day, Reading, Unread},
     provider::ProviderSpec,
@@ -44,6 +44,8 @@ pub struct Source {
     pub url: String,
     /// Certificates (PEM) that sign its own; empty: those that everyone trusts.
     pub ca_pem: String,
+    /// What it is shown of who asks, a header as HTTP has it; empty: nothing.
+    pub authorization: Secret,
     /// The groups whose templates it knows.
     pub groups: BTreeSet<GroupName>,
 }

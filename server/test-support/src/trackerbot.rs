@@ -45,6 +45,7 @@ struct State {
     total: Option<u64>,
     faults: Vec<(usize, Fault, bool)>,
     asked: Vec<String>,
+    required: Option<String>,
 }
 
 /// The server; it ends when dropped.
@@ -112,6 +113,11 @@ impl StandIn {
         self.state().faults.push((page, fault, always));
     }
 
+    /// From now on, it answers those alone who show this `Authorization`.
+    pub fn require(&self, authorization: &str) {
+        self.state().required = Some(authorization.to_owned());
+    }
+
     /// Paths that were asked for.
     pub fn asked(&self) -> Vec<String> {
         self.state().asked.clone()
@@ -134,7 +140,12 @@ async fn answer(mut stream: TcpStream, state: &Mutex<State>) -> io::Result<()> {
     let (status, headers, body, cut) = {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         state.asked.push(path.clone());
-        page(&mut state, &path).unwrap_or_default()
+        let shown = head.lines().find_map(|line| line.strip_prefix("authorization: "));
+        if state.required.is_some() && state.required.as_deref() != shown {
+            ("401 Unauthorized".to_owned(), String::new(), String::new(), None)
+        } else {
+            page(&mut state, &path).unwrap_or_default()
+        }
     };
     if status.is_empty() {
         // Silence, until whoever asked leaves.

@@ -10,7 +10,11 @@ mod walk;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Certificate, Client, redirect::Policy};
+use reqwest::{
+    Certificate, Client,
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
 use sprout_app::ports::Listings;
 use sprout_domain::{catalogue::Source, catalogue_sync::Listing};
 
@@ -57,7 +61,8 @@ impl Listings for Trackerbots {
         let mut listing = Listing::default();
         let read = async {
             let client = client(source, &self.limits)?;
-            walk::walk(&client, &source.url, &self.limits, &mut listing).await
+            let walk = walk::Walk { client: &client, is_named: !source.authorization.expose().is_empty() };
+            walk::walk(&walk, &source.url, &self.limits, &mut listing).await
         };
         if let Err(failure) = read.await {
             listing.failure = failure;
@@ -76,6 +81,13 @@ fn client(source: &Source, limits: &Limits) -> Result<Client, String> {
         .no_proxy()
         .connect_timeout(limits.connect)
         .timeout(limits.page);
+    if !source.authorization.expose().is_empty() {
+        let mut shown = HeaderValue::from_str(source.authorization.expose()).map_err(|_| {
+            "the credentials of this catalogue hold what no header can, such as a line break".to_owned()
+        })?;
+        shown.set_sensitive(true);
+        builder = builder.default_headers(HeaderMap::from_iter([(AUTHORIZATION, shown)]));
+    }
     if !source.ca_pem.is_empty() {
         let certificates = Certificate::from_pem_bundle(source.ca_pem.as_bytes());
         for certificate in

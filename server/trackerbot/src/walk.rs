@@ -32,13 +32,20 @@ impl Failure {
     }
 }
 
-/// Reads all pages into the listing; the error says why it ended before the last.
-pub(crate) async fn walk(client: &Client, base: &str, limits: &Limits, listing: &mut Listing) -> Result<(), String> {
-    let late = || format!("it was not read to its end within {} s", limits.whole.as_secs());
-    timeout(limits.whole, pages(client, base, limits, listing)).await.unwrap_or_else(|_| Err(late()))
+/// Who walks.
+pub(crate) struct Walk<'a> {
+    pub(crate) client: &'a Client,
+    /// Says with each page who asks.
+    pub(crate) is_named: bool,
 }
 
-async fn pages(client: &Client, base: &str, limits: &Limits, listing: &mut Listing) -> Result<(), String> {
+/// Reads all pages into the listing; the error says why it ended before the last.
+pub(crate) async fn walk(walk: &Walk<'_>, base: &str, limits: &Limits, listing: &mut Listing) -> Result<(), String> {
+    let late = || format!("it was not read to its end within {} s", limits.whole.as_secs());
+    timeout(limits.whole, pages(walk, base, limits, listing)).await.unwrap_or_else(|_| Err(late()))
+}
+
+async fn pages(walk: &Walk<'_>, base: &str, limits: &Limits, listing: &mut Listing) -> Result<(), String> {
     let mut first = Url::parse(&format!("{}/{PATH}", base.trim_end_matches('/')))
         .map_err(|e| format!("{base:?} is no URL: {e}"))?;
     first.set_query(Some(QUERY));
@@ -49,8 +56,7 @@ async fn pages(client: &Client, base: &str, limits: &Limits, listing: &mut Listi
         if !seen.insert(url.clone()) {
             return Err(format!("page {number} would be one that was read already ({url}): it never ends"));
         }
-        let page =
-            twice(client, &url, limits).await.map_err(|failure| format!("page {number}: {}", failure.message))?;
+        let page = twice(walk, &url, limits).await.map_err(|failure| format!("page {number}: {}", failure.message))?;
         count += page.count;
         total = page.total.or(total);
         listing.listed.extend(page.listed);
@@ -83,25 +89,34 @@ fn following(first: &Url, next: &str) -> Result<Url, String> {
 }
 
 /// A page, with a second try where that may help.
-async fn twice(client: &Client, url: &Url, limits: &Limits) -> Result<Page, Failure> {
-    match once(client, url, limits).await {
+async fn twice(walk: &Walk<'_>, url: &Url, limits: &Limits) -> Result<Page, Failure> {
+    match once(walk, url, limits).await {
         Err(failure) if failure.again => {
             tracing::debug!(%url, reason = failure.message, "a page could not be read; trying again");
             sleep(limits.pause).await;
-            once(client, url, limits).await
+            once(walk, url, limits).await
         }
         done => done,
     }
 }
 
-async fn once(client: &Client, url: &Url, limits: &Limits) -> Result<Page, Failure> {
-    let answer = client.get(url.clone()).header("accept", "application/json").send().await;
+async fn once(walk: &Walk<'_>, url: &Url, limits: &Limits) -> Result<Page, Failure> {
+    let answer = walk.client.get(url.clone()).header("accept", "application/json").send().await;
     let mut response = answer.map_err(|error| Failure::for_now(chain(&error)))?;
     let status = response.status();
     if status.is_redirection() {
         let there = response.headers().get("location").and_then(|there| there.to_str().ok()).unwrap_or("elsewhere");
         let message = format!("it redirects to {there:.200}; if that is it, configure that URL");
         return Err(Failure::for_good(message));
+    }
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return Err(Failure::for_good(if walk.is_named {
+            format!(
+                "it does not accept the credentials of this catalogue (status {status}); correct them in credentials.yaml"
+            )
+        } else {
+            format!("it wants to know who asks (status {status}); give the catalogue `credentials` in sprout.yaml")
+        }));
     }
     if status != StatusCode::OK {
         let message = format!("it answers with status {status}");

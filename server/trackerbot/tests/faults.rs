@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use sprout_app::ports::Listings as _;
-use sprout_domain::{catalogue::Source, catalogue_sync::Listing};
+use sprout_domain::{Secret, catalogue::Source, catalogue_sync::Listing};
 use sprout_test_support::trackerbot::{Fault, StandIn, object};
 use sprout_trackerbot::{Limits, Trackerbots};
 
@@ -18,6 +18,10 @@ async fn bot() -> StandIn {
 }
 
 async fn read(url: &str) -> Listing {
+    read_as(url, "").await
+}
+
+async fn read_as(url: &str, authorization: &str) -> Listing {
     let limits = Limits {
         page: Duration::from_millis(800),
         whole: Duration::from_secs(5),
@@ -26,7 +30,12 @@ async fn read(url: &str) -> Listing {
         pages: 20,
         ..Limits::default()
     };
-    let source = Source { url: url.to_owned(), ca_pem: String::new(), groups: BTreeSet::new() };
+    let source = Source {
+        url: url.to_owned(),
+        ca_pem: String::new(),
+        authorization: Secret::new(authorization),
+        groups: BTreeSet::new(),
+    };
     Trackerbots { limits }.read(&source).await
 }
 
@@ -40,6 +49,25 @@ async fn all_pages_are_read() {
     assert_eq!(bot.asked(), asked);
 }
 
+#[tokio::test]
+async fn whoever_asks_is_named_on_each_page_and_in_no_message() {
+    let bot = bot().await;
+    bot.require("ApiKey sprout:s3cret");
+    let listing = read_as(&bot.url(), "ApiKey sprout:s3cret").await;
+    assert!(listing.is_whole() && listing.listed.len() == 5, "{listing:?}");
+    for (shown, part) in [
+        (
+            "ApiKey sprout:other",
+            "page 1: it does not accept the credentials of this catalogue (status 401 Unauthorized)",
+        ),
+        ("", "page 1: it wants to know who asks (status 401 Unauthorized); give the catalogue `credentials`"),
+        ("two\nlines", "the credentials of this catalogue hold what no header can"),
+    ] {
+        let listing = read_as(&bot.url(), shown).await;
+        assert!(listing.failure.contains(part) && !listing.failure.contains("other"), "{}", listing.failure);
+    }
+}
+
 /// What was right before is there, and what was wrong is told.
 #[tokio::test]
 async fn faults_of_a_page_end_the_reading() {
@@ -47,7 +75,7 @@ async fn faults_of_a_page_end_the_reading() {
     for (fault, part, tries) in [
         (Fault::Html, "page 2: it is a web page, not JSON", 2),
         (Fault::Status(500), "page 2: it answers with status 500", 2),
-        (Fault::Status(403), "page 2: it answers with status 403", 1),
+        (Fault::Status(403), "page 2: it wants to know who asks (status 403 Forbidden)", 1),
         (Fault::HalfAnAnswer, "page 2: its answer was cut off", 2),
         (Fault::HalfAPage, "page 2: it ends in the middle", 2),
         (Fault::Redirect("https://sso.example/".to_owned()), "page 2: it redirects to https://sso.example/", 1),
@@ -114,7 +142,7 @@ async fn nobody_there_or_not_where_it_should_be() {
     assert!(read(&format!("{url}/hub")).await.failure.contains("status 404"));
     drop(bot);
     assert!(read(&url).await.failure.contains("page 1: it"), "{}", read(&url).await.failure);
-    let source = Source { url, ca_pem: "nonsense".to_owned(), groups: BTreeSet::new() };
+    let source = Source { url, ca_pem: "nonsense".to_owned(), authorization: Secret::new(""), groups: BTreeSet::new() };
     let listing = Trackerbots::default().read(&source).await;
     assert!(!listing.failure.is_empty());
 }

@@ -13,7 +13,7 @@ use sprout_app::{
     ports::{ApplianceFilter, Listings, Page, Store as _, TemplateFilter},
 };
 use sprout_domain::{
-    Reason,
+    Reason, Secret,
     appliance::ApplianceState,
     catalogue::Source,
     catalogue_sync::{Listed, Listing, Look, Place, Problem, ProblemKind},
@@ -83,7 +83,10 @@ impl World {
     pub(crate) async fn add_source(&self) -> anyhow::Result<()> {
         let mut catalogue = (*self.app.catalogue()).clone();
         let groups = BTreeSet::from(["app".into()]);
-        catalogue.sources.insert("bot".to_owned(), Source { url: String::new(), ca_pem: String::new(), groups });
+        catalogue.sources.insert(
+            "bot".to_owned(),
+            Source { url: String::new(), ca_pem: String::new(), authorization: Secret::new(""), groups },
+        );
         Ok(self.app.set_catalogue(catalogue).await?)
     }
 

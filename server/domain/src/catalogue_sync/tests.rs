@@ -34,7 +34,7 @@ fn catalogue() -> Catalogue {
         (spec.key.clone(), spec)
     };
     let groups = ["downstream-59z", "downstream-511z", "upstream"].map(GroupName::from).into();
-    let source = Source { url: String::new(), ca_pem: String::new(), groups };
+    let source = Source { url: String::new(), ca_pem: String::new(), authorization: Secret::new(""), groups };
     Catalogue {
         providers: ["lab", "rhv", "local"].map(provider).into(),
         sources: [("bot".to_owned(), source)].into(),
