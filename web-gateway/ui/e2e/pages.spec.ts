@@ -53,9 +53,9 @@ const pages: { name: string; path: (at: Seeded) => string; title: string | RegEx
   { name: "account", path: () => "/account", title: "Account" },
   { name: "reference", path: () => "/reference", title: "API reference" },
   { name: "reference-service", path: () => "/reference/PoolService", title: "PoolService" },
+  { name: "not-found", path: () => "/nowhere", title: "", undocumented: true },
   // Last, so that a minute has passed and is written down.
   { name: "operations", path: () => "/operations", title: "Overview" },
-  { name: "not-found", path: () => "/nowhere", title: "", undocumented: true },
 ];
 
 /** As a link leads there: the page is not loaded anew, which would take most of the time. */
