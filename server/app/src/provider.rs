@@ -27,7 +27,7 @@ impl App {
     pub async fn providers(&self, caller: &User) -> Result<Vec<Provider>> {
         let mut tx = self.ports.store.read().await?;
         let visible = visible_to(tx.as_mut(), caller).await?;
-        self.seen_providers(tx.as_mut(), &visible).await
+        self.shown_providers(tx.as_mut(), &visible).await
     }
 
     /// One provider the caller sees.
@@ -35,8 +35,20 @@ impl App {
         let mut tx = self.ports.store.read().await?;
         let visible = visible_to(tx.as_mut(), caller).await?;
         self.catalogue().provider_seen(key, &visible)?;
-        let found = self.seen_providers(tx.as_mut(), &visible).await?.into_iter().find(|found| found.key == *key);
+        let found = self.shown_providers(tx.as_mut(), &visible).await?.into_iter().find(|found| found.key == *key);
         found.ok_or_else(|| Error::new(Reason::ProviderNotFound, format!("there is no provider {key}")))
+    }
+
+    /// With the user groups that have them, for those who see all.
+    async fn shown_providers(&self, tx: &mut dyn Tx, visible: &Visible) -> Result<Vec<Provider>> {
+        let mut providers = self.seen_providers(tx, visible).await?;
+        if *visible == Visible::All {
+            let mut groups = tx.groups_of_providers().await?;
+            for provider in &mut providers {
+                provider.user_groups = groups.remove(&provider.key).unwrap_or_default();
+            }
+        }
+        Ok(providers)
     }
 
     async fn seen_providers(&self, tx: &mut dyn Tx, visible: &Visible) -> Result<Vec<Provider>> {

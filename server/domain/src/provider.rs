@@ -135,6 +135,8 @@ pub struct Provider {
     pub cpus: Capacity,
     /// What it can do; empty: its workers did not say yet.
     pub capabilities: BTreeSet<Capability>,
+    /// Names of the user groups that may use it, where staff look.
+    pub user_groups: Vec<String>,
 }
 
 impl Provider {

@@ -127,6 +127,7 @@ impl ProviderRows for SeaTx {
                         template_count: count(templates)?,
                     },
                     capabilities: capabilities(&provider.capabilities)?,
+                    user_groups: Vec::new(),
                 })
             })
             .collect()

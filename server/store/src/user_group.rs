@@ -93,6 +93,21 @@ impl UserGroupRows for SeaTx {
         Ok(groups.into_iter().map(group).collect())
     }
 
+    async fn groups_of_providers(&mut self) -> Result<BTreeMap<ProviderKey, Vec<String>>> {
+        #[derive(FromQueryResult)]
+        struct Has {
+            provider: String,
+            name: String,
+        }
+        let sql = "select p.provider, g.name from user_group_providers p join user_groups g on g.id = p.user_group_id
+                   order by p.provider, g.name";
+        let mut groups: BTreeMap<_, Vec<String>> = BTreeMap::new();
+        for row in self.rows::<Has>(sql, []).await? {
+            groups.entry(ProviderKey(row.provider)).or_default().push(row.name);
+        }
+        Ok(groups)
+    }
+
     async fn lock_user_groups(&mut self, names: &[String]) -> Result<BTreeMap<String, UserGroupId>> {
         let sql = format!("select * from user_groups where name {} order by id{}", self.among(1), self.locked());
         let rows: Vec<Model> = self.rows(&sql, [self.texts(names.iter().map(String::as_str))]).await?;

@@ -33,7 +33,7 @@ impl From<Wire<Provider>> for proto::Provider {
             .into(),
             circuit_reason: provider.circuit.reason,
             circuit_next_try_at: provider.circuit.next_try_at.map(moment),
-            user_groups: Vec::new(),
+            user_groups: provider.user_groups,
             memory_mib: Some(Wire(provider.memory).into()),
             cpus: Some(Wire(provider.cpus).into()),
             capabilities: provider.capabilities.into_iter().map(|can| capability(can).into()).collect(),

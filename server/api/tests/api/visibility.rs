@@ -78,6 +78,13 @@ async fn users_see_what_their_user_groups_have(database: TestDatabase) -> anyhow
     for staff in ["stan", "sue"] {
         assert_eq!(listed(&served, staff).await?, ["broken", "lab"], "{staff} is in no user group");
     }
+    // Which user groups have a provider, staff are told.
+    let all = providers(&served, "stan").await?.list_providers(ListProvidersRequest {}).await?.into_inner().providers;
+    assert_eq!(all.iter().map(|one| &one.user_groups[..]).collect::<Vec<_>>(), [&["few", "testers"][..], &["testers"]]);
+    let one = providers(&served, "stan").await?.get_provider(get("broken")).await?.into_inner().provider;
+    assert_eq!(one.unwrap_or_default().user_groups, ["few", "testers"]);
+    let one = providers(&served, "ann").await?.get_provider(get("broken")).await?.into_inner().provider;
+    assert!(one.unwrap_or_default().user_groups.is_empty());
     let refused = providers(&served, "out").await?.get_provider(get("lab")).await;
     let refused = assert_refused(refused, Code::NotFound, "PROVIDER_NOT_FOUND", "known: broken");
     assert!(!refused.message().contains("lab,"), "{refused:?}");

@@ -47,6 +47,9 @@ pub trait UserGroupRows: Send {
     /// User groups by name, with members and providers: those this user is in, or all.
     async fn user_groups(&mut self, of: Option<UserId>) -> Result<Vec<UserGroup>>;
 
+    /// Names of the user groups, in order, that have each provider.
+    async fn groups_of_providers(&mut self) -> Result<BTreeMap<ProviderKey, Vec<String>>>;
+
     /// The user groups of these names, as far as there are any, locked until the transaction ends.
     async fn lock_user_groups(&mut self, names: &[String]) -> Result<BTreeMap<String, UserGroupId>>;
 

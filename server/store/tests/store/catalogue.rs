@@ -59,6 +59,7 @@ async fn providers_follow_the_configuration(db: TestDatabase) -> anyhow::Result<
         memory: Capacity::default(),
         cpus: Capacity::default(),
         capabilities: can.clone(),
+        user_groups: Vec::new(),
     };
     assert_eq!(all[1], expected);
     assert_eq!(tx.capabilities(&"p1".into()).await?, can);
