@@ -138,7 +138,7 @@ impl AllInOne {
 
     /// All events of a pool from its beginning.
     pub async fn events(&self, pool: u64) -> Result<Events> {
-        let request = WatchRequest { after_sequence: Some(0), pool_id: Some(pool), appliance_id: None };
+        let request = WatchRequest { after_sequence: Some(0), pool_id: Some(pool), ..WatchRequest::default() };
         Ok(Events(self.client.events().watch(request).await?.into_inner()))
     }
 

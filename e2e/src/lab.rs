@@ -211,7 +211,7 @@ impl Lab {
 
     /// All events so far about a pool.
     pub async fn events(&self, pool: u64) -> Result<Vec<Event>> {
-        let request = WatchRequest { after_sequence: Some(0), pool_id: Some(pool), appliance_id: None };
+        let request = WatchRequest { after_sequence: Some(0), pool_id: Some(pool), ..WatchRequest::default() };
         let mut stream = self.client.events().watch(request).await?.into_inner();
         let mut events = Vec::new();
         loop {

@@ -36,6 +36,7 @@ mod m20261128_000200_catalogue;
 mod m20261128_000210_said_of_templates;
 mod m20261128_000300_event_audience;
 mod m20261128_000310_samples;
+mod m20261128_000320_event_worker;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000210_said_of_templates::Migration),
             Box::new(m20261128_000300_event_audience::Migration),
             Box::new(m20261128_000310_samples::Migration),
+            Box::new(m20261128_000320_event_worker::Migration),
         ]
     }
 }

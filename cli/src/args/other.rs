@@ -224,4 +224,7 @@ pub(crate) struct Events {
     /// Only events about this appliance.
     #[arg(long, value_name = "ID", value_parser = id::parse)]
     pub(crate) appliance: Option<u64>,
+    /// Only of this kind, such as `pool_state`; may be repeated.
+    #[arg(long, value_name = "KIND", value_parser = event_kind)]
+    pub(crate) kind: Vec<EventKind>,
 }

@@ -30,7 +30,7 @@ pub(crate) enum Worker {
 /// How to list workers.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// List them again every 2 seconds, until Ctrl-C.
+    /// List them again whenever something of them changes, until Ctrl-C.
     #[arg(short, long)]
     pub(crate) watch: bool,
 }

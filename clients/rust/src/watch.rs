@@ -111,7 +111,7 @@ impl Watch<WatchResponse> {
             connection,
             Box::new(move |connection, last: Option<&WatchResponse>| {
                 let mut events = connection.events();
-                let mut request = request;
+                let mut request = request.clone();
                 request.after_sequence = last.map(|message| message.sequence).or(request.after_sequence);
                 Box::pin(async move { events.watch(request).await })
             }),

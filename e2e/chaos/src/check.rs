@@ -145,7 +145,7 @@ async fn appliances(client: &Connection) -> Result<Vec<Appliance>> {
 }
 
 async fn all_events(client: &Connection) -> Result<Vec<Event>> {
-    let request = WatchRequest { after_sequence: Some(0), pool_id: None, appliance_id: None };
+    let request = WatchRequest { after_sequence: Some(0), ..WatchRequest::default() };
     let mut stream = client.events().watch(request).await?.into_inner();
     let mut events = Vec::new();
     // The log has no end; what has happened comes without a pause.

@@ -289,7 +289,7 @@ async fn watch_all(clients: Vec<Connection>, served: Arc<Mutex<Served>>) -> Resu
     let mut after = 0;
     for server in 0.. {
         let client = &clients[server % clients.len()];
-        let request = WatchRequest { after_sequence: Some(after), pool_id: None, appliance_id: None };
+        let request = WatchRequest { after_sequence: Some(after), ..WatchRequest::default() };
         if let Ok(Ok(stream)) = timeout(PATIENCE, client.events().watch(request)).await {
             let mut stream = stream.into_inner();
             while let Ok(Ok(Some(message))) = timeout(PATIENCE, stream.message()).await {

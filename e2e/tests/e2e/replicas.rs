@@ -40,7 +40,7 @@ struct Watcher {
 
 impl Watcher {
     fn start(connection: &Connection) -> Self {
-        let request = WatchRequest { after_sequence: Some(0), pool_id: None, appliance_id: None };
+        let request = WatchRequest { after_sequence: Some(0), ..WatchRequest::default() };
         let (mut watch, told) = (Watch::events(connection, request), Arc::new(Mutex::new(Vec::new())));
         let to = told.clone();
         let task = tokio::spawn(async move {

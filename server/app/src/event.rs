@@ -19,6 +19,7 @@ use crate::{
     appliance::visible,
     pool::owned,
     ports::{ApplianceBy, EventFilter},
+    timeline::told,
 };
 
 type Tail = tokio::sync::broadcast::Receiver<std::sync::Arc<sprout_domain::event::Event>>;
@@ -30,6 +31,9 @@ impl App {
     /// Events from now on, or after a sequence: of a pool or an appliance of the caller's, or all that the caller may see.
     pub async fn events(&self, caller: &User, filter: EventFilter, after: Option<i64>) -> Result<EventStream> {
         let is_staff = caller.role >= Role::Staff;
+        if !filter.kinds.is_empty() {
+            told(caller, filter.kinds.clone())?; // or whoever asks would wait for good
+        }
         let named = filter.pool_id.is_some() || filter.appliance_id.is_some();
         // Listening starts before the first look, so that no event falls between the two.
         let (watcher, tail) = match (named, is_staff) {

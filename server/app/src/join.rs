@@ -136,6 +136,7 @@ impl App {
         work.tx.use_join_token(hash, &joined).await?;
         // Known from now on, whether it ever connects or not: it can be seen, drained and removed.
         work.tx.worker_joined(worker).await?;
+        work.emit(NewEvent::of_worker(worker, "joined", format!("worker {worker} joined")));
         work.commit().await?;
         tracing::info!(%worker, "worker joined");
         Ok(Certified { certificate, authority: authority_pem, valid_for: VALIDITY })

@@ -38,7 +38,7 @@ use sprout_domain::{
     ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId, UserId, Visible, WorkerId,
     WorkflowId,
     appliance::{Appliance, ApplianceState, PowerState},
-    event::{Audience, Event, NewEvent},
+    event::{Audience, Event, EventKind, NewEvent},
     group::Endpoint,
     lease::LeaseEnd,
     pool::{Pool, PoolState, Priority},
@@ -568,6 +568,8 @@ pub struct EventFilter {
     pub appliance_id: Option<ApplianceId>,
     /// And also about this pool as a whole, where an appliance is named.
     pub whole_pool: Option<PoolId>,
+    /// Only of these kinds; empty: of all.
+    pub kinds: Vec<EventKind>,
     /// Only what someone may be told.
     pub told: Option<Told>,
 }

@@ -75,14 +75,14 @@ impl App {
 }
 
 /// The kinds that the caller is told of; empty: all.
-fn told(caller: &User, kinds: Vec<EventKind>) -> Result<Vec<EventKind>> {
+pub(crate) fn told(caller: &User, kinds: Vec<EventKind>) -> Result<Vec<EventKind>> {
     if caller.role >= Role::Staff {
         return Ok(kinds);
     }
     let asked = if kinds.is_empty() { EventKind::ALL.to_vec() } else { kinds };
     let told: Vec<_> = asked.into_iter().filter(|kind| !kind.is_for_staff()).collect();
     if told.is_empty() {
-        return Err(Error::new(Reason::NotAllowed, "only staff may list events of this kind; ask for other kinds"));
+        return Err(Error::new(Reason::NotAllowed, "only staff are told of events of this kind; ask for other kinds"));
     }
     Ok(told)
 }

@@ -23,6 +23,9 @@ use crate::{
 /// A worker unheard of for this long loses its tasks.
 pub const LEASE: Duration = Duration::from_secs(10);
 
+/// One without tasks that was unheard for this long is connected no more: its server has died with it.
+const QUIET: Duration = Duration::from_secs(20);
+
 /// What becomes of the tasks a worker says it still runs.
 #[derive(Debug, Clone)]
 pub struct Reconnected {
@@ -87,10 +90,15 @@ impl App {
 
     async fn set_drained(&self, id: &WorkerId, drained: bool) -> Result<Worker> {
         let mut work = self.work().await?;
-        if !work.tx.set_drained(id, drained).await? {
-            return Err(missing(id));
+        work.tx.lock_worker(id).await?;
+        let before = work.tx.workers(Some(id)).await?.pop().ok_or_else(|| missing(id))?;
+        if before.drained != drained {
+            work.tx.set_drained(id, drained).await?;
+            let (state, says) =
+                if drained { ("drained", "is given nothing new") } else { ("undrained", "is given tasks again") };
+            work.emit(NewEvent::of_worker(id, state, format!("worker {id} {says}")));
         }
-        let worker = work.tx.workers(Some(id)).await?.pop().ok_or_else(|| missing(id))?;
+        let worker = Worker { drained, ..before };
         work.wake(Topic::Workers);
         work.wake(Topic::Tasks);
         work.commit().await?;
@@ -111,6 +119,7 @@ impl App {
             if !known {
                 return Err(missing(id));
             }
+            work.emit(NewEvent::of_worker(id, "removed", format!("worker {id} was removed")));
             // Tokens that were remembered are forgotten by this.
             work.emit(NewEvent::new(
                 EventKind::TokenRevoked,
@@ -141,6 +150,8 @@ impl App {
         let revoked = running.iter().filter(|r| !mine.iter().any(|task| key(task) == **r)).copied().collect();
         let (kept, lost) = mine.into_iter().partition(|task| running.contains(&key(task)));
         release(&mut work, lost).await?;
+        let says = format!("worker {} is connected, with version {}", hello.id, hello.version);
+        work.emit(NewEvent::of_worker(&hello.id, "connected", says));
         // What was cancelled while nobody could tell the worker is told now.
         work.wake(Topic::Cancels);
         work.commit().await?;
@@ -156,7 +167,10 @@ impl App {
     pub async fn worker_leaving(&self, id: &WorkerId, session: &str) -> Result<()> {
         repeated(|| async move {
             let mut work = self.work().await?;
-            work.tx.worker_leaving(id, session).await?;
+            if work.tx.worker_leaving(id, session).await? {
+                let says = format!("worker {id} is leaving: it takes nothing new");
+                work.emit(NewEvent::of_worker(id, "leaving", says));
+            }
             work.commit().await
         })
         .await
@@ -166,18 +180,20 @@ impl App {
     pub async fn worker_disconnected(&self, id: &WorkerId, session: &str) -> Result<()> {
         repeated(|| async move {
             let mut work = self.work().await?;
-            work.tx.worker_disconnected(id, session).await?;
+            if work.tx.worker_disconnected(id, session).await? {
+                work.emit(NewEvent::of_worker(id, "disconnected", format!("the session of worker {id} ended")));
+            }
             work.commit().await
         })
         .await
     }
 
-    /// Gives the tasks of workers that were silent for too long to others. Not before this process has listened for as long itself without a
+    /// Gives the tasks of workers that were silent for too long to others, and notes that those without are connected no more. Not before this process has listened for as long itself without a
     /// break: after a restart, and after an outage of the database, everyone has been silent, and is about to be heard. Returns how long until
     /// the next worker with tasks will have been silent for too long, if it is not heard before.
     pub async fn release_silent(&self) -> Result<Option<Duration>> {
         let mut tx = self.ports.store.read().await?;
-        let silent = tx.silent_workers(LEASE).await?;
+        let silent = tx.silent_workers(LEASE, QUIET).await?;
         let oldest = tx.longest_silent_since().await?;
         let now = tx.now();
         drop(tx);
@@ -232,6 +248,8 @@ impl App {
         work.tx.end_session(worker).await?;
         let tasks = work.tx.tasks_of_worker(worker).await?;
         tracing::warn!(%worker, tasks = tasks.len(), "worker is silent; its tasks are given to others");
+        let says = format!("worker {worker} was silent for too long; {} tasks of it are given to others", tasks.len());
+        work.emit(NewEvent::of_worker(worker, "silent", says));
         release(&mut work, tasks).await?;
         work.wake(Topic::Workers);
         work.commit().await
@@ -240,7 +258,7 @@ impl App {
 
 /// A session of it is open, and it was heard lately: where its server died, nobody noted that it left.
 pub(crate) fn is_connected(worker: &Worker, now: Timestamp) -> bool {
-    let quiet = (now - worker.last_heard_at).to_std().is_ok_and(|ago| ago > 2 * LEASE);
+    let quiet = (now - worker.last_heard_at).to_std().is_ok_and(|ago| ago > QUIET);
     worker.connected && !quiet
 }
 

@@ -3,7 +3,7 @@
 //! Staff are told of everything. Everyone else is told of what happens to pools while they own them, and of what is for an [`Audience`] that they belong
 //! to. Both are written down with the event, so that whoever hands it on need ask nobody.
 
-use crate::{ApplianceId, PoolId, ProviderKey, Timestamp, UserGroupId, UserId, WorkflowId};
+use crate::{ApplianceId, PoolId, ProviderKey, Timestamp, UserGroupId, UserId, WorkerId, WorkflowId};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,11 +56,13 @@ pub enum EventKind {
     JobRun,
     /// The version inside a template is not the one that its name says.
     TemplateVersion,
+    /// A worker joined, connected, left, fell silent, was drained or removed.
+    WorkerState,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::PoolRequested,
         Self::PoolState,
         Self::PoolExtended,
@@ -85,11 +87,12 @@ impl EventKind {
         Self::UserChanged,
         Self::JobRun,
         Self::TemplateVersion,
+        Self::WorkerState,
     ];
 
     /// It is about how the service is run; users have no part in it.
     pub fn is_for_staff(self) -> bool {
-        matches!(self, Self::TokenRevoked | Self::Leak | Self::UserChanged | Self::JobRun)
+        matches!(self, Self::TokenRevoked | Self::Leak | Self::UserChanged | Self::JobRun | Self::WorkerState)
     }
 }
 
@@ -115,6 +118,8 @@ pub struct NewEvent {
     pub appliance_id: Option<ApplianceId>,
     /// The provider concerned.
     pub provider: Option<ProviderKey>,
+    /// The worker concerned.
+    pub worker: Option<WorkerId>,
     /// The workflow that caused it.
     pub workflow_id: Option<WorkflowId>,
     /// The user who caused it.
@@ -139,6 +144,7 @@ impl NewEvent {
             pool_id: None,
             appliance_id: None,
             provider: None,
+            worker: None,
             workflow_id: None,
             user: None,
             state: None,
@@ -155,6 +161,15 @@ impl NewEvent {
             provider: Some(provider.clone()),
             audience: Some(Audience::Provider(provider.clone())),
             ..Self::new(kind, message)
+        }
+    }
+
+    /// What became of a worker.
+    pub fn of_worker(worker: &WorkerId, state: &str, message: impl Into<String>) -> Self {
+        Self {
+            worker: Some(worker.clone()),
+            state: Some(state.to_owned()),
+            ..Self::new(EventKind::WorkerState, message)
         }
     }
 

@@ -114,7 +114,7 @@ names! {
         ApplianceChanged = "appliance_changed", PoolChanged = "pool_changed", ProviderCircuit = "provider_circuit",
         ProviderChanged = "provider_changed", TemplateState = "template_state", Leak = "leak",
         ShepherdChanged = "shepherd_changed", UserChanged = "user_changed", JobRun = "job_run",
-        TemplateVersion = "template_version",
+        TemplateVersion = "template_version", WorkerState = "worker_state",
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sea_orm::{FromQueryResult, Value};
 use sprout_app::ports::{EventFilter, EventRows, Told};
 use sprout_domain::{
-    ApplianceId, Error, PoolId, ProviderKey, Result, UserGroupId, UserId, WorkflowId,
+    ApplianceId, Error, PoolId, ProviderKey, Result, UserGroupId, UserId, WorkerId, WorkflowId,
     event::{Audience, Event, NewEvent},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 const ORDER_LOCK: i64 = 0x4556_454e_5453;
 
 /// What is written of an event, in this order.
-const COLUMNS: &str = "happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, owner_id, former_owner_id, audience";
+const COLUMNS: &str = "happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, owner_id, former_owner_id, audience, worker";
 
 impl TryFrom<Model> for Event {
     type Error = Error;
@@ -33,6 +33,7 @@ impl TryFrom<Model> for Event {
                 pool_id: row.pool_id.map(PoolId),
                 appliance_id: row.appliance_id.map(ApplianceId),
                 provider: row.provider.map(ProviderKey),
+                worker: row.worker.map(WorkerId),
                 workflow_id: row.workflow_id.map(WorkflowId),
                 user: row.user_name,
                 state: row.state,
@@ -71,14 +72,6 @@ fn audience(stored: &str) -> Result<Audience> {
 }
 
 impl SeaTx {
-    async fn told_after(&self, sequence: i64, told: &Told, rows: u64) -> Result<Vec<Event>> {
-        let mut clauses = Clauses::default();
-        clauses.add("e.sequence > ?", sequence);
-        let order = format!("order by e.sequence limit {}", clauses.parameter(limit(rows)));
-        let heads = self.told(told, &mut clauses, &order);
-        self.merged(&heads, clauses.values, &order).await
-    }
-
     /// What several queries give, each in this order, in this order.
     pub(crate) async fn merged(&self, heads: &[String], values: Vec<Value>, order: &str) -> Result<Vec<Event>> {
         let heads: Vec<_> =
@@ -138,6 +131,7 @@ impl EventRows for SeaTx {
                 event.owner_id.map(|id| id.0).into(),
                 event.former_owner_id.map(|id| id.0).into(),
                 event.audience.as_ref().map(stored).into(),
+                event.worker.map(|id| id.0).into(),
             ]
         };
         // Whose the pool is when this is committed: who changes that has the pool and its appliances locked.
@@ -148,7 +142,8 @@ impl EventRows for SeaTx {
         if !self.on_postgres() {
             let plain: Vec<_> = (1..=9).map(|n| format!("column{n}")).collect();
             let owner = owner("column3", "column10");
-            let target = format!("events ({COLUMNS}) select {}, {owner}, column11, column12 from (", plain.join(", "));
+            let target =
+                format!("events ({COLUMNS}) select {}, {owner}, column11, column12, column13 from (", plain.join(", "));
             self.insert(&target, rows, ")").await?;
             return Ok(());
         }
@@ -158,7 +153,7 @@ impl EventRows for SeaTx {
         let sql = format!(
             "with ordered as materialized (select pg_advisory_xact_lock($1))
              insert into events ({COLUMNS})
-             select happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, {owner}, former_owner_id, audience
+             select happened_at, kind, pool_id, appliance_id, provider, workflow_id, user_name, state, message, {owner}, former_owner_id, audience, worker
              from ordered cross join ({given}) as given ({COLUMNS})"
         );
         values.insert(0, ORDER_LOCK.into());
@@ -167,45 +162,39 @@ impl EventRows for SeaTx {
     }
 
     async fn events_after(&mut self, sequence: i64, filter: &EventFilter, rows: u64) -> Result<Vec<Event>> {
-        if let Some(told) = &filter.told {
-            return self.told_after(sequence, told, rows).await;
+        let mut clauses = Clauses::default();
+        clauses.add("e.sequence > ?", sequence);
+        let order = format!("order by e.sequence limit {}", clauses.parameter(limit(rows)));
+        if !filter.kinds.is_empty() {
+            let kinds = self.texts(filter.kinds.iter().map(|kind| kind.name()));
+            clauses.among(self, "e.kind", kinds);
         }
-        let mut values: Vec<Value> = vec![sequence.into(), limit(rows).into()];
-        let appliance = match filter.appliance_id {
-            Some(id) => {
-                values.push(id.0.into());
-                match filter.whole_pool {
-                    Some(pool) => {
-                        values.push(pool.0.into());
-                        "(e.appliance_id = $3 or (e.pool_id = $4 and e.appliance_id is null))"
-                    }
-                    None => "e.appliance_id = $3",
-                }
+        let heads = if let Some(told) = &filter.told {
+            self.told(told, &mut clauses, &order)
+        } else {
+            if let Some(id) = filter.appliance_id {
+                let appliance = clauses.parameter(id.0);
+                let whole = filter.whole_pool.map(|pool| clauses.parameter(pool.0));
+                clauses.plain(whole.map_or_else(
+                    || format!("e.appliance_id = {appliance}"),
+                    |pool| format!("(e.appliance_id = {appliance} or (e.pool_id = {pool} and e.appliance_id is null))"),
+                ));
             }
-            None => "true",
-        };
-        let sql = match filter.pool_id {
-            None => {
-                format!("select e.* from events e where e.sequence > $1 and {appliance} order by e.sequence limit $2")
-            }
-            Some(id) => {
-                values.push(id.0.into());
-                let pool = format!("${}", values.len());
+            let pool = filter.pool_id.map(|id| clauses.parameter(id.0));
+            let conditions = clauses.conditions();
+            match pool {
+                None => vec![format!("select e.* from events e where {conditions} {order}")],
                 // Two ordered reads of two indexes, instead of one read of everything there is.
-                format!(
-                    "select * from (
-                         select * from (select e.* from events e where e.sequence > $1 and {appliance} and e.pool_id = {pool}
-                                        order by e.sequence limit $2) of_pool
-                         union
-                         select * from (select e.* from appliances a join events e on e.appliance_id = a.id
-                                        where e.sequence > $1 and {appliance} and a.pool_id = {pool}
-                                        order by e.sequence limit $2) of_its_appliances
-                     ) either order by sequence limit $2"
-                )
+                Some(pool) => vec![
+                    format!("select e.* from events e where e.pool_id = {pool} and {conditions} {order}"),
+                    format!(
+                        "select e.* from appliances a join events e on e.appliance_id = a.id
+                         where a.pool_id = {pool} and {conditions} {order}"
+                    ),
+                ],
             }
         };
-        let rows: Vec<Model> = self.rows(&sql, values).await?;
-        rows.into_iter().map(Event::try_from).collect()
+        self.merged(&heads, clauses.values, &order).await
     }
 
     async fn last_sequence(&mut self) -> Result<i64> {

@@ -198,17 +198,15 @@ impl WorkerRows for SeaTx {
         Ok(held)
     }
 
-    async fn worker_leaving(&mut self, id: &WorkerId, session: &str) -> Result<()> {
+    async fn worker_leaving(&mut self, id: &WorkerId, session: &str) -> Result<bool> {
         let yes = if self.on_postgres() { "true" } else { "1" };
-        let sql = format!("update workers set leaving = {yes} where id = $1 and session = $2");
-        self.run(&sql, [id.0.as_str().into(), session.into()]).await?;
-        Ok(())
+        let sql = format!("update workers set leaving = {yes} where id = $1 and session = $2 and not leaving");
+        Ok(self.run(&sql, [id.0.as_str().into(), session.into()]).await? > 0)
     }
 
-    async fn worker_disconnected(&mut self, id: &WorkerId, session: &str) -> Result<()> {
-        let sql = "update workers set connected = false where id = $1 and session = $2";
-        self.run(sql, [id.0.as_str().into(), session.into()]).await?;
-        Ok(())
+    async fn worker_disconnected(&mut self, id: &WorkerId, session: &str) -> Result<bool> {
+        let sql = "update workers set connected = false where id = $1 and session = $2 and connected";
+        Ok(self.run(sql, [id.0.as_str().into(), session.into()]).await? > 0)
     }
 
     async fn workers(&mut self, only: Option<&WorkerId>) -> Result<Vec<Worker>> {
@@ -250,11 +248,13 @@ impl WorkerRows for SeaTx {
         Ok(())
     }
 
-    async fn silent_workers(&mut self, unheard_for: Duration) -> Result<Vec<WorkerId>> {
-        let sql = "select id from workers w where last_heard_at <= $1
-                       and exists (select 1 from tasks where worker = w.id and state = 'running')
+    async fn silent_workers(&mut self, with_tasks: Duration, idle: Duration) -> Result<Vec<WorkerId>> {
+        let sql = "select id from workers w
+                   where (last_heard_at <= $1 and exists (select 1 from tasks where worker = w.id and state = 'running'))
+                      or (last_heard_at <= $2 and connected)
                    order by id";
-        let rows: Vec<Id> = self.rows(sql, [self.time(lease::begin(self.now, unheard_for))]).await?;
+        let since = [with_tasks, idle].map(|unheard_for| self.time(lease::begin(self.now, unheard_for)));
+        let rows: Vec<Id> = self.rows(sql, since).await?;
         Ok(rows.into_iter().map(|row| WorkerId(row.id)).collect())
     }
 

@@ -6,7 +6,8 @@ use crate::{args::other::Events, context::Context, failure::Failure, output::eve
 
 pub(crate) async fn run(context: &Context<'_>, args: Events) -> Result<(), Failure> {
     let connection = context.connect()?;
-    let request = WatchRequest { after_sequence: args.after, pool_id: args.pool, appliance_id: args.appliance };
+    let kinds = args.kind.into_iter().map(i32::from).collect();
+    let request = WatchRequest { after_sequence: args.after, pool_id: args.pool, appliance_id: args.appliance, kinds };
     let mut watch = Watch::events(&connection, request);
     while let Some(watched) = watch.next().await {
         match watched? {

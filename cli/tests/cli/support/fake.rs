@@ -68,6 +68,8 @@ pub(crate) struct Fake {
     pub(crate) kills: Arc<Mutex<Vec<u64>>>,
     /// What was asked for of workers, tasks and workflows, e.g. "drain w1".
     pub(crate) asked: Arc<Mutex<Vec<String>>>,
+    /// Workers were listed.
+    listed: Arc<tokio::sync::Notify>,
     /// Looks at each workflow.
     looks: Arc<Mutex<HashMap<u64, u32>>>,
 }
@@ -394,7 +396,20 @@ impl ProviderService for Fake {
 impl EventService for Fake {
     type WatchStream = Stream_<WatchResponse>;
 
-    async fn watch(&self, _: Request<WatchRequest>) -> Answer<Self::WatchStream> {
+    async fn watch(&self, request: Request<WatchRequest>) -> Answer<Self::WatchStream> {
+        if request.into_inner().kinds.contains(&EventKind::WorkerState.into()) {
+            let start = tokio_stream::once(Ok(WatchResponse { sequence: 4, event: None }));
+            let listed = self.listed.clone();
+            let later = tokio_stream::once(()).then(move |()| {
+                let listed = listed.clone();
+                async move {
+                    listed.notified().await;
+                    let event = Event { sequence: 5, kind: EventKind::WorkerState.into(), ..Event::default() };
+                    Ok(WatchResponse { sequence: 5, event: Some(event) })
+                }
+            });
+            return Ok(Response::new(Box::pin(start.chain(later).chain(tokio_stream::pending()))));
+        }
         let event = |sequence, key: &str, workflow_id| Event {
             sequence,
             kind: EventKind::ProviderChecked.into(),

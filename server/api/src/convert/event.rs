@@ -24,6 +24,7 @@ impl TryFrom<Wire<proto::WatchRequest>> for Watch {
             filter: EventFilter {
                 pool_id: optional_id("pool_id", request.pool_id)?.map(PoolId),
                 appliance_id: optional_id("appliance_id", request.appliance_id)?.map(ApplianceId),
+                kinds: kinds(request.kinds)?,
                 ..EventFilter::default()
             },
             after: request.after_sequence.map(i64::try_from).transpose().map_err(unknown)?,
@@ -92,6 +93,7 @@ impl From<Wire<Event>> for proto::Event {
             user: fact.user,
             state: fact.state,
             message: fact.message,
+            worker: fact.worker.map(|id| id.0),
         }
     }
 }
@@ -123,6 +125,7 @@ impl From<Wire<EventKind>> for proto::EventKind {
             EventKind::UserChanged => Self::UserChanged,
             EventKind::JobRun => Self::JobRun,
             EventKind::TemplateVersion => Self::TemplateVersion,
+            EventKind::WorkerState => Self::WorkerState,
         }
     }
 }

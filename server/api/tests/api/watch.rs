@@ -63,7 +63,7 @@ async fn events_resume_where_they_were_left(database: TestDatabase) -> anyhow::R
     let served = Served::new(database).await?;
     let id = served.pool("ann").await?.id;
     let mut client = served.events("ann").await?;
-    let from = |sequence| WatchRequest { after_sequence: Some(sequence), pool_id: Some(id), appliance_id: None };
+    let from = |sequence| WatchRequest { after_sequence: Some(sequence), pool_id: Some(id), ..WatchRequest::default() };
     let mut interrupted = client.watch(from(0)).await?.into_inner();
     let start = soon(interrupted.message()).await??.unwrap_or_default();
     assert!(start.event.is_none(), "the first message says where the stream starts");
@@ -259,11 +259,32 @@ async fn users_watch_all_they_may_see_and_nothing_else(database: TestDatabase) -
     let of_lab = client.list_events(of_lab).await?.into_inner().events;
     assert_eq!(kinds(&of_lab), [EventKind::ProviderChanged; 4], "{of_lab:?}");
 
+    of_some_kinds(&served).await?;
+
     // Who is in no user group and has nothing is told nothing, but what is for all.
     let everyone = WantedShepherd { user_group: None, ..warm };
     served.app.set_shepherd(&stan, everyone).await?;
     let first = soon(out.message()).await??.unwrap_or_default();
     let second = soon(out.message()).await??.unwrap_or_default().event.unwrap_or_default();
     assert!(first.event.is_none() && second.kind() == EventKind::ShepherdChanged, "{second:?}");
+    Ok(())
+}
+
+async fn of_some_kinds(served: &Served) -> anyhow::Result<()> {
+    let mut ben = served.events("ben").await?;
+    // Nobody waits for what they are never told.
+    let of_kinds = |kinds: &[EventKind]| WatchRequest {
+        after_sequence: Some(0),
+        kinds: kinds.iter().map(|kind| (*kind).into()).collect(),
+        ..WatchRequest::default()
+    };
+    let mut some = ben.watch(of_kinds(&[EventKind::ShepherdChanged, EventKind::Leak])).await?.into_inner();
+    soon(some.message()).await??;
+    for _ in 0..2 {
+        let event = soon(some.message()).await??.unwrap_or_default().event.unwrap_or_default();
+        assert_eq!(event.kind(), EventKind::ShepherdChanged);
+    }
+    let refused = ben.watch(of_kinds(&[EventKind::Leak, EventKind::WorkerState])).await;
+    assert_refused(refused, Code::PermissionDenied, "NOT_ALLOWED", "only staff");
     Ok(())
 }

@@ -109,7 +109,8 @@ impl EventStream {
         let fact = &event.fact;
         let of_whole_pool =
             || fact.appliance_id.is_none() && fact.pool_id.is_some() && fact.pool_id == self.filter.whole_pool;
-        self.filter.pool_id.is_none_or(|id| fact.pool_id == Some(id))
+        (self.filter.kinds.is_empty() || self.filter.kinds.contains(&fact.kind))
+            && self.filter.pool_id.is_none_or(|id| fact.pool_id == Some(id))
             && self.filter.appliance_id.is_none_or(|id| fact.appliance_id == Some(id) || of_whole_pool())
     }
 

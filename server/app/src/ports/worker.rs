@@ -51,11 +51,11 @@ pub trait WorkerRows: Send {
     /// Notes that these workers were heard, each if this is still its session. Returns those.
     async fn workers_heard(&mut self, sessions: &[Heard]) -> Result<Vec<WorkerId>>;
 
-    /// Notes that a worker takes nothing new; nothing if a newer session is open.
-    async fn worker_leaving(&mut self, id: &WorkerId, session: &str) -> Result<()>;
+    /// Notes that a worker takes nothing new; `false` if that is known, or a newer session is open.
+    async fn worker_leaving(&mut self, id: &WorkerId, session: &str) -> Result<bool>;
 
-    /// Notes that a session closed; nothing if a newer one is open.
-    async fn worker_disconnected(&mut self, id: &WorkerId, session: &str) -> Result<()>;
+    /// Notes that a session closed; `false` if that is known, or a newer one is open.
+    async fn worker_disconnected(&mut self, id: &WorkerId, session: &str) -> Result<bool>;
 
     /// All workers, or only this one, by id.
     async fn workers(&mut self, only: Option<&WorkerId>) -> Result<Vec<Worker>>;
@@ -72,8 +72,8 @@ pub trait WorkerRows: Send {
     /// Deletes a worker and its tokens.
     async fn delete_worker(&mut self, id: &WorkerId) -> Result<()>;
 
-    /// Workers not heard for this long that tasks are still with.
-    async fn silent_workers(&mut self, unheard_for: Duration) -> Result<Vec<WorkerId>>;
+    /// Workers not heard for this long that tasks are still with, and those not heard for so long that no tasks are with and that are called connected.
+    async fn silent_workers(&mut self, with_tasks: Duration, idle: Duration) -> Result<Vec<WorkerId>>;
 
     /// When the one of those that tasks are with was last heard that was not heard for the longest time.
     async fn longest_silent_since(&mut self) -> Result<Option<Timestamp>>;

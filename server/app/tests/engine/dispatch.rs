@@ -7,7 +7,7 @@ use std::{
 
 use sprout_app::{
     Finished, LEASE,
-    ports::{ApplianceBy, EventFilter},
+    ports::{ApplianceBy, EventFilter, Store as _},
 };
 use sprout_domain::{
     Reason,
@@ -132,6 +132,29 @@ async fn a_drained_worker_is_given_nothing_and_a_removed_one_loses_its_tasks(db:
     assert!(!worker.finish(key(&lost[0]), well(StepKind::Clone)).await?, "it is someone else's");
     let again = other.claim().await?;
     assert_eq!(again.iter().map(|given| (given.task.epoch, given.task.attempt)).collect::<Vec<_>>(), [(2, 1); 2]);
+    // What became of workers is told, and only that.
+    for _ in 0..2 {
+        world.app.drain_worker(&other.id).await?;
+        world.app.worker_leaving(&other.id, &other.session).await?;
+        world.app.worker_disconnected(&other.id, &other.session).await?;
+    }
+    let filter = EventFilter { kinds: vec![EventKind::WorkerState], ..EventFilter::default() };
+    let told = world.database.store().read().await?.events_after(0, &filter, 99).await?;
+    let told = told.into_iter().map(|event| {
+        let (worker, state) = (event.fact.worker.map(|id| id.0), event.fact.state);
+        format!("{} {}", worker.unwrap_or_default(), state.unwrap_or_default())
+    });
+    let expected = [
+        "w connected",
+        "other connected",
+        "w drained",
+        "w undrained",
+        "w removed",
+        "other drained",
+        "other leaving",
+        "other disconnected",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
     Ok(())
 }
 

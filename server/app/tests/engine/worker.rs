@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sprout_app::ports::Heard;
-use sprout_domain::{pool::PoolState, workflow::StepKind};
+use sprout_app::ports::{EventFilter, Heard, Store as _};
+use sprout_domain::{event::EventKind, pool::PoolState, workflow::StepKind};
 use sprout_test_support::{database::TestDatabase, on_each_database};
 use tokio::time::{Instant, sleep};
 
@@ -92,6 +92,10 @@ async fn who_lost_its_tasks_is_not_told_that_it_was_heard(db: TestDatabase) -> a
     }
     assert!(world.app.note(&heard, &[]).await?.is_empty(), "what it runs is someone else's");
     assert!(!world.app.worker(&worker.id).await?.connected);
+    let filter = EventFilter { kinds: vec![EventKind::WorkerState], ..EventFilter::default() };
+    let told = world.database.store().read().await?.events_after(0, &filter, 9).await?;
+    let told: Vec<_> = told.iter().map(|event| event.fact.state.as_deref().unwrap_or_default()).collect();
+    assert_eq!(told, ["connected", "silent"]);
     assert!(worker.claim().await?.is_empty(), "nothing is given to that session");
     let back = world.worker("w", &[key(&lost)]).await?;
     let again = back.claim().await?;

@@ -19,6 +19,7 @@ pub struct Model {
     pub owner_id: Option<i64>,
     pub former_owner_id: Option<i64>,
     pub audience: Option<String>,
+    pub worker: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

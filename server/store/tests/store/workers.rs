@@ -84,8 +84,13 @@ async fn silence_matters_with_tasks(db: TestDatabase) -> anyhow::Result<()> {
     let appliance = world.appliances(&mut tx, 1, ApplianceState::Requested).await?.remove(0);
     tx.insert_workflows(vec![workflow(WorkflowKind::Deploy, &appliance)]).await?;
     give(&mut tx, "w1", 1).await?;
-    assert_eq!(tx.silent_workers(Duration::ZERO).await?, ["w1".into()]);
-    assert!(tx.silent_workers(Duration::from_secs(10)).await?.is_empty());
+    let long = Duration::from_secs(10);
+    assert_eq!(tx.silent_workers(Duration::ZERO, long).await?, ["w1".into()]);
+    assert!(tx.silent_workers(long, long).await?.is_empty());
+    assert_eq!(tx.silent_workers(long, Duration::ZERO).await?, ["idle".into(), "w1".into()]);
+    assert!(tx.worker_disconnected(&"idle".into(), "s2").await?);
+    assert!(!tx.worker_disconnected(&"idle".into(), "s2").await?);
+    assert_eq!(tx.silent_workers(long, Duration::ZERO).await?, ["w1".into()]);
     assert!(tx.hold_silent(&"w1".into(), Duration::ZERO).await?);
     assert!(!tx.hold_silent(&"w1".into(), Duration::from_secs(10)).await?, "it was heard");
     assert_eq!(tx.longest_silent_since().await?, Some(tx.now()));
@@ -114,8 +119,8 @@ async fn drained_and_leaving_workers_are_not_held(db: TestDatabase) -> anyhow::R
     }
     assert!(tx.set_drained(&"b".into(), true).await?);
     assert!(!tx.set_drained(&"nobody".into(), true).await?);
-    tx.worker_leaving(&"c".into(), "s").await?;
-    tx.worker_leaving(&"d".into(), "older").await?;
+    assert!(tx.worker_leaving(&"c".into(), "s").await?);
+    assert!(!tx.worker_leaving(&"d".into(), "older").await?);
     let all = [open("d", "s"), open("c", "s"), open("b", "s"), open("a", "older"), open("a", "s")];
     assert_eq!(tx.hold_sessions(&all).await?, ["a".into(), "d".into()]);
     assert!(tx.worker_connected(&hello("b"), "s2").await?, "a drain outlives sessions");

@@ -170,6 +170,7 @@ impl WorkerService for Fake {
             return Err(Status::permission_denied("only staff may see workers"));
         }
         let workers = vec![worker_of("w1")?, worker_of("w2")?];
+        self.listed.notify_one();
         Ok(Response::new(worker::ListWorkersResponse { workers }))
     }
 
