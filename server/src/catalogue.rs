@@ -240,7 +240,9 @@ fn external(simulated: bool, external: ExternalConfig) -> ProviderSettings {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{collections::BTreeSet, path::Path};
+
+    use sprout_config::SHIPPED_STREAMS;
 
     use super::*;
 
@@ -254,5 +256,11 @@ mod tests {
         let written = catalogue(&config, &mut mistakes);
         mistakes.or(()).unwrap();
         assert_eq!(written.names.specs().collect::<Vec<_>>(), Rules::default().specs().collect::<Vec<_>>());
+        // Who checks files without a server knows what these are for.
+        let rules = Rules::default();
+        let streams: BTreeSet<_> =
+            rules.specs().filter(|rule| !rule.ignore).filter_map(|rule| rule.stream.as_deref()).collect();
+        assert_eq!(streams, SHIPPED_STREAMS.into());
+        assert_eq!(config.notes, [""; 0]);
     }
 }

@@ -33,7 +33,7 @@ pub use self::{
     group::{CheckConfig, EndpointConfig, GroupConfig, HttpConfig, NothingToSet, ProbeConfig},
     keys::known_keys,
     memory::Memory,
-    naming::NameRuleConfig,
+    naming::{NameRuleConfig, SHIPPED_STREAMS},
     preparation::{ActionConfig, HttpCallConfig, PrepareConfig, SshConfig, UploadConfig},
     provider::{ContainerConfig, DriverConfig, ExternalConfig, LibvirtConfig, ProviderConfig},
     server::ServerConfig,
@@ -165,6 +165,18 @@ impl Config {
         self.server.catalogues = catalogues;
     }
 
+    /// Notes groups that no template can ever be found for.
+    fn note_unserved(&mut self) {
+        for name in naming::unserved(&self.server) {
+            let path = format!("groups.{name}");
+            let place = self.section.as_ref().map(|section| format!("{}: ", section.nearest(&path).place()));
+            self.notes.push(format!(
+                "{}{SECTION}.{path}: no template can be found for it: no rule of template_names is for its stream, and it has no template_pattern",
+                place.unwrap_or_default()
+            ));
+        }
+    }
+
     /// Remembers what a document was made of.
     fn note(&mut self, document: &Document) {
         self.files.extend_from_slice(document.files());
@@ -194,5 +206,6 @@ pub fn read(file: &Path, mistakes: &mut Mistakes) -> Option<Config> {
     config.read_named(base, mistakes);
     config.read_certificates(mistakes);
     config.server.check(&config, mistakes);
+    config.note_unserved();
     Some(config)
 }

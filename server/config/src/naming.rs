@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use ::regex::escape;
 use serde::Deserialize;
 use sprout_conf::{Located, did_you_mean};
 
-use crate::{Config, Mistakes, group::regex};
+use crate::{Config, GroupConfig, Mistakes, ServerConfig, group::regex};
 
 /// One rule. Texts have named parts of the pattern in braces, and are by default the part of that name.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,6 +40,34 @@ pub struct NameRuleConfig {
 
 /// What a name can tell.
 const TOLD: [&str; 5] = ["product", "stream", "version", "date", "type"];
+
+/// The streams that the rules are for that are known without configuration. (A test where both are known compares them.)
+pub const SHIPPED_STREAMS: [&str; 3] = ["downstream-5{minor}z", "upstream-{release}", "upstream"];
+
+/// Groups whose templates are told by their names, which no rule can say to be theirs.
+pub(crate) fn unserved(server: &ServerConfig) -> Vec<String> {
+    let streams: Vec<Option<&str>> = match &server.template_names {
+        None => SHIPPED_STREAMS.map(Some).to_vec(),
+        // Without a text, the stream is a part of the name, and may be any.
+        Some(rules) => rules.iter().filter(|rule| !rule.ignore).map(|rule| rule.stream.as_deref()).collect(),
+    };
+    let by_name = |group: &GroupConfig| group.template_pattern.is_none() && group.templates_url.is_none();
+    let has_rule = |name: &str| streams.iter().any(|stream| stream.is_none_or(|stream| may_be(stream, name)));
+    let groups = server.groups.iter().filter(|(name, group)| by_name(group) && !has_rule(name));
+    groups.map(|(name, _)| name.clone()).collect()
+}
+
+/// Whether a text with parts in braces may come out as this name.
+fn may_be(text: &str, name: &str) -> bool {
+    let mut pieces = text.split('{');
+    let mut pattern = pieces.next().map(escape).unwrap_or_default();
+    for piece in pieces {
+        let Some((_, rest)) = piece.split_once('}') else { return true }; // told elsewhere
+        pattern.push_str(".*");
+        pattern.push_str(&escape(rest));
+    }
+    regex(&pattern).is_ok_and(|regex| regex.is_match(name))
+}
 
 /// The domain has the same rules; these are for who checks a file without a server.
 pub(crate) fn check(rules: &[NameRuleConfig], config: &Config, mistakes: &mut Mistakes) {

@@ -91,7 +91,7 @@ fn what_cannot_be_read_has_its_place_too() {
         "server:\n  listn: x\n",
         NOTHING,
         &[
-            "sprout.yaml:2:3: unknown key `listn` (did you mean `listen`?); known keys are: listen, tls, database, redis, data_dir, logs, providers_file, check_interval, refresh_interval, leak_grace, orphan_grace, keep_results, keep_audit, holds_per_user, trusted_proxies, log, release_names, template_names, catalogues, catalogue_interval, groups",
+            "sprout.yaml:2:3: unknown key `listn` (did you mean `listen`?); known keys are: listen, metrics_listen, tls, database, redis, data_dir, logs, providers_file, check_interval, refresh_interval, leak_grace, orphan_grace, keep_results, keep_audit, holds_per_user, trusted_proxies, log, release_names, template_names, catalogues, catalogue_interval, groups",
         ],
     );
     expect(
@@ -461,4 +461,30 @@ server:
         assert!(told.contains(part), "{part}\nis not in\n{told}");
     }
     assert!(!told.contains("catalogues.d"), "{told}");
+}
+
+#[test]
+fn groups_that_no_template_can_be_found_for_are_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("sprout.yaml");
+    let look = |sprout: &str| {
+        fs::write(&file, sprout).unwrap();
+        let mut mistakes = Mistakes::default();
+        let notes = read(&file, &mut mistakes).unwrap().notes;
+        mistakes.or(()).unwrap();
+        notes
+    };
+    let groups = "  groups:\n    downstream-59z: {}\n    upstream: {}\n    mine: {}\n    own: {template_pattern: 'own-(?<version>.+)'}\n";
+    let notes = look(&format!("server:\n{groups}"));
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("sprout.yaml:5:") && notes[0].contains("server.groups.mine: no template can be"),
+        "{notes:?}"
+    );
+    let rule = |stream: &str| {
+        format!("server:\n  template_names: [{{name: r, pattern: '(?<x>.+)-(?<version>.+)', {stream}}}]\n{groups}")
+    };
+    assert_eq!(look(&rule("stream: 'm{x}e'")).len(), 2);
+    let any = "server:\n  template_names: [{name: r, pattern: '(?<stream>.+)-(?<version>.+)'}]\n";
+    assert_eq!(look(&format!("{any}{groups}")), [""; 0]);
 }
