@@ -51,7 +51,8 @@ sprout --config "$work/sprout.yaml" create-superuser --name admin --password-std
 start_sprout
 export SPROUT_SERVER=http://127.0.0.1:$port
 as admin login admin --password-stdin <<<"$admin_password" >/dev/null 2>&1 || fail "the superuser could not sign in"
-as admin user create alice --password-stdin <<<"$user_password" >/dev/null || fail "the user alice could not be created"
+# That she is in no group yet, which this says, is mended with the next line.
+said=$(as admin user create alice --password-stdin <<<"$user_password" 2>&1) || fail "the user alice could not be created: $said"
 as admin user-group create testers --user alice --provider local >/dev/null ||
   fail "the user group of alice could not be created"
 fact server "$SPROUT_SERVER, with SQLite, one worker and the container driver"
