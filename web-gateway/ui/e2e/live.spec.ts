@@ -67,3 +67,15 @@ test("the log of an appliance is followed", async ({ open, sprout }) => {
   sprout.control(["pool", "kill", String(pool.id), "--yes", "--wait"], "", "alice");
   await expect(page.getByText("gone", { exact: true })).toBeVisible();
 });
+
+test("staff see what becomes of workers, and who may use a provider", async ({ open, sprout }) => {
+  const page = await open("admin", "/workers");
+  const worker = page.getByRole("article").filter({ hasText: "local" });
+  await expect(worker.getByText("connected", { exact: true })).toBeVisible();
+  sprout.control(["worker", "drain", "local"]);
+  await expect(worker.getByText("drained", { exact: true })).toBeVisible();
+  sprout.control(["worker", "undrain", "local"]);
+  await expect(worker.getByText("connected", { exact: true })).toBeVisible();
+  await page.goto("/providers/lab-one");
+  await expect(page.getByRole("definition").filter({ hasText: "testers" })).toBeVisible();
+});

@@ -8,6 +8,8 @@ import { live } from "$/api/live.svelte";
 interface Options {
   /** Whether an event may have changed the answer. Default: none does. */
   on?: (event: Event) => boolean;
+  /** At least this long (ms) from one reading to the next, where there are many events and much is read. */
+  gap?: number;
   /** Read again this often (ms), for what there are no events of. */
   every?: number;
 }
@@ -27,7 +29,7 @@ export class Query<T> {
   #startedAt = 0;
   #again = false;
 
-  constructor(load: (signal: AbortSignal) => Promise<T>) {
+  constructor(load: (signal: AbortSignal) => Promise<T>, private gap = GAP) {
     this.#load = load;
   }
 
@@ -53,7 +55,7 @@ export class Query<T> {
       this.#again = true;
       return;
     }
-    this.#timer ??= setTimeout(() => void this.#read(), Math.max(0, this.#startedAt + GAP - Date.now()));
+    this.#timer ??= setTimeout(() => void this.#read(), Math.max(0, this.#startedAt + this.gap - Date.now()));
   }
 
   stop(): void {
@@ -91,7 +93,7 @@ export class Query<T> {
 
 /** A query for as long as the component lives. What `load` reads of the state before its first `await` is the question. */
 export function query<T>(load: (signal: AbortSignal) => Promise<T>, options: Options = {}): Query<T> {
-  const found = new Query<T>(load);
+  const found = new Query<T>(load, options.gap);
   // `load` is called in here, so that another question is asked when what it depends on has changed.
   $effect(() => found.ask());
   $effect(() => {

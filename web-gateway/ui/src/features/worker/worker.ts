@@ -3,10 +3,14 @@ import { ask } from "$/ask.svelte";
 import { client } from "$/api/clients";
 import type { Item } from "$/components/Menu.svelte";
 import { session } from "$/api/session.svelte";
+import { type Event, EventKind } from "$/gen/sprout/event/v1/event_pb";
 import { type Worker, WorkerService } from "$/gen/sprout/worker/v1/worker_pb";
 import { act } from "$/toasts.svelte";
 
 export const workers = client(WorkerService);
+
+/** Events after which workers stand otherwise, or run something else. */
+export const concerns = (event: Event): boolean => [EventKind.WORKER_STATE, EventKind.STEP_STARTED, EventKind.STEP_DONE, EventKind.STEP_FAILED].includes(event.kind);
 
 /** As sproutctl says it. */
 export function standing(worker: Worker): string {
