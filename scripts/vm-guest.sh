@@ -84,7 +84,8 @@ done
 hostname -F /etc/hostname
 ip link set lo up
 ip link set eth0 up
-udhcpc -i eth0 -b -q -n -t 20 -T 1 -s /etc/address &
+# Never gives up: on a loaded machine an offer may take longer than patience.
+udhcpc -i eth0 -q -T 1 -A 1 -s /etc/address &
 END
   guest_script "$root/etc/address" <<'END'
 case $1 in bound | renew) ;; *) exit 0 ;; esac
