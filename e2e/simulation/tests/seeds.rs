@@ -1,7 +1,7 @@
 //! Stormy days, each from a number. `SPROUT_SIMULATION_SEEDS=FROM..TO` runs others, `SPROUT_SIMULATION_SEED=N` a single one with
 //! its whole trace.
 //!
-//! By default as many as two cores live through in about two minutes in an unoptimised build: a SQLite day takes some 0.6 s of one, a PostgreSQL
+//! By default as many as two cores live through in about a minute in an unoptimised build: a SQLite day takes some 0.6 s of one, a PostgreSQL
 //! day somewhat less. `make simulate` runs more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, outside of the test functions
@@ -23,12 +23,12 @@ use tokio::runtime::{Builder, Runtime};
 
 #[test]
 fn sqlite() {
-    days(Kind::Sqlite, 160);
+    days(Kind::Sqlite, 80);
 }
 
 #[test]
 fn postgres() {
-    days(Kind::Postgres, 50);
+    days(Kind::Postgres, 25);
 }
 
 /// On SQLite to the last message. On PostgreSQL the faults are the same, but rows that are alike come in an order of its own.

@@ -19,6 +19,8 @@ use sprout_domain::Secret;
 use sprout_store::{SeaStore, StoreOptions};
 use tempfile::TempDir;
 
+use crate::schema;
+
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -28,7 +30,7 @@ pub enum Kind {
     Postgres,
 }
 
-/// A database without a schema; gone when dropped.
+/// A database of which nothing is known but where it is; gone when dropped.
 #[derive(Debug)]
 pub struct EmptyDatabase {
     /// Which.
@@ -39,11 +41,20 @@ pub struct EmptyDatabase {
 }
 
 impl EmptyDatabase {
-    /// Makes one; none if there is no server and none is required.
+    /// Makes one without a schema; none if there is no server and none is required.
     pub async fn new(kind: Kind) -> anyhow::Result<Option<Self>> {
+        Self::make(kind, false).await
+    }
+
+    /// Makes one, with the current schema in it if wanted.
+    async fn make(kind: Kind, with_schema: bool) -> anyhow::Result<Option<Self>> {
         if kind == Kind::Sqlite {
             let directory = tempfile::tempdir()?;
-            let url = format!("sqlite:{}", directory.path().join("sprout.db").display());
+            let path = directory.path().join("sprout.db");
+            if with_schema {
+                schema::copy_to(&path).await?;
+            }
+            let url = format!("sqlite:{}", path.display());
             return Ok(Some(Self { kind, url, server: None, _directory: Some(directory) }));
         }
         let Ok(server) = env::var("SPROUT_TEST_POSTGRES") else {
@@ -54,8 +65,17 @@ impl EmptyDatabase {
             return Ok(None);
         };
         let name = unused_name();
-        on_server(&server, &format!("create database {name}")).await?;
-        let url = with_database(&server, &name).context("SPROUT_TEST_POSTGRES names no database")?;
+        let url = with_database(&server, &name)?;
+        if with_schema {
+            let copy = format!("create database {name} template {}", schema::TEMPLATE);
+            if on_server(&server, &copy).await.is_err() {
+                // Most likely nobody has made it yet; whatever else it was will be met again.
+                schema::make_template(&server).await?;
+                on_server(&server, &copy).await?;
+            }
+        } else {
+            on_server(&server, &format!("create database {name}")).await?;
+        }
         Ok(Some(Self { kind, url, server: Some((server, name)), _directory: None }))
     }
 
@@ -96,8 +116,7 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Makes one; none if there is no server and none is required.
     pub async fn fresh(kind: Kind) -> anyhow::Result<Option<Self>> {
-        let Some(empty) = EmptyDatabase::new(kind).await? else { return Ok(None) };
-        sprout_store::migrate(&empty.options()).await?;
+        let Some(empty) = EmptyDatabase::make(kind, true).await? else { return Ok(None) };
         let store = Arc::new(SeaStore::open(&empty.options()).await?);
         Ok(Some(Self { store, empty }))
     }
@@ -267,7 +286,7 @@ async fn on_server(url: &str, statement: &str) -> anyhow::Result<()> {
 }
 
 /// A name that no other test, in this process or another, has.
-fn unused_name() -> String {
+pub(crate) fn unused_name() -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -275,10 +294,10 @@ fn unused_name() -> String {
 }
 
 /// The URL of another database on the same server.
-fn with_database(url: &str, name: &str) -> Option<String> {
+pub(crate) fn with_database(url: &str, name: &str) -> anyhow::Result<String> {
     let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
-    let (server, _) = address.rsplit_once('/')?;
-    Some(match query {
+    let (server, _) = address.rsplit_once('/').context("SPROUT_TEST_POSTGRES names no database")?;
+    Ok(match query {
         Some(query) => format!("{server}/{name}?{query}"),
         None => format!("{server}/{name}"),
     })
