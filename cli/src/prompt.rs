@@ -43,6 +43,18 @@ pub(crate) fn name(out: &Printer) -> Result<String, Failure> {
     line("name")
 }
 
+/// The name of what is lost, typed at the terminal after a warning.
+pub(crate) fn retype(out: &Printer, question: &str, hint: &str) -> Result<String, Failure> {
+    if !interactive() {
+        return Err(Failure::Usage {
+            message: format!("{question} Nobody is there to confirm it"),
+            hint: hint.to_owned(),
+        });
+    }
+    out.ask(&format!("{question} Type its name to confirm: "));
+    Ok(line("name")?.trim().to_owned())
+}
+
 /// Goes on only with a yes: typed at the terminal, or given as --yes.
 pub(crate) fn confirm(out: &Printer, yes: bool, question: &str, declined: &str) -> Result<(), Failure> {
     if yes {

@@ -37,6 +37,7 @@ mod m20261128_000210_said_of_templates;
 mod m20261128_000300_event_audience;
 mod m20261128_000310_samples;
 mod m20261128_000320_event_worker;
+mod m20261128_000330_machine_orders;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -83,6 +84,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000300_event_audience::Migration),
             Box::new(m20261128_000310_samples::Migration),
             Box::new(m20261128_000320_event_worker::Migration),
+            Box::new(m20261128_000330_machine_orders::Migration),
         ]
     }
 }

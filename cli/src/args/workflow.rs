@@ -83,6 +83,9 @@ pub(crate) enum Kind {
     CleanUp,
     Prepare,
     DeployUpdated,
+    StartMachine,
+    StopMachine,
+    DeleteMachine,
 }
 
 /// Names a workflow.

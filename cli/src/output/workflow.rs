@@ -20,6 +20,9 @@ pub(crate) struct WorkflowView {
     state: String,
     provider: Option<String>,
     appliance_id: Option<u64>,
+    /// Of one that is about a machine that is no appliance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<String>,
     parent_id: Option<u64>,
     child_count: u32,
     open_child_count: u32,
@@ -40,6 +43,7 @@ impl From<Workflow> for WorkflowView {
             state: lower(w.state, WorkflowState::as_str_name, "WORKFLOW_STATE_"),
             provider: some(w.provider),
             appliance_id: w.appliance_id,
+            machine: w.machine,
             parent_id: w.parent_id,
             child_count: w.child_count,
             open_child_count: w.open_child_count,
@@ -62,6 +66,7 @@ impl WorkflowView {
     pub(crate) fn what(&self) -> String {
         let parts = [
             self.appliance_id.map(|id| format!(" of appliance {id}")),
+            self.machine.as_ref().map(|name| format!(" of {name}")),
             self.provider.as_ref().map(|key| format!(" on {key}")),
             Some(format!(", {}", self.state)),
             Some(" with its parts".to_owned()).filter(|_| self.child_count > 0),
@@ -120,6 +125,7 @@ impl Card for WorkflowView {
             ("step", self.step.clone()),
             ("provider", self.provider.clone()),
             ("appliance", self.appliance_id.map(|id| id.to_string())),
+            ("machine", self.machine.clone()),
             ("part of", self.parent_id.map(|id| format!("workflow {id}"))),
             ("parts ended", self.parts()),
             ("created", time::relative_and_exact(self.created_at.as_ref())),

@@ -88,6 +88,31 @@ fn what_cannot_be_undone_needs_a_yes() {
 }
 
 #[test]
+fn machines_are_switched_and_deleted_by_name() {
+    let bed = Bed::new();
+    let nobody = bed.staff(&["machine", "delete", "docker", "old-1"]);
+    let question = "Delete old-1 on docker? Nobody is there to confirm it";
+    let hint = "hint: repeat the command with --confirm old-1\n";
+    assert_eq!((nobody.code, nobody.stderr), (2, format!("error: {question}\n{hint}")));
+    let mistyped = bed.staff(&["machine", "delete", "docker", "old-1", "--confirm", "old-2"]);
+    assert!(
+        mistyped.code != 0 && mistyped.stderr.contains("that is not old-1; nothing was deleted"),
+        "{}",
+        mistyped.stderr
+    );
+    assert!(bed.fake.asked.lock().unwrap().is_empty());
+    for verb in ["start", "stop"] {
+        let ran = bed.staff(&["machine", verb, "docker", "old-1"]);
+        assert!(ran.code == 0 && ran.stdout.contains("succeeded\n"), "{} {}", ran.stdout, ran.stderr);
+    }
+    let failed = bed.staff(&["machine", "delete", "docker", "old-1", "--confirm", "old-1"]);
+    let why = "deletion of old-1 on docker failed: stop: the engine does not answer";
+    assert!(failed.code != 0 && failed.stderr.contains(why), "{}", failed.stderr);
+    let asked = ["start old-1 on docker", "stop old-1 on docker", "delete old-1 on docker as old-1"];
+    assert_eq!(*bed.fake.asked.lock().unwrap(), asked);
+}
+
+#[test]
 fn a_join_token_is_alone_on_stdout() {
     let bed = Bed::new();
     let made = bed.staff(&["worker", "token", "w3"]);

@@ -58,6 +58,8 @@ reasons! {
     CatalogueUnreadable = "CATALOGUE_UNREADABLE";
     /// There is no such clean-up rule.
     RuleNotFound = "RULE_NOT_FOUND";
+    /// The last listing of the provider shows no such machine.
+    MachineNotFound = "MACHINE_NOT_FOUND";
     /// The request id was used for a different request.
     RequestIdReused = "REQUEST_ID_REUSED";
     /// A user of that name exists.

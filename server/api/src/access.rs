@@ -146,6 +146,10 @@ pub fn row(path: &str) -> Option<Row> {
         | "/sprout.provider.v1.ProviderService/CheckProviders"
         | "/sprout.provider.v1.ProviderService/UpdateProvider"
         | "/sprout.provider.v1.ProviderService/CloseCircuit"
+        // Of what does not carry our tag: superusers, which the use case sees to.
+        | "/sprout.provider.v1.ProviderService/StartMachine"
+        | "/sprout.provider.v1.ProviderService/StopMachine"
+        | "/sprout.provider.v1.ProviderService/DeleteMachine"
         | "/sprout.template.v1.TemplateService/ReleaseTemplate"
         | "/sprout.template.v1.TemplateService/DeleteTemplate"
         | "/sprout.template.v1.TemplateService/PrepareTemplate"

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sprout_app::{App, ports::MachineFilter};
+use sprout_domain::{machine::order::Order, user::User};
 use sprout_proto::provider::{self as proto, provider_service_server::ProviderService};
 use tonic::{Request, Response, Status, async_trait};
 
@@ -16,6 +17,22 @@ use crate::{
 /// Serves providers.
 pub(crate) struct ProviderApi {
     pub(crate) app: Arc<App>,
+}
+
+impl ProviderApi {
+    /// Has something done to a machine that is no appliance; returns the workflow that does it.
+    async fn order(
+        &self,
+        caller: &User,
+        order: Order,
+        (provider, name): (String, String),
+        confirm_name: &str,
+    ) -> Result<u64, Status> {
+        let provider = text("provider", provider).map_err(status)?.as_str().into();
+        let name = text("name", name).map_err(status)?;
+        let workflow = self.app.order(caller, &provider, &name, order, confirm_name).await.map_err(status)?;
+        Ok(workflow.into())
+    }
 }
 
 #[async_trait]
@@ -90,5 +107,35 @@ impl ProviderService for ProviderApi {
         let next_page_token = page.cut(&mut machines, |view| &view.machine.name);
         let machines = machines.into_iter().map(|view| Wire(view).into()).collect();
         Ok(Response::new(proto::ListMachinesResponse { machines, next_page_token }))
+    }
+
+    async fn start_machine(
+        &self,
+        request: Request<proto::StartMachineRequest>,
+    ) -> Result<Response<proto::StartMachineResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let proto::StartMachineRequest { provider, name } = request.into_inner();
+        let workflow_id = self.order(&caller, Order::Start, (provider, name), "").await?;
+        Ok(Response::new(proto::StartMachineResponse { workflow_id }))
+    }
+
+    async fn stop_machine(
+        &self,
+        request: Request<proto::StopMachineRequest>,
+    ) -> Result<Response<proto::StopMachineResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let proto::StopMachineRequest { provider, name } = request.into_inner();
+        let workflow_id = self.order(&caller, Order::Stop, (provider, name), "").await?;
+        Ok(Response::new(proto::StopMachineResponse { workflow_id }))
+    }
+
+    async fn delete_machine(
+        &self,
+        request: Request<proto::DeleteMachineRequest>,
+    ) -> Result<Response<proto::DeleteMachineResponse>, Status> {
+        let caller = auth::user(request.extensions())?;
+        let proto::DeleteMachineRequest { provider, name, confirm_name } = request.into_inner();
+        let workflow_id = self.order(&caller, Order::Delete, (provider, name), &confirm_name).await?;
+        Ok(Response::new(proto::DeleteMachineResponse { workflow_id }))
     }
 }

@@ -60,6 +60,7 @@ fn code(reason: Reason) -> Code {
         | Reason::GroupNotFound
         | Reason::JobNotFound
         | Reason::RuleNotFound
+        | Reason::MachineNotFound
         | Reason::UserNotFound
         | Reason::UserGroupNotFound
         | Reason::TokenNotFound

@@ -28,6 +28,7 @@ pub use self::next::Written;
 use crate::{
     App, Outcome, TaskKey,
     kill::{kill_appliances, settle_pools},
+    machine_order,
     pool::advance_pool,
     ports::{ApplianceBy, ApplianceChange, Ended, PoolChange, TaskChange, Topic, WaitingPool},
     prove,
@@ -85,7 +86,11 @@ impl App {
 
     /// A step that is about no appliance: a check of a provider, or a ping.
     async fn finish_other_step(&self, work: &mut Work, task: &Task, outcome: Outcome) -> Result<()> {
-        let error = match (task.step, outcome) {
+        let error = match (task.step, machine_order::judged(task, outcome)) {
+            (_, Ok(output)) if task.workflow.is_of_machine() => {
+                machine_order::succeeded(work, task, output).await?;
+                return succeed(work, task).await;
+            }
             (StepKind::CheckProvider, Ok(StepOutput::Provider { version, templates, capabilities, totals })) => {
                 self.provider_seen(work, task, &version, &templates).await?;
                 work.tx.set_totals(&task.provider, &totals).await?;
@@ -127,7 +132,7 @@ impl App {
                 match task.step {
                     StepKind::CheckProvider => self.provider_failed(work, task, &error.message).await?,
                     StepKind::DeleteTemplate => template_delete::failed(work, task, &error.message).await?,
-                    _ => {}
+                    _ => machine_order::failed(work, task, &error.message),
                 }
                 work.tx.change_tasks(&[task.id], &TaskChange::to(TaskState::Failed).with_error(&error.message)).await?;
                 end_workflows(work, &[Ended::failed(task.workflow_id, &error.message)]).await
@@ -320,7 +325,8 @@ fn effect(step: StepKind, appliance: &Appliance, output: StepOutput) -> Applianc
         | StepKind::DetachDisk
         | StepKind::DeleteTemplate
         | StepKind::ListMachines
-        | StepKind::DeleteMachines => (None, ""),
+        | StepKind::DeleteMachines
+        | StepKind::DeleteMachine => (None, ""),
     };
     let seen = observed(output);
     ApplianceChange {

@@ -24,6 +24,7 @@ mod lease;
 mod legacy;
 pub mod log;
 mod machine;
+mod machine_order;
 mod name;
 mod operate;
 mod pool;

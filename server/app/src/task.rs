@@ -20,7 +20,7 @@ use sprout_domain::{
 };
 
 use crate::{
-    App, cleanup,
+    App, cleanup, machine_order,
     pool::advance_pool,
     ports::{ApplianceChange, Claim, Heard, Progress, TaskChange, Topic},
     prove,
@@ -175,7 +175,7 @@ impl App {
         if claimed.passed_over {
             work.wake(Topic::Tasks); // who looked meanwhile did not see them
         }
-        let tasks = claimed.tasks;
+        let tasks = machine_order::still_free(&mut work, claimed.tasks).await?;
         let ids: Vec<_> = tasks.iter().filter_map(appliance_of).collect();
         let mut appliances = work.tx.appliances_by_id(&ids).await?;
         begin_clones(&mut work, &tasks, &mut appliances).await?;
@@ -284,7 +284,7 @@ pub(crate) fn key(task: &Task) -> TaskKey {
 pub(crate) fn appliance_of(task: &Task) -> Option<ApplianceId> {
     match task.subject {
         Subject::Appliance(id) => Some(id),
-        Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+        Subject::Provider(_) | Subject::Template(_) | Subject::Machine(_) | Subject::Nothing => None,
     }
 }
 

@@ -61,7 +61,7 @@ impl App {
         let of = match &task.subject {
             Subject::Appliance(id) => LogOf::Appliance(*id),
             Subject::Provider(key) => LogOf::Provider(key.clone()),
-            Subject::Template(_) => LogOf::Provider(task.provider.clone()),
+            Subject::Template(_) | Subject::Machine(_) => LogOf::Provider(task.provider.clone()),
             // Pings log nothing.
             Subject::Nothing => return Ok((Vec::new(), position)),
         };

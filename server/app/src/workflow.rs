@@ -5,7 +5,7 @@ use std::time::Duration;
 use sprout_domain::{
     Error, ProviderKey, Reason, Result, WorkflowId,
     event::{EventKind, NewEvent},
-    workflow::{Subject, Task, Workflow, WorkflowKind, WorkflowState},
+    workflow::{Subject, Task, TaskState, Workflow, WorkflowKind, WorkflowState},
 };
 
 use crate::{
@@ -73,6 +73,12 @@ impl App {
             return Err(Error::new(Reason::WorkflowNotCancellable, message));
         }
         let live = work.tx.lock_workflows(&WorkflowsToLock::One(id), 1).await?;
+        let is_at_it = |task: &Task| task.state == TaskState::Running;
+        if found.kind.is_of_machine() && work.tx.tasks_of_workflow(id).await?.iter().any(is_at_it) {
+            // Another could begin while the worker has not stopped yet.
+            let message = format!("a worker is at workflow {id}, and may have done it already; wait for it");
+            return Err(Error::new(Reason::WorkflowNotCancellable, message));
+        }
         cancel(&mut work, live).await?;
         work.commit().await?;
         Ok(found.kind)
@@ -152,7 +158,9 @@ async fn cancel(work: &mut Work, workflows: Vec<Workflow>) -> Result<()> {
         match workflow.subject {
             Subject::Appliance(id) if workflow.kind.is_operation() => operations.push((workflow.clone(), id)),
             Subject::Appliance(id) => appliances.push(id),
-            Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => ids.push(workflow.id),
+            Subject::Provider(_) | Subject::Template(_) | Subject::Machine(_) | Subject::Nothing => {
+                ids.push(workflow.id);
+            }
         }
     }
     kill_appliances(work, &appliances, "its deployment was cancelled").await?;

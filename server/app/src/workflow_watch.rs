@@ -45,7 +45,7 @@ impl App {
                 let filter = EventFilter { appliance_id: Some(appliance), ..EventFilter::default() };
                 Some(self.events(caller, filter, None).await?)
             }
-            Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+            Subject::Provider(_) | Subject::Template(_) | Subject::Machine(_) | Subject::Nothing => None,
         };
         let first = self.workflow(id).await?;
         let ended = first.0.state.is_final();

@@ -38,6 +38,8 @@ pub enum Reason {
     CatalogueUnreadable,
     /// There is no such clean-up rule.
     RuleNotFound,
+    /// The last listing of the provider shows no such machine.
+    MachineNotFound,
     /// No worker runs the task.
     TaskNotRunning,
     /// The task does not wait for its next try.
@@ -129,6 +131,7 @@ impl Reason {
             Self::JobNotFound => "JOB_NOT_FOUND",
             Self::CatalogueUnreadable => "CATALOGUE_UNREADABLE",
             Self::RuleNotFound => "RULE_NOT_FOUND",
+            Self::MachineNotFound => "MACHINE_NOT_FOUND",
             Self::TaskNotRunning => "TASK_NOT_RUNNING",
             Self::TaskNotRetrying => "TASK_NOT_RETRYING",
             Self::RequestIdReused => "REQUEST_ID_REUSED",

@@ -46,7 +46,7 @@ pub enum EventKind {
     ProviderChanged,
     /// A template's state changed.
     TemplateState,
-    /// Something was left over on a provider, was seen again, or was deleted.
+    /// Something was left over on a provider, was seen again, or was deleted; or something is done to a machine there that is no appliance.
     Leak,
     /// What is kept warm was changed.
     ShepherdChanged,

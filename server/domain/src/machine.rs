@@ -14,6 +14,7 @@
 
 pub mod leftover;
 pub mod observe;
+pub mod order;
 
 use std::fmt;
 

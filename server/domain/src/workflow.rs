@@ -14,8 +14,12 @@
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::{
-    ApplianceId, ProviderKey, TaskId, TemplateId, Timestamp, UserId, WorkerId, WorkflowId, appliance::PowerState,
-    group::Endpoint, machine::Listed, operation::Capability, provider::Totals,
+    ApplianceId, ProviderKey, TaskId, TemplateId, Timestamp, UserId, WorkerId, WorkflowId,
+    appliance::PowerState,
+    group::Endpoint,
+    machine::{Listed, order::Target},
+    operation::Capability,
+    provider::Totals,
 };
 
 /// What a workflow does.
@@ -65,6 +69,12 @@ pub enum WorkflowKind {
     Prepare,
     /// Makes an appliance, brings it up to date, and proves it ready.
     DeployUpdated,
+    /// Powers a machine on that is no appliance.
+    StartMachine,
+    /// Powers a machine off that is no appliance.
+    StopMachine,
+    /// Deletes a machine that is no appliance.
+    DeleteMachine,
 }
 
 /// One step.
@@ -122,6 +132,8 @@ pub enum StepKind {
     MakeTemplate,
     /// Bring it up to date.
     Update,
+    /// Delete one machine that is no appliance, and see that it is gone.
+    DeleteMachine,
 }
 
 /// Room that tasks compete in; lower goes first.
@@ -187,7 +199,7 @@ impl WorkflowKind {
             Self::Ping => &[S::Ping],
             Self::CheckProviders | Self::Pings | Self::Refreshes => &[],
             Self::Start => &[S::Start, S::WaitAddress, S::WaitReady],
-            Self::Stop => &[S::Stop],
+            Self::Stop | Self::StopMachine => &[S::Stop],
             Self::Suspend => &[S::Suspend],
             Self::Resume => &[S::Resume, S::WaitAddress, S::WaitReady],
             Self::Reboot => &[S::Reboot, S::WaitAddress, S::WaitReady],
@@ -208,6 +220,8 @@ impl WorkflowKind {
             Self::DeleteTemplate => &[S::DeleteTemplate],
             Self::Refresh => &[S::ListMachines],
             Self::CleanUp => &[S::DeleteMachines],
+            Self::StartMachine => &[S::Start],
+            Self::DeleteMachine => &[S::DeleteMachine],
             Self::DeployUpdated => &[
                 S::Clone,
                 S::WaitPresent,
@@ -242,7 +256,7 @@ impl WorkflowKind {
     }
 
     /// What only one workflow of this kind may have that has not ended: an appliance is killed once, a provider checked once at a time, a
-    /// template deleted once.
+    /// template deleted once, and one thing done at a time to a machine that is no appliance.
     pub fn dedup_key(self, subject: &Subject) -> Option<String> {
         match (self, subject) {
             (Self::Kill, Subject::Appliance(id)) => Some(format!("kill {id}")),
@@ -251,12 +265,14 @@ impl WorkflowKind {
             (Self::CheckProviders, _) => Some("check_providers".to_owned()),
             (Self::Refresh | Self::CleanUp, Subject::Provider(key)) => Some(format!("{self} {key}")),
             (Self::Refreshes, _) => Some("refreshes".to_owned()),
+            (_, Subject::Machine(Target { provider, name, .. })) => Some(format!("machine {provider} {name}")),
             _ => None,
         }
     }
 
     /// It can be ended by request. A kill cannot: nothing may be left behind. Nor can a reset: what it has deleted is nowhere until it has ended.
-    /// Nor can a proof, which ends soon and someone waits for. Nor the deletion of a template, which may have been deleted by then.
+    /// Nor can a proof, which ends soon and someone waits for. Nor the deletion of a template, which may have been deleted by then. What is done to a machine
+    /// that is no appliance can be ended only while no worker is at it.
     pub fn is_cancellable(self) -> bool {
         !matches!(self, Self::Kill | Self::Reset | Self::Prove | Self::DeleteTemplate)
     }
@@ -286,6 +302,9 @@ impl WorkflowKind {
             Self::CleanUp => "clean_up",
             Self::Prepare => "prepare",
             Self::DeployUpdated => "deploy_updated",
+            Self::StartMachine => "start_machine",
+            Self::StopMachine => "stop_machine",
+            Self::DeleteMachine => "delete_machine",
         }
     }
 
@@ -299,11 +318,16 @@ impl WorkflowKind {
         matches!(self, Self::CheckProvider | Self::Refresh | Self::CleanUp)
     }
 
+    /// It is about one machine that is no appliance.
+    pub fn is_of_machine(self) -> bool {
+        matches!(self, Self::StartMachine | Self::StopMachine | Self::DeleteMachine)
+    }
+
     /// The room its tasks compete in.
     pub fn lane(self) -> Lane {
         match self {
             Self::Deploy | Self::DeployUpdated => Lane::Provision,
-            Self::Kill | Self::DeleteTemplate | Self::CleanUp => Lane::Kill,
+            Self::Kill | Self::DeleteTemplate | Self::CleanUp | Self::DeleteMachine => Lane::Kill,
             Self::Prove => Lane::Grant,
             Self::Prepare => Lane::Prepare,
             Self::CheckProvider | Self::CheckProviders | Self::Ping | Self::Pings | Self::Refresh | Self::Refreshes => {
@@ -317,7 +341,9 @@ impl WorkflowKind {
             | Self::Rename
             | Self::Reset
             | Self::AttachDisk
-            | Self::DetachDisk => Lane::Operate,
+            | Self::DetachDisk
+            | Self::StartMachine
+            | Self::StopMachine => Lane::Operate,
         }
     }
 }
@@ -395,6 +421,7 @@ impl StepKind {
             // The next look, or the next run of the job, is the second try.
             Self::ListMachines => (Some(1), seconds(3 * 60), seconds(3 * 60)),
             Self::DeleteMachines => (Some(1), seconds(10 * 60), seconds(2 * 60)),
+            Self::DeleteMachine => (Some(5), seconds(10 * 60), seconds(2 * 60)),
             // Configuration bounds these: each has what all of its actions may take together.
             Self::VerifyVersion | Self::Configure | Self::Seal | Self::Update => {
                 (Some(2), seconds(60 * 60), seconds(2 * 60))
@@ -437,6 +464,7 @@ impl StepKind {
             Self::Seal => "seal",
             Self::MakeTemplate => "make_template",
             Self::Update => "update",
+            Self::DeleteMachine => "delete_machine",
         }
     }
 
@@ -578,6 +606,8 @@ pub enum Subject {
     Provider(ProviderKey),
     /// A template.
     Template(TemplateId),
+    /// A machine that is no appliance.
+    Machine(Target),
     /// Nothing beyond itself: a ping, or a parent, whose parts are about something.
     Nothing,
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sprout_app::{Assignment, Outcome, TaskKey, log::step_line};
 use sprout_domain::{
-    TaskId, WorkerId,
+    ApplianceId, TaskId, WorkerId,
     appliance::{Appliance, PowerState},
     group::{self, Endpoint, ProbeCheck},
     operation::Capability,
     provider::{ProviderSettings, ProviderSpec, Totals},
-    workflow::{StepError, StepErrorReason, StepKind, StepOutput, Task, WorkflowKind},
+    workflow::{StepError, StepErrorReason, StepKind, StepOutput, Subject, Task, WorkflowKind},
 };
 use sprout_proto::{
     appliance as appliance_pb, group as group_pb,
@@ -56,14 +56,21 @@ pub(crate) fn assign(assignment: Assignment) -> Assign {
     } = assignment;
     let key = TaskKey { id: task.id, epoch: task.epoch };
     let epoch = key.epoch.unsigned_abs();
-    let reference = appliance.as_ref().map(|appliance| pb::ApplianceRef {
-        name: appliance.name.clone(),
-        new_name: appliance.new_name.clone().unwrap_or_default(),
-        tags: Some(pb::Tags { installation_id: installation_id.clone(), appliance_id: appliance.id.into(), epoch }),
-    });
+    let tags = |id: ApplianceId| pb::Tags { installation_id: installation_id.clone(), appliance_id: id.into(), epoch };
+    let reference = match (&task.subject, &appliance) {
+        (Subject::Machine(target), _) => Some(machine::reference(target, tags)),
+        (_, Some(appliance)) => Some(pb::ApplianceRef {
+            name: appliance.name.clone(),
+            new_name: appliance.new_name.clone().unwrap_or_default(),
+            tags: Some(tags(appliance.id)),
+            unmarked: false,
+        }),
+        _ => None,
+    };
     let step = match task.step {
         StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep { installation_id }),
         StepKind::DeleteMachines => machine::deletions(leftovers, &installation_id, epoch),
+        StepKind::DeleteMachine => machine::deletion(reference),
         StepKind::WaitSsh
         | StepKind::Update
         | StepKind::VerifyVersion
@@ -108,7 +115,7 @@ fn step(
         }),
         StepKind::Stop => Step::Stop(pb::StopStep {
             appliance,
-            prove: matches!(task.workflow, WorkflowKind::Stop | WorkflowKind::Prepare),
+            prove: matches!(task.workflow, WorkflowKind::Stop | WorkflowKind::Prepare | WorkflowKind::StopMachine),
         }),
         StepKind::Delete => Step::Delete(pb::DeleteStep { appliance }),
         StepKind::WaitGone => {
@@ -137,7 +144,7 @@ fn step(
         StepKind::MakeTemplate => Step::MakeTemplate(pb::MakeTemplateStep::default()),
         StepKind::Update => Step::Update(pb::UpdateStep::default()),
         StepKind::ListMachines => Step::ListMachines(pb::ListMachinesStep::default()),
-        StepKind::DeleteMachines => Step::DeleteMachines(pb::DeleteMachinesStep::default()),
+        StepKind::DeleteMachines | StepKind::DeleteMachine => Step::DeleteMachines(pb::DeleteMachinesStep::default()),
     }
 }
 

@@ -105,7 +105,7 @@ impl Running {
         match &self.subject {
             Subject::Appliance(id) => Some(LogOf::Appliance(*id)),
             Subject::Provider(key) => Some(LogOf::Provider(key.clone())),
-            Subject::Template(_) => Some(LogOf::Provider(self.provider.clone())),
+            Subject::Template(_) | Subject::Machine(_) => Some(LogOf::Provider(self.provider.clone())),
             Subject::Nothing => None,
         }
     }
@@ -113,7 +113,7 @@ impl Running {
     fn appliance(&self) -> Option<ApplianceId> {
         match self.subject {
             Subject::Appliance(id) => Some(id),
-            Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+            Subject::Provider(_) | Subject::Template(_) | Subject::Machine(_) | Subject::Nothing => None,
         }
     }
 }

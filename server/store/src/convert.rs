@@ -74,7 +74,8 @@ names! {
         Ping = "ping", Pings = "pings", Start = "start", Stop = "stop", Suspend = "suspend", Resume = "resume",
         Reboot = "reboot", Rename = "rename", Reset = "reset", AttachDisk = "attach_disk", DetachDisk = "detach_disk",
         DeleteTemplate = "delete_template", Refresh = "refresh", Refreshes = "refreshes", CleanUp = "clean_up",
-        Prepare = "prepare", DeployUpdated = "deploy_updated",
+        Prepare = "prepare", DeployUpdated = "deploy_updated", StartMachine = "start_machine", StopMachine = "stop_machine",
+        DeleteMachine = "delete_machine",
     }
     MachineKind {
         Tracked = "tracked", Untracked = "untracked", Foreign = "foreign", Leaked = "leaked", Lost = "lost", Stray = "stray",
@@ -94,7 +95,7 @@ names! {
         DeleteTemplate = "delete_template",
         ListMachines = "list_machines", DeleteMachines = "delete_machines",
         WaitSsh = "wait_ssh", VerifyVersion = "verify_version", Configure = "configure", Seal = "seal",
-        MakeTemplate = "make_template", Update = "update",
+        MakeTemplate = "make_template", Update = "update", DeleteMachine = "delete_machine",
     }
     TaskState {
         Blocked = "blocked", Ready = "ready", Running = "running", Retrying = "retrying", Done = "done",

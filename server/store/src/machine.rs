@@ -92,6 +92,34 @@ impl MachineRows for SeaTx {
         self.known_appliances(provider, ids).await
     }
 
+    async fn machine(&mut self, provider: &ProviderKey, name: &str) -> Result<Option<Machine>> {
+        let sql = "select * from machines where provider = $1 and name = $2";
+        let row: Option<Model> = self.row(sql, [provider.0.as_str().into(), name.into()]).await?;
+        row.map(Machine::try_from).transpose()
+    }
+
+    async fn called(&mut self, provider: &ProviderKey, names: &[String]) -> Result<BTreeMap<String, ApplianceId>> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            name: String,
+            id: i64,
+        }
+        if names.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let of = |column: &str| {
+            format!(
+                "select {column} as name, id from appliances
+                 where provider = $1 and state <> 'gone' and {column} is not null and {column} {}",
+                self.among(2)
+            )
+        };
+        let sql = format!("{} union all {}", of("name"), of("new_name"));
+        let names = self.texts(names.iter().map(String::as_str));
+        let rows: Vec<Row> = self.rows(&sql, [provider.0.as_str().into(), names]).await?;
+        Ok(rows.into_iter().map(|row| (row.name, ApplianceId(row.id))).collect())
+    }
+
     async fn machines_on(&mut self, provider: &ProviderKey) -> Result<Vec<Machine>> {
         machines(self.rows("select * from machines where provider = $1", [provider.0.as_str().into()]).await?)
     }

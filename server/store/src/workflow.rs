@@ -10,6 +10,7 @@ use sea_orm::FromQueryResult;
 use sprout_app::ports::{Begun, Ended, LiveWorkflow, NewWorkflow, Page, WorkflowFilter, WorkflowRows, WorkflowsToLock};
 use sprout_domain::{
     ApplianceId, Error, ProviderKey, Result, TaskId, TemplateId, Timestamp, WorkerId, WorkflowId,
+    machine::order::Target,
     workflow::{Subject, Task, Workflow, WorkflowKind, WorkflowState},
 };
 
@@ -20,13 +21,26 @@ use crate::{
     tx::SeaTx,
 };
 
+/// Columns that say what a workflow is about.
+#[derive(Default)]
+struct About<'a> {
+    appliance: Option<i64>,
+    template: Option<i64>,
+    provider: Option<&'a str>,
+    machine: Option<String>,
+    machine_tag: Option<i64>,
+}
+
 /// What a workflow of this kind with these columns is about.
-fn subject(kind: WorkflowKind, appliance: Option<i64>, template: Option<i64>, provider: Option<&str>) -> Subject {
-    match (kind, appliance, template, provider) {
-        (_, Some(id), ..) => Subject::Appliance(ApplianceId(id)),
-        (_, _, Some(id), _) => Subject::Template(TemplateId(id)),
-        (kind, .., Some(key)) if kind.is_of_provider() => Subject::Provider(key.into()),
-        _ => Subject::Nothing,
+fn subject(kind: WorkflowKind, about: About<'_>) -> Subject {
+    match about {
+        About { appliance: Some(id), .. } => Subject::Appliance(ApplianceId(id)),
+        About { template: Some(id), .. } => Subject::Template(TemplateId(id)),
+        About { machine: Some(name), machine_tag, provider: Some(key), .. } => {
+            Subject::Machine(Target { provider: key.into(), name, tag: machine_tag.map(ApplianceId) })
+        }
+        About { provider: Some(key), .. } if kind.is_of_provider() => Subject::Provider(key.into()),
+        About { .. } => Subject::Nothing,
     }
 }
 
@@ -39,7 +53,16 @@ impl TryFrom<Model> for Task {
             id: TaskId(row.id),
             workflow_id: WorkflowId(row.workflow_id),
             workflow,
-            subject: subject(workflow, row.appliance_id, row.template_id, Some(&row.provider)),
+            subject: subject(
+                workflow,
+                About {
+                    appliance: row.appliance_id,
+                    template: row.template_id,
+                    provider: Some(&row.provider),
+                    machine: row.machine,
+                    machine_tag: row.machine_tag,
+                },
+            ),
             step: variant(&row.step)?,
             position: count(row.position)?,
             state: variant(&row.state)?,
@@ -70,7 +93,7 @@ pub(crate) fn tasks(rows: Vec<Model>) -> Result<Vec<Task>> {
 fn appliance_of(subject: &Subject) -> Option<i64> {
     match subject {
         Subject::Appliance(id) => Some(id.0),
-        Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+        Subject::Provider(_) | Subject::Template(_) | Subject::Machine(_) | Subject::Nothing => None,
     }
 }
 
@@ -78,6 +101,22 @@ fn appliance_of(subject: &Subject) -> Option<i64> {
 fn template_of(subject: &Subject) -> Option<i64> {
     match subject {
         Subject::Template(id) => Some(id.0),
+        _ => None,
+    }
+}
+
+/// The machine a workflow is about, by its name.
+fn machine_of(subject: &Subject) -> Option<String> {
+    match subject {
+        Subject::Machine(target) => Some(target.name.clone()),
+        _ => None,
+    }
+}
+
+/// The tag that it must carry.
+fn machine_tag_of(subject: &Subject) -> Option<i64> {
+    match subject {
+        Subject::Machine(target) => target.tag.map(|id| id.0),
         _ => None,
     }
 }
@@ -223,7 +262,10 @@ impl WorkflowRows for SeaTx {
                 Ok(LiveWorkflow {
                     id: WorkflowId(row.id),
                     kind,
-                    subject: subject(kind, row.appliance_id, None, row.provider.as_deref()),
+                    subject: subject(
+                        kind,
+                        About { appliance: row.appliance_id, provider: row.provider.as_deref(), ..About::default() },
+                    ),
                     has_running_task: row.has_running_task,
                 })
             })

@@ -1,4 +1,5 @@
 import { until } from "./installation.ts";
+import { installation, machine } from "./places.ts";
 import { expect, test } from "./test.ts";
 
 test("everything works by keyboard: skip link, menus, dialogs give focus back", async ({ open, sprout }) => {
@@ -62,6 +63,31 @@ test("on a phone the navigation is a drawer", async ({ open }) => {
   await page.getByRole("dialog").getByRole("link", { name: "Providers" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Providers" })).toBeVisible();
   await expect(page.getByRole("dialog")).toHaveCount(0);
+});
+
+test("what carries our tag and is no appliance is switched, and deleted by whoever types its name", async ({ open, sprout }) => {
+  sprout.control(["pool", "request", "upstream", "-n", "1", "--provider", "lab-one", "--wait"], "", "alice");
+  const template = sprout.control<{ name: string; provider: string }[]>(["template", "list"]).find(({ provider }) => provider === "lab-one");
+  // A number that was never given: the clean-up leaves it alone.
+  await machine(sprout.labOne, "left-behind", template?.name ?? "", { installationId: await installation(sprout.labOne), applianceId: 9_000_000_000n, epoch: 1n });
+  sprout.control(["job", "run", "refresh", "--wait"]);
+  const page = await open("admin", "/vms?provider=lab-one&kind=leaked");
+  const menu = page.getByRole("button", { name: "Actions for left-behind" });
+  await menu.click();
+  await page.getByRole("menuitem", { name: "Start" }).click();
+  await expect(page.getByRole("row", { name: /left-behind/ }).getByRole("cell", { name: "on", exact: true })).toBeVisible();
+  await menu.click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  const dialog = page.getByRole("dialog");
+  const button = dialog.getByRole("button", { name: "Delete left-behind" });
+  await dialog.getByLabel("Type left-behind to confirm").fill("left-behin");
+  await expect(button).toBeDisabled();
+  await dialog.getByLabel("Type left-behind to confirm").fill("left-behind");
+  await button.click();
+  await expect(menu).toHaveCount(0);
+  const [done] = sprout.control<{ machine: string }[]>(["workflow", "list", "--kind", "delete_machine", "--state", "succeeded"]);
+  expect(done?.machine).toBe("left-behind");
+  sprout.control(["pool", "kill-all", "--yes"], "", "alice");
 });
 
 test("filters are in the URL, and an empty list says what to do", async ({ open }) => {

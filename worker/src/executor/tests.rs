@@ -51,7 +51,7 @@ fn appliance() -> ApplianceRef {
     ApplianceRef {
         name: "sprout-7".into(),
         tags: Some(Tags { installation_id: "here".into(), appliance_id: 7, epoch: 1 }),
-        new_name: String::new(),
+        ..ApplianceRef::default()
     }
 }
 

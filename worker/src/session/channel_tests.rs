@@ -173,7 +173,7 @@ fn assign(task_id: u64, step: Step) -> Assign {
 fn clone_of(appliance_id: u64) -> Step {
     let tags = Tags { installation_id: "here".into(), appliance_id, epoch: 1 };
     let appliance =
-        Some(ApplianceRef { name: format!("sprout-{appliance_id}"), tags: Some(tags), new_name: String::new() });
+        Some(ApplianceRef { name: format!("sprout-{appliance_id}"), tags: Some(tags), ..ApplianceRef::default() });
     Step::Clone(CloneStep { appliance, template: "t".into(), ..Default::default() })
 }
 

@@ -297,7 +297,7 @@ fn tags() -> Tags {
 }
 
 fn wait() -> Step {
-    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()), new_name: String::new() };
+    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()), ..ApplianceRef::default() };
     Step::WaitPresent(WaitPresentStep { appliance: Some(appliance) })
 }
 

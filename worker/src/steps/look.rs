@@ -19,7 +19,12 @@ pub(super) struct Subject<'a> {
     pub(super) new_name: &'a str,
     /// The marks it must carry.
     pub(super) tags: &'a Tags,
+    /// It is no appliance, and must carry no marks at all.
+    pub(super) unmarked: bool,
 }
+
+/// What is unmarked must not carry these either.
+static NO_MARKS: Tags = Tags { installation_id: String::new(), appliance_id: 0, epoch: 0 };
 
 /// What is there under an appliance's name.
 pub(super) enum Seen {
@@ -29,6 +34,13 @@ pub(super) enum Seen {
     Foreign(DriverError),
     /// Nothing.
     Absent,
+}
+
+impl<'a> Subject<'a> {
+    /// A machine that must carry no marks.
+    pub(super) fn unmarked(name: &'a str) -> Self {
+        Self { name, new_name: "", tags: &NO_MARKS, unmarked: true }
+    }
 }
 
 impl Subject<'_> {
@@ -63,6 +75,9 @@ impl Subject<'_> {
     }
 
     fn owns(&self, instance: &Instance) -> bool {
+        if self.unmarked {
+            return instance.tags.is_none();
+        }
         instance.tags.as_ref().is_some_and(|tags| {
             tags.installation_id == self.tags.installation_id && tags.appliance_id == self.tags.appliance_id
         })

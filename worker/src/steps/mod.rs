@@ -199,12 +199,24 @@ fn invalid(message: impl Into<String>) -> DriverError {
 /// The appliance a step names, which must have a name and marks.
 fn named(appliance: Option<&ApplianceRef>) -> Result<look::Subject<'_>> {
     match appliance {
-        Some(ApplianceRef { name, tags: Some(tags), new_name })
+        Some(ApplianceRef { name, tags: Some(tags), new_name, unmarked: false })
             if !name.is_empty() && !tags.installation_id.is_empty() =>
         {
-            Ok(look::Subject { name, new_name, tags })
+            Ok(look::Subject { name, new_name, tags, unmarked: false })
         }
         _ => Err(invalid("the step names no appliance with its marks; this is a mistake of the server, report it")),
+    }
+}
+
+/// As [`named`], or a machine that is no appliance and carries no marks.
+fn named_or_unmarked(machine: Option<&ApplianceRef>) -> Result<look::Subject<'_>> {
+    match machine {
+        Some(ApplianceRef { name, tags: None, new_name, unmarked: true })
+            if !name.is_empty() && new_name.is_empty() =>
+        {
+            Ok(look::Subject::unmarked(name))
+        }
+        other => named(other),
     }
 }
 

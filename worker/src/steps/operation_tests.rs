@@ -1,8 +1,8 @@
 //! The steps of operations: repeated, after a death in the middle, and with a provider that refuses, lies, or says nothing.
 
 use sprout_proto::task::{
-    ApplianceRef, AttachDiskStep, Capability, CheckProviderStep, DetachDiskStep, RebootStep, RenameStep, ResumeStep,
-    StopStep, SuspendStep,
+    ApplianceRef, AttachDiskStep, Capability, CheckProviderStep, DeleteStep, DetachDiskStep, RebootStep, RenameStep,
+    ResumeStep, StartStep, StopStep, SuspendStep,
 };
 
 use super::{
@@ -75,6 +75,35 @@ async fn power_is_changed_once_and_told() {
         // Nothing shows whether a restart was done.
         let times = if call == "reboot" { 2 } else { 1 };
         assert_eq!(bench.driver.count(call), times, "{call}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_appliance_is_switched_only_while_it_carries_no_marks() {
+    let machine = || Some(ApplianceRef { tags: None, unmarked: true, ..appliance() });
+    let steps = [
+        (Step::Stop(StopStep { appliance: machine(), prove: true }), "stop", PowerState::On, PowerState::Off),
+        (Step::Start(StartStep { appliance: machine() }), "start", PowerState::Off, PowerState::On),
+    ];
+    for (step, call, before, after) in steps {
+        let bench = bench();
+        bench.driver.put(Instance { power: before, ..instance(NAME) });
+        for _ in 0..2 {
+            assert_eq!(bench.seen(&step).await.power_state(), after, "{call}");
+        }
+        assert_eq!(bench.driver.count(call), 1, "{call}");
+        for marked in [ours(before), others()] {
+            bench.driver.put(Instance { power: before, ..marked });
+            assert_eq!(bench.reason(&step).await, Reason::NameTaken, "{call}");
+        }
+        assert_eq!(bench.driver.count(call), 1, "{call}");
+    }
+    // No other step takes what carries no marks.
+    let bench = bench();
+    bench.driver.put(instance(NAME));
+    for step in [Step::Delete(DeleteStep { appliance: machine() }), Step::Suspend(SuspendStep { appliance: machine() })]
+    {
+        assert_eq!(bench.reason(&step).await, Reason::Invalid);
     }
 }
 

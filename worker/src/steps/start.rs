@@ -7,13 +7,13 @@ use sprout_proto::task::{StartStep, StepOutput};
 use super::{
     StepContext,
     look::{broken, observation},
-    named, observed,
+    named_or_unmarked, observed,
     power::settled,
 };
 use crate::driver::{PowerState, Result};
 
 pub(super) async fn run(ctx: &StepContext, step: &StartStep) -> Result<StepOutput> {
-    let subject = named(step.appliance.as_ref())?;
+    let subject = named_or_unmarked(step.appliance.as_ref())?;
     let instance = subject.expect(ctx).await?;
     if instance.power == PowerState::On {
         return Ok(observed(observation(&instance)));

@@ -8,13 +8,13 @@ use sprout_proto::task::{StepOutput, StopStep};
 use super::{
     StepContext, done,
     look::{Seen, Subject, observation},
-    named, observed,
+    named_or_unmarked, observed,
     power::settled,
 };
 use crate::driver::{DriverError, PowerState, Reason, Result};
 
 pub(super) async fn run(ctx: &StepContext, step: &StopStep) -> Result<StepOutput> {
-    let subject = named(step.appliance.as_ref())?;
+    let subject = named_or_unmarked(step.appliance.as_ref())?;
     if step.prove {
         return prove(ctx, subject).await;
     }

@@ -61,7 +61,7 @@ pub(super) fn others() -> Instance {
 }
 
 pub(super) fn appliance() -> ApplianceRef {
-    ApplianceRef { name: NAME.into(), tags: Some(tags(7, 1)), new_name: String::new() }
+    ApplianceRef { name: NAME.into(), tags: Some(tags(7, 1)), ..ApplianceRef::default() }
 }
 
 fn clone_step() -> Step {

@@ -64,5 +64,8 @@ fn kind_to_proto(kind: Kind) -> WorkflowKind {
         Kind::CleanUp => WorkflowKind::CleanUp,
         Kind::Prepare => WorkflowKind::Prepare,
         Kind::DeployUpdated => WorkflowKind::DeployUpdated,
+        Kind::StartMachine => WorkflowKind::StartMachine,
+        Kind::StopMachine => WorkflowKind::StopMachine,
+        Kind::DeleteMachine => WorkflowKind::DeleteMachine,
     }
 }

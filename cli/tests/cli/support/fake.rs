@@ -390,6 +390,33 @@ impl ProviderService for Fake {
     async fn list_machines(&self, _: Request<provider::ListMachinesRequest>) -> Answer<provider::ListMachinesResponse> {
         Err(unfaked())
     }
+
+    async fn start_machine(
+        &self,
+        request: Request<provider::StartMachineRequest>,
+    ) -> Answer<provider::StartMachineResponse> {
+        let provider::StartMachineRequest { provider, name } = request.into_inner();
+        self.asked.lock().unwrap().push(format!("start {name} on {provider}"));
+        Ok(Response::new(provider::StartMachineResponse { workflow_id: 60 }))
+    }
+
+    async fn stop_machine(
+        &self,
+        request: Request<provider::StopMachineRequest>,
+    ) -> Answer<provider::StopMachineResponse> {
+        let provider::StopMachineRequest { provider, name } = request.into_inner();
+        self.asked.lock().unwrap().push(format!("stop {name} on {provider}"));
+        Ok(Response::new(provider::StopMachineResponse { workflow_id: 60 }))
+    }
+
+    async fn delete_machine(
+        &self,
+        request: Request<provider::DeleteMachineRequest>,
+    ) -> Answer<provider::DeleteMachineResponse> {
+        let provider::DeleteMachineRequest { provider, name, confirm_name } = request.into_inner();
+        self.asked.lock().unwrap().push(format!("delete {name} on {provider} as {confirm_name}"));
+        Ok(Response::new(provider::DeleteMachineResponse { workflow_id: 61 }))
+    }
 }
 
 #[tonic::async_trait]

@@ -58,7 +58,7 @@ impl From<Wire<Task>> for proto::Task {
 pub(super) fn appliance(subject: &Subject) -> Option<u64> {
     match subject {
         Subject::Appliance(id) => Some((*id).into()),
-        Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+        Subject::Provider(_) | Subject::Template(_) | Subject::Machine(_) | Subject::Nothing => None,
     }
 }
 

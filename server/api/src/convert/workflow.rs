@@ -3,7 +3,7 @@
 use sprout_app::ports::WorkflowFilter;
 use sprout_domain::{
     ApplianceId, Error, WorkflowId,
-    workflow::{Workflow, WorkflowKind, WorkflowState},
+    workflow::{Subject, Workflow, WorkflowKind, WorkflowState},
 };
 use sprout_proto::workflow as proto;
 
@@ -43,7 +43,16 @@ impl From<Wire<Workflow>> for proto::Workflow {
             created_at: Some(moment(workflow.created_at)),
             finished_at: workflow.finished_at.map(moment),
             step: workflow.step.map(|step| step.as_str().to_owned()).unwrap_or_default(),
+            machine: machine(workflow.subject),
         }
+    }
+}
+
+/// The machine that something is about.
+fn machine(subject: Subject) -> Option<String> {
+    match subject {
+        Subject::Machine(target) => Some(target.name),
+        _ => None,
     }
 }
 
@@ -72,6 +81,9 @@ impl From<Wire<WorkflowKind>> for proto::WorkflowKind {
             WorkflowKind::CleanUp => Self::CleanUp,
             WorkflowKind::Prepare => Self::Prepare,
             WorkflowKind::DeployUpdated => Self::DeployUpdated,
+            WorkflowKind::StartMachine => Self::StartMachine,
+            WorkflowKind::StopMachine => Self::StopMachine,
+            WorkflowKind::DeleteMachine => Self::DeleteMachine,
         }
     }
 }
@@ -101,6 +113,9 @@ impl From<Wire<proto::WorkflowKind>> for Option<WorkflowKind> {
             proto::WorkflowKind::CleanUp => Some(WorkflowKind::CleanUp),
             proto::WorkflowKind::Prepare => Some(WorkflowKind::Prepare),
             proto::WorkflowKind::DeployUpdated => Some(WorkflowKind::DeployUpdated),
+            proto::WorkflowKind::StartMachine => Some(WorkflowKind::StartMachine),
+            proto::WorkflowKind::StopMachine => Some(WorkflowKind::StopMachine),
+            proto::WorkflowKind::DeleteMachine => Some(WorkflowKind::DeleteMachine),
             proto::WorkflowKind::Unspecified => None,
         }
     }

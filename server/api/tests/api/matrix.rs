@@ -182,6 +182,12 @@ fn particulars(method: &str, subject: &Subject) -> Value {
         }
         "ProviderService/UpdateProvider" => json!({"key": "lab", "disabled": false}),
         "ProviderService/ListMachines" => json!({"provider": "lab"}),
+        "ProviderService/StartMachine" | "ProviderService/StopMachine" => {
+            json!({"provider": "lab", "name": "left-over"})
+        }
+        "ProviderService/DeleteMachine" => {
+            json!({"provider": "lab", "name": "left-over", "confirm_name": "left-over"})
+        }
         "GroupService/GetGroup" => json!({"name": "app"}),
         "ShepherdService/SetShepherd" | "ShepherdService/PlanShepherd" => {
             json!({"shepherd": {"group": "app", "user_group": "testers", "preconfigured": 0}})

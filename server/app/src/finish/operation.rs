@@ -143,6 +143,7 @@ fn after_step(task: &Task, appliance: &Appliance, output: StepOutput, now: Times
             | StepKind::DeleteTemplate
             | StepKind::ListMachines
             | StepKind::DeleteMachines
+            | StepKind::DeleteMachine
             | StepKind::WaitSsh
             | StepKind::VerifyVersion
             | StepKind::Configure

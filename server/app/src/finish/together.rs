@@ -103,6 +103,7 @@ impl App {
                         || task.step == StepKind::WaitSsh
                         || task.workflow == WorkflowKind::Prepare
                         || task.workflow.is_of_provider()
+                        || task.workflow.is_of_machine()
                         || task.workflow.is_operation() => {}
                 Some(task) if seen.insert(key.id) => {
                     accepted[index] = Some(Written::without_next(true));

@@ -65,6 +65,12 @@ pub trait MachineRows: Send {
     /// What is known of these appliances, whether they are gone and wherever they are, seen from this provider.
     async fn known(&mut self, provider: &ProviderKey, ids: &[ApplianceId]) -> Result<Vec<Known>>;
 
+    /// The machine of this name, if the last refresh found one on the provider.
+    async fn machine(&mut self, provider: &ProviderKey, name: &str) -> Result<Option<Machine>>;
+
+    /// Appliances of a provider that are not gone, and are, or are about to be, called by one of these names: each name with its appliance.
+    async fn called(&mut self, provider: &ProviderKey, names: &[String]) -> Result<BTreeMap<String, ApplianceId>>;
+
     /// All machines that the last refresh found on a provider.
     async fn machines_on(&mut self, provider: &ProviderKey) -> Result<Vec<Machine>>;
 

@@ -13,6 +13,7 @@ mod job;
 mod late;
 mod lease;
 mod legacy;
+mod machine_order;
 mod operate;
 mod pool;
 mod pool_change;

@@ -39,15 +39,16 @@ on_each_database!(
     thousands_are_listed_in_few_statements,
 );
 
-struct Lab {
-    world: World,
-    worker: Worker,
-    boss: User,
+/// A provider that is listed, with a worker and a superuser.
+pub(crate) struct Lab {
+    pub(crate) world: World,
+    pub(crate) worker: Worker,
+    pub(crate) boss: User,
 }
 
 impl Lab {
     /// A lab in which nothing is waited for.
-    async fn new(db: TestDatabase) -> anyhow::Result<Self> {
+    pub(crate) async fn new(db: TestDatabase) -> anyhow::Result<Self> {
         let world = World::new(db).await?;
         let mut catalogue = (*world.app.catalogue()).clone();
         (catalogue.leak_grace, catalogue.orphan_grace) = (Duration::ZERO, HOUR);
@@ -64,7 +65,7 @@ impl Lab {
     }
 
     /// A pool with one ready appliance.
-    async fn ready(&self) -> anyhow::Result<(PoolId, Appliance)> {
+    pub(crate) async fn ready(&self) -> anyhow::Result<(PoolId, Appliance)> {
         let pool = self.world.request(1, HOUR).await?;
         self.worker.work().await?;
         let view = self.world.pool(pool).await?;
@@ -80,7 +81,7 @@ impl Lab {
         Ok(claimed.remove(0))
     }
 
-    async fn list(&self, machines: &[Listed]) -> anyhow::Result<()> {
+    pub(crate) async fn list(&self, machines: &[Listed]) -> anyhow::Result<()> {
         let listing = self.begin().await?;
         assert!(self.worker.finish(key(&listing), Ok(StepOutput::Machines(machines.to_vec()))).await?);
         Ok(())
@@ -103,13 +104,13 @@ impl Lab {
         Ok(self.world.database.store().read().await?.appliances_by_id(&[id]).await?.remove(0))
     }
 
-    async fn machines(&self) -> anyhow::Result<Vec<Machine>> {
+    pub(crate) async fn machines(&self) -> anyhow::Result<Vec<Machine>> {
         let mut machines = self.world.database.store().read().await?.machines_on(&"lab".into()).await?;
         machines.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(machines)
     }
 
-    async fn kind(&self, name: &str) -> anyhow::Result<Option<MachineKind>> {
+    pub(crate) async fn kind(&self, name: &str) -> anyhow::Result<Option<MachineKind>> {
         Ok(self.machines().await?.into_iter().find(|machine| machine.name == name).map(|machine| machine.kind))
     }
 
@@ -121,12 +122,12 @@ impl Lab {
     }
 }
 
-fn listed(name: &str, power: PowerState, marks: Marks) -> Listed {
+pub(crate) fn listed(name: &str, power: PowerState, marks: Marks) -> Listed {
     Listed { name: name.to_owned(), power, marks, address: None, published: Vec::new(), console_url: None }
 }
 
 /// An appliance as it is.
-fn shown(appliance: &Appliance) -> Listed {
+pub(crate) fn shown(appliance: &Appliance) -> Listed {
     let address = Some("192.0.2.1".to_owned());
     Listed { address, ..listed(&appliance.name, PowerState::On, Marks::Ours(appliance.id)) }
 }

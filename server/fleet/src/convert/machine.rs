@@ -2,7 +2,7 @@
 
 use sprout_domain::{
     ApplianceId,
-    machine::{Listed, Machine, MachineKind, Marks, PublishedPort},
+    machine::{Listed, Machine, MachineKind, Marks, PublishedPort, order::Target},
     workflow::StepOutput,
 };
 use sprout_proto::task::{self as pb, step_input::Step};
@@ -18,6 +18,22 @@ pub(super) fn deletions(leftovers: Vec<Machine>, installation_id: &str, epoch: u
         pb::LeftoverRef { name: machine.name, tags }
     };
     Step::DeleteMachines(pb::DeleteMachinesStep { machines: leftovers.into_iter().map(reference).collect() })
+}
+
+/// A machine that is no appliance, as steps name it.
+pub(super) fn reference(target: &Target, tags: impl Fn(ApplianceId) -> pb::Tags) -> pb::ApplianceRef {
+    pb::ApplianceRef {
+        name: target.name.clone(),
+        tags: target.tag.map(tags),
+        unmarked: target.tag.is_none(),
+        ..pb::ApplianceRef::default()
+    }
+}
+
+/// The deletion of such a machine.
+pub(super) fn deletion(machine: Option<pb::ApplianceRef>) -> Step {
+    let machine = machine.map(|pb::ApplianceRef { name, tags, .. }| pb::LeftoverRef { name, tags });
+    Step::DeleteMachines(pb::DeleteMachinesStep { machines: machine.into_iter().collect() })
 }
 
 /// A listing; none if there is something in it that cannot be: nothing is concluded from half of one.
@@ -69,6 +85,22 @@ mod tests {
         assert!(listing(both(listed(pb::Marks::Unspecified))).is_none());
         let published = vec![pb::PublishedAs { port: 70_000, host: "h".into(), host_port: 1 }];
         assert!(listing(both(pb::ListedMachine { published, ..listed(pb::Marks::Ours) })).is_none());
+    }
+
+    #[test]
+    fn a_machine_that_is_no_appliance_is_named_with_its_tag_or_with_none() {
+        let named = |tag: Option<i64>| {
+            let target = Target { provider: "lab".into(), name: "a".to_owned(), tag: tag.map(ApplianceId) };
+            let tags = |id: ApplianceId| pb::Tags { installation_id: "here".into(), appliance_id: id.into(), epoch: 3 };
+            reference(&target, tags)
+        };
+        let (ours, nobodys) = (named(Some(7)), named(None));
+        assert_eq!((ours.tags.as_ref().map(|tags| tags.appliance_id), ours.unmarked), (Some(7), false));
+        assert_eq!((&nobodys.tags, nobodys.unmarked), (&None, true));
+        for machine in [ours, nobodys] {
+            let Step::DeleteMachines(step) = deletion(Some(machine.clone())) else { panic!("another step") };
+            assert_eq!(step.machines, [pb::LeftoverRef { name: "a".to_owned(), tags: machine.tags }]);
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Model {
     pub silent_until: Option<DateTimeUtc>,
     pub finished_at: Option<DateTimeUtc>,
     pub template_id: Option<i64>,
+    pub machine: Option<String>,
+    pub machine_tag: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

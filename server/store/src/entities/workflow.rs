@@ -26,6 +26,7 @@ pub struct Model {
     pub template_id: Option<i64>,
     pub machine: Option<String>,
     pub late_at: Option<DateTimeUtc>,
+    pub machine_tag: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,13 +10,13 @@ use sprout_domain::{
     workflow::{StepKind, TaskState, Workflow, WorkflowKind, WorkflowState},
 };
 
-use super::{appliance_of, template_of};
+use super::{appliance_of, machine_of, machine_tag_of, template_of};
 use crate::{convert::Named, task::Column, tx::SeaTx};
 
 const WORKFLOW: &str = "workflows (kind, appliance_id, provider, owner_id, lane, priority, turn, dedup_key, parent_id,
-                                   child_count, open_children, failed_children, state, error, created_at, template_id, late_at)";
+                                   child_count, open_children, failed_children, state, error, created_at, template_id, late_at, machine, machine_tag)";
 /// The columns of [`WORKFLOW`] with their types.
-const WORKFLOW_COLUMNS: [(&str, &str); 17] = [
+const WORKFLOW_COLUMNS: [(&str, &str); 19] = [
     ("kind", "text"),
     ("appliance_id", "bigint"),
     ("provider", "text"),
@@ -34,10 +34,12 @@ const WORKFLOW_COLUMNS: [(&str, &str); 17] = [
     ("created_at", "timestamptz"),
     ("template_id", "bigint"),
     ("late_at", "timestamptz"),
+    ("machine", "text"),
+    ("machine_tag", "bigint"),
 ];
 const TASK: &str =
     "tasks (workflow_id, workflow, appliance_id, provider, step, position, lane, priority, turn, state, attempt, epoch,
-                           cancel_requested, due_at, error, created_at, template_id)";
+                           cancel_requested, due_at, error, created_at, template_id, machine, machine_tag)";
 
 /// How often a key is asked for that is taken whenever we insert, and free whenever we look.
 const TRIES: u32 = 5;
@@ -248,7 +250,7 @@ impl SeaTx {
         let (now, due) = (format!("${}{time}", values.len() - 1), format!("${}{time}", values.len()));
         format!(
             "insert into {TASK}
-             select id, kind, appliance_id, provider, '{}', {position}, lane, priority, turn, '{}', 0, 0, {}, {due}, '', {now}, template_id from {from}",
+             select id, kind, appliance_id, provider, '{}', {position}, lane, priority, turn, '{}', 0, 0, {}, {due}, '', {now}, template_id, machine, machine_tag from {from}",
             step.name(),
             state.name(),
             self.no(),
@@ -275,6 +277,8 @@ impl SeaTx {
             self.time(self.now),
             template_of(&new.subject).into(),
             self.optional_time(new.late_in.map(|time| lease::end(self.now, time))),
+            machine_of(&new.subject).into(),
+            machine_tag_of(&new.subject).into(),
         ]
     }
 
@@ -301,6 +305,8 @@ impl SeaTx {
                 "".into(),
                 self.time(self.now),
                 template_of(&new.subject).into(),
+                machine_of(&new.subject).into(),
+                machine_tag_of(&new.subject).into(),
             ]
         })
     }

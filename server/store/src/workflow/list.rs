@@ -7,7 +7,7 @@ use sprout_domain::{
     workflow::{StepKind, Workflow},
 };
 
-use super::{UNFINISHED, subject};
+use super::{About, UNFINISHED, subject};
 use crate::{
     convert::{Named, count, limit, variant},
     entities::workflow::Model,
@@ -30,7 +30,16 @@ impl TryFrom<Row> for Workflow {
             id: WorkflowId(row.id),
             kind,
             state: variant(&row.state)?,
-            subject: subject(kind, row.appliance_id, row.template_id, row.provider.as_deref()),
+            subject: subject(
+                kind,
+                About {
+                    appliance: row.appliance_id,
+                    template: row.template_id,
+                    provider: row.provider.as_deref(),
+                    machine: row.machine,
+                    machine_tag: row.machine_tag,
+                },
+            ),
             provider: row.provider.map(ProviderKey),
             owner_id: row.owner_id.map(UserId),
             parent_id: row.parent_id.map(WorkflowId),

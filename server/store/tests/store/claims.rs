@@ -45,7 +45,7 @@ async fn dispatch(tx: &mut Box<dyn Tx>, worker: &str, providers: &[&str], limit:
         .filter(|task| task.step == StepKind::Clone)
         .filter_map(|task| match task.subject {
             Subject::Appliance(id) => Some(id),
-            Subject::Provider(_) | Subject::Template(_) | Subject::Nothing => None,
+            Subject::Provider(_) | Subject::Template(_) | Subject::Machine(_) | Subject::Nothing => None,
         })
         .collect();
     tx.change_appliances(&clones, &to(ApplianceState::Cloning)).await?;

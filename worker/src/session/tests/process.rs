@@ -147,7 +147,7 @@ impl Process {
 }
 
 fn clone() -> Step {
-    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()), new_name: String::new() };
+    let appliance = ApplianceRef { name: "sprout-7".into(), tags: Some(tags()), ..ApplianceRef::default() };
     Step::Clone(CloneStep { appliance: Some(appliance), template: "t".into(), ..Default::default() })
 }
 
