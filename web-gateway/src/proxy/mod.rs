@@ -30,6 +30,8 @@ use crate::{
 
 /// Where it begins.
 pub(crate) const PREFIX: &str = "/sprout.";
+/// The status of a call that was cancelled, as headers tell it.
+const CANCELLED: &str = "1";
 /// How long the call may take.
 const DEADLINE: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -103,7 +105,12 @@ impl Proxy {
             Err(error) => Err(error),
         };
         let answer = answer.map_err(|error| not_answered(&error))?;
-        let is_over = answer.headers().contains_key(Status::GRPC_STATUS);
+        let status = answer.headers().get(Status::GRPC_STATUS);
+        // The transport at the server watches the deadline, too, and calls what is late cancelled.
+        if status.is_some_and(|code| code == CANCELLED) && parts.headers.contains_key(DEADLINE) {
+            return Err(Refused::Deadline);
+        }
+        let is_over = status.is_some();
         let stopping = self.stopping.clone().cancelled_owned();
         Ok(answer.map(|body| Body::new(Ending::new(body, is_over, stopping))))
     }
