@@ -26,6 +26,8 @@ packages() {
       iproute busybox cpio kmod dropbear syslinux syslinux-nonlinux mtools dosfstools util-linux e2fsprogs \
       openssh-clients curl ;;
     *-proxy) echo nginx ;;
+    apt-lint) echo shellcheck ;;
+    dnf-lint) echo ShellCheck ;;
     apt-browser) echo chromium fonts-liberation ;;
     dnf-browser) echo chromium liberation-sans-fonts ;;
     apt-database) echo postgresql redis-server ;;
@@ -197,7 +199,10 @@ purpose() {
     libvirt) ensure libvirt "to run virtual machines and build their image" ;;
     database) ensure database "to test on PostgreSQL and Redis; no system service is started" ;;
     python) ensure tools "for the Python client; the rest comes from PyPI into the target directory" ;;
-    lint) ensure_tool buf "$BUF" "to lint the protocol" ;;
+    lint)
+      ensure lint "to lint the scripts"
+      ensure_tool buf "$BUF" "to lint the protocol"
+      ;;
     test)
       for part in build ui browser proxy container libvirt database lint python; do purpose "$part"; done
       ensure_tool cargo-nextest "$NEXTEST" "to run the tests"

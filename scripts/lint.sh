@@ -11,11 +11,9 @@ say "lint: formatting"
 cargo fmt --all --check
 say "lint: protos"
 buf lint
-if have shellcheck; then
-  say "lint: scripts"
-  # What is sourced is read with what sources it.
-  find scripts .ci docs -type f -perm -u+x -print0 | xargs -0 shellcheck --external-sources --severity=warning
-fi
+say "lint: scripts"
+# What is sourced is read with what sources it.
+find scripts .ci docs -type f -perm -u+x -print0 | xargs -0 shellcheck --external-sources --severity=warning
 python=$(target_dir)/python/bin
 if [ -x "$python/ruff" ]; then
   say "lint: Python"
