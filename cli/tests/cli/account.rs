@@ -2,13 +2,7 @@
 
 use std::{io::Write as _, process::Stdio};
 
-use super::support::{Bed, Ran, ran};
-
-/// Tables without what depends on the time of the test: ages of many years, in days.
-fn timeless(text: &str) -> String {
-    let hide = |word: &str| if word.parse::<u32>().is_ok_and(|days| days > 300) { "DAYS" } else { word }.to_owned();
-    text.lines().map(|line| line.split(' ').map(hide).collect::<Vec<_>>().join(" ") + "\n").collect()
-}
+use super::support::{Bed, Ran, ran, timeless};
 
 fn with_input(bed: &Bed, arguments: &[&str], input: &str) -> Ran {
     let mut child = bed.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
