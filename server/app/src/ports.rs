@@ -3,6 +3,7 @@
 //! A use case opens one transaction, reads and writes through it, and commits. Nothing outside sees any of it before,
 //! and wake-ups are sent only after. Methods take and give whole sets, so that nothing needs a query in a loop.
 
+mod appliance;
 mod audit;
 mod catalogue_sync;
 mod job;
@@ -12,6 +13,7 @@ mod lease;
 mod machine;
 mod member;
 mod operate;
+mod pool;
 mod preparation;
 mod queue;
 mod quota;
@@ -30,21 +32,15 @@ mod workflow;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use sprout_domain::{
-    ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserGroupId, UserId, Visible, WorkerId,
-    WorkflowId,
-    appliance::{Appliance, ApplianceState, PowerState},
+    ApplianceId, GroupName, PoolId, ProviderKey, Result, TemplateId, Timestamp, UserId, Visible, WorkerId, WorkflowId,
     event::{Audience, Event, EventKind, NewEvent},
-    group::Endpoint,
-    lease::LeaseEnd,
-    pool::{Pool, PoolState, Priority},
     provider::{Provider, ProviderSpec, Totals},
     room::Room,
-    template::{BuildDate, Said, Template, TemplateType},
+    template::{BuildDate, Said, Template},
     token::{Token, TokenScope},
     user::{Role, User},
     version::Version,
@@ -52,6 +48,7 @@ use sprout_domain::{
 use tokio::sync::watch;
 
 pub use self::{
+    appliance::{ApplianceBy, ApplianceChange, ApplianceFilter, ApplianceRows, Grant, NewAppliance, TakeWarm, Warm},
     audit::{AuditRows, RecordFilter},
     catalogue_sync::{CatalogueRows, Listings},
     job::{JobRows, KnownJob, LeadershipRows, NewJobRun},
@@ -61,6 +58,7 @@ pub use self::{
     machine::{Kept, MachineFilter, MachinePage, MachineRows, NewRule},
     member::MemberRows,
     operate::OperateRows,
+    pool::{NewPool, PoolChange, PoolFilter, PoolRows},
     preparation::{BuildIndex, NewPrepared, PreparationRows, UnderWay},
     queue::{Kind, QueueRows, Spare, Unfinished, WaitingPool},
     quota::{QuotaAndUse, QuotaRows},
@@ -142,268 +140,6 @@ pub struct Page {
     pub before: Option<i64>,
     /// At most this many.
     pub limit: u64,
-}
-
-/// A pool to insert; the rest of [`Pool`] starts empty.
-#[derive(Debug, Clone)]
-pub struct NewPool {
-    /// As in [`Pool`].
-    pub request_id: String,
-    /// As in [`Pool`].
-    pub fingerprint: String,
-    /// As in [`Pool`].
-    pub owner: User,
-    /// As in [`Pool`].
-    pub group: GroupName,
-    /// As in [`Pool`].
-    pub version: Version,
-    /// As in [`Pool`].
-    pub date: BuildDate,
-    /// As in [`Pool`].
-    pub provider: Option<ProviderKey>,
-    /// As in [`Pool`].
-    pub count: u32,
-    /// As in [`Pool`].
-    pub lease: Duration,
-    /// As in [`Pool`].
-    pub description: String,
-    /// As in [`Pool`].
-    pub memory_mib: Option<u32>,
-    /// As in [`Pool`].
-    pub cpus: Option<u32>,
-    /// As in [`Pool`].
-    pub provider_type: Option<String>,
-    /// As in [`Pool`].
-    pub template_type: Option<TemplateType>,
-    /// As in [`Pool`].
-    pub unconfigured: bool,
-    /// As in [`Pool`].
-    pub update: bool,
-    /// As in [`Pool`].
-    pub priority: Priority,
-    /// As in [`Pool`].
-    pub waiting_count: u32,
-    /// As in [`Pool`].
-    pub keep_alive: Option<Duration>,
-    /// As in [`Pool`].
-    pub alive_until: Option<Timestamp>,
-    /// As in [`Pool`].
-    pub wait_until: Option<Timestamp>,
-    /// Its first state. Ready sets `fulfilled_at`, ended `ended_at`, to the transaction's now.
-    pub state: PoolState,
-}
-
-impl NewPool {
-    /// Without memory and CPU overrides, and as the template is: warm appliances, which are so, will do.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.memory_mib.is_none() && self.cpus.is_none() && !self.update
-    }
-}
-
-/// What of a pool changes together.
-#[derive(Debug, Clone, Default)]
-pub struct PoolChange {
-    /// New state. `fulfilled_at` is set on ready (once), `ended_at` on ended and failed, to the transaction's now.
-    pub state: Option<PoolState>,
-    /// New status line.
-    pub status: Option<String>,
-    /// Adds to the failed deployments.
-    pub add_failures: u32,
-    /// It waits for nothing any more.
-    pub stop_waiting: bool,
-}
-
-/// Which pools to list.
-#[derive(Debug, Clone, Default)]
-pub struct PoolFilter {
-    /// Only of this owner.
-    pub owner_id: Option<UserId>,
-    /// Only of the owner of this name.
-    pub owner: Option<String>,
-    /// Only in one of these states; empty: in any.
-    pub states: Vec<PoolState>,
-    /// Only with exactly this description.
-    pub description: Option<String>,
-    /// Only with this text in the description, whatever the case.
-    pub description_part: Option<String>,
-    /// Only of this group.
-    pub group: Option<GroupName>,
-}
-
-/// Pools.
-#[async_trait]
-pub trait PoolRows: Send {
-    /// Inserts pools; returns them in the same order. [`sprout_domain::Reason::RequestIdReused`] if its requester has one of the same request id already
-    /// (two identical requests raced on two servers): the caller starts over and finds it.
-    async fn insert_pools(&mut self, pools: Vec<NewPool>) -> Result<Vec<Pool>>;
-
-    /// The pools that these users requested by these request ids, as far as there are any; whoever has them now.
-    async fn pools_by_request(&mut self, requests: &[(UserId, String)]) -> Result<Vec<Pool>>;
-
-    /// One pool.
-    async fn pool(&mut self, id: PoolId) -> Result<Option<Pool>>;
-
-    /// These pools, not locked, in order of id.
-    async fn pools_by_id(&mut self, ids: &[PoolId]) -> Result<Vec<Pool>>;
-
-    /// One pool, locked until the transaction ends, so that nobody else decides on it meanwhile. Locked before its appliances, always.
-    async fn lock_pool(&mut self, id: PoolId) -> Result<Option<Pool>>;
-
-    /// Several pools, locked, in order of id.
-    async fn lock_pools(&mut self, ids: &[PoolId]) -> Result<Vec<Pool>>;
-
-    /// A page of pools, newest first.
-    async fn pools(&mut self, filter: &PoolFilter, page: Page) -> Result<Vec<Pool>>;
-
-    /// Changes pools alike.
-    async fn change_pools(&mut self, ids: &[PoolId], change: &PoolChange) -> Result<()>;
-}
-
-/// An appliance to insert, in state requested.
-#[derive(Debug, Clone)]
-pub struct NewAppliance {
-    /// As in [`Appliance`].
-    pub name: String,
-    /// Template (its provider, group, name, version and date are copied).
-    pub template: Template,
-    /// As in [`Appliance`].
-    pub pool_id: Option<PoolId>,
-    /// As in [`Appliance`].
-    pub memory_mib: Option<u32>,
-    /// As in [`Appliance`].
-    pub cpus: Option<u32>,
-    /// As in [`Appliance`].
-    pub user_group_id: Option<UserGroupId>,
-    /// As in [`Appliance`].
-    pub prepares: Option<TemplateId>,
-}
-
-/// What of an appliance changes together. Fields that are `None` stay.
-#[derive(Debug, Clone, Default)]
-pub struct ApplianceChange {
-    /// New state. On ready `ready_at` is set (once) and `proven_at`; on failed `failed_at`; on gone `gone_at`; all to the transaction's now.
-    pub state: Option<ApplianceState>,
-    /// Observed power.
-    pub power: Option<PowerState>,
-    /// Address.
-    pub address: Option<String>,
-    /// Endpoints; replace all there are.
-    pub endpoints: Option<Vec<Endpoint>>,
-    /// The provider's id.
-    pub provider_ref: Option<String>,
-    /// A clone is, or is no longer, of unknown outcome.
-    pub clone_unconfirmed: Option<bool>,
-    /// Status line; `status_changed_at` becomes now.
-    pub status: Option<String>,
-    /// Where its screen can be seen.
-    pub console_url: Option<String>,
-}
-
-/// Which appliances to list.
-#[derive(Debug, Clone, Default)]
-pub struct ApplianceFilter {
-    /// Only of pools of this owner. (Warm ones belong to nobody.)
-    pub owner_id: Option<UserId>,
-    /// Only of this pool.
-    pub pool_id: Option<PoolId>,
-    /// Only on this provider.
-    pub provider: Option<ProviderKey>,
-    /// Only of this group.
-    pub group: Option<GroupName>,
-    /// Only in one of these states; empty: in any but gone.
-    pub states: Vec<ApplianceState>,
-    /// Only those of no pool.
-    pub warm: bool,
-    /// Only of pools of the owner of this name.
-    pub owner: Option<String>,
-    /// Only those held although their lease ended.
-    pub expired_and_held: bool,
-    /// Only those of which it is told that killing them does not get on.
-    pub stuck: bool,
-}
-
-/// Which warm appliances to take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakeWarm {
-    /// Of these templates.
-    pub templates: Vec<TemplateId>,
-    /// The user groups of who gets them.
-    pub user_groups: Vec<UserGroupId>,
-    /// At most this many.
-    pub count: u64,
-    /// None while a pool waits for appliances of the same kind: they are that one's.
-    pub behind: bool,
-    /// Those that proved ready later than this need not prove it again.
-    pub proven_since: Timestamp,
-}
-
-/// A warm appliance that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Warm {
-    /// The appliance.
-    pub id: ApplianceId,
-    /// It proved ready lately; else it has to prove it again.
-    pub proven: bool,
-}
-
-/// A warm appliance becomes a pool's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grant {
-    /// The appliance.
-    pub appliance: ApplianceId,
-    /// It proved ready lately; else it proves it again before its pool counts it.
-    pub proven: bool,
-    /// The pool.
-    pub pool: PoolId,
-    /// End of its lease, which starts now; none: the pool is not fulfilled yet.
-    pub lease: Option<LeaseEnd>,
-}
-
-/// How to name an appliance.
-#[derive(Debug, Clone)]
-pub enum ApplianceBy {
-    /// By id.
-    Id(ApplianceId),
-    /// By name on the provider.
-    Name(String),
-    /// By address; gone ones are not found this way.
-    Address(String),
-}
-
-/// Appliances.
-#[async_trait]
-pub trait ApplianceRows: Send {
-    /// Inserts appliances in state requested, with the room that they take of their provider; returns them in the same order.
-    async fn insert_appliances(&mut self, appliances: Vec<NewAppliance>) -> Result<Vec<Appliance>>;
-
-    /// One appliance, with endpoints.
-    async fn appliance(&mut self, by: &ApplianceBy) -> Result<Option<Appliance>>;
-
-    /// Appliances by id with endpoints, in order of id.
-    async fn appliances_by_id(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>>;
-
-    /// Appliances by id with endpoints, locked until the transaction ends, in order of id.
-    async fn lock_appliances(&mut self, ids: &[ApplianceId]) -> Result<Vec<Appliance>>;
-
-    /// A page of appliances with endpoints, newest first.
-    async fn appliances(&mut self, filter: &ApplianceFilter, page: Page) -> Result<Vec<Appliance>>;
-
-    /// The appliances, gone ones too only on request, of several pools, with endpoints, oldest first.
-    async fn appliances_of_pools(&mut self, pools: &[PoolId], with_gone: bool) -> Result<Vec<Appliance>>;
-
-    /// Locks warm appliances until the transaction ends: first those kept for the user groups, then those for everyone, then those for others; of
-    /// each those that proved ready since then first, and of them the longest ago. Only ready and unowned ones, without memory or CPU overrides;
-    /// skips those another transaction has locked.
-    async fn take_warm(&mut self, take: &TakeWarm) -> Result<Vec<Warm>>;
-
-    /// Binds ready, unowned appliances to pools by one conditional update; returns those bound, in order of id.
-    async fn grant(&mut self, grants: &[Grant]) -> Result<Vec<Appliance>>;
-
-    /// Changes appliances alike.
-    async fn change_appliances(&mut self, ids: &[ApplianceId], change: &ApplianceChange) -> Result<()>;
-
-    /// Sets status lines, each its own, in one statement; appliances being killed or gone keep theirs.
-    async fn set_statuses(&mut self, statuses: &[(ApplianceId, String)]) -> Result<()>;
 }
 
 /// Providers.
