@@ -129,6 +129,15 @@ impl Target {
         self.see(name).await.power
     }
 
+    /// Waits until the appliance has this power. A provider may show the old state for as long as steps bear with it after it accepted a change: Docker
+    /// hears of what it did to a container from below, late on a loaded machine.
+    pub(crate) async fn until_power(&self, name: &str, wanted: PowerState) {
+        poll::until(Duration::from_secs(3), &format!("{name} is {wanted:?}"), async || {
+            (self.power(name).await == wanted).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the appliance, on and found anew at each try, answers with the version of its template.
     pub(crate) async fn until_answers(&self, name: &str) -> Instance {
         poll::until(self.ready_within, &format!("{name} answers"), async || {

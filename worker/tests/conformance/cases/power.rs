@@ -57,11 +57,11 @@ async fn suspend_and_resume(target: &Target) {
     driver.resume(&one.name).await.expect("resume of one that is on");
     for _ in 0..2 {
         driver.suspend(&one.name).await.expect("suspend");
-        assert_eq!(target.power(&one.name).await, PowerState::Suspended);
+        target.until_power(&one.name, PowerState::Suspended).await;
     }
     for _ in 0..2 {
         driver.resume(&one.name).await.expect("resume");
-        assert_eq!(target.power(&one.name).await, PowerState::On);
+        target.until_power(&one.name, PowerState::On).await;
     }
     target.until_answers(&one.name).await;
 }
@@ -75,7 +75,7 @@ async fn operations_on_a_suspended_one(target: &Target) {
     let name = one.name.as_str();
     let suspend = async || {
         driver.suspend(name).await.expect("suspend");
-        assert_eq!(target.power(name).await, PowerState::Suspended);
+        target.until_power(name, PowerState::Suspended).await;
     };
 
     suspend().await;
